@@ -3,6 +3,11 @@
 //! The modules stand in the order in which they may use each other: one may
 //! use only those above it (`tests/layering.rs` holds it to that).
 
+pub mod cpu;
+pub mod engine;
 pub mod error;
-pub mod config;
-pub mod trace;
+pub mod memory;
+pub mod per_process;
+pub mod problem;
+pub mod reference;
+pub mod solver;
