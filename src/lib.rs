@@ -1,8 +1,15 @@
 //! `libMIOpen.so.1` for Radeon cards on which AMD's own MIOpen hangs, faults or answers wrongly.
 //!
-//! The modules stand in the order in which they may use each other: one may
-//! use only those above it (`tests/layering.rs` holds it to that).
+//! The modules stand in the order in which they may use each other: one may use only those above
+//! it (`tests/layering.rs` holds it to that).
 
-pub mod error;
+// The library's file has MIOpen's name.
+#![allow(non_snake_case)]
+
+mod abi;
 pub mod config;
+pub mod error;
+pub mod problem;
+pub mod real;
+pub mod sys;
 pub mod trace;
