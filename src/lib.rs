@@ -3,13 +3,11 @@
 //! The modules stand in the order in which they may use each other: one may use only those above
 //! it (`tests/layering.rs` holds it to that).
 
-// The library's file has MIOpen's name.
-#![allow(non_snake_case)]
-
-mod abi;
-pub mod config;
+pub mod cpu;
+pub mod engine;
 pub mod error;
+pub mod memory;
+pub mod per_process;
 pub mod problem;
-pub mod real;
-pub mod sys;
-pub mod trace;
+pub mod reference;
+pub mod solver;
