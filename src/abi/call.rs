@@ -4,10 +4,10 @@ use super::conv_descriptor::conv_desc;
 use super::handle::Handle;
 use super::tensor_descriptor::conv_tensor;
 use crate::config::config;
-use crate::engine::{self, Choice};
+use crate::engine::{self, Choice, Solution};
 use crate::error::{Error, Result};
 use crate::memory;
-use crate::problem::{ConvProblem, DataType, Direction, Role};
+use crate::problem::{ConvProblem, DataType, Direction};
 use crate::solver::{Buffers, Context, ConvArgs};
 use crate::sys::*;
 use crate::trace;
@@ -96,7 +96,7 @@ impl ConvCall {
         let mut arguments = unsafe { self.arguments(pointers, alpha, beta) }?;
         announce();
         let start = Instant::now();
-        engine::run(&self.problem, context(), choice, &mut arguments)?;
+        engine::run(&self.problem, choice, context(), &mut arguments)?;
         self.handle.record_kernel_time(start.elapsed().as_secs_f32() * 1e3);
         Ok(())
     }
@@ -109,16 +109,29 @@ impl ConvCall {
         &self,
         pointers: Pointers,
         exhaustive: bool,
-    ) -> Result<Vec<engine::Solution>> {
+    ) -> Result<Vec<Solution>> {
         // SAFETY: passed on.
         let mut arguments = unsafe { self.arguments(pointers, 1.0, 0.0) }?;
         announce();
-        engine::find(&self.problem, context(), exhaustive, &mut arguments)
+        engine::find(&self.problem, context(), &mut arguments, exhaustive)
     }
 
-    /// What can solve the problem, by estimate, best first.
-    pub fn solutions(&self) -> Result<Vec<engine::Solution>> {
+    /// What can solve the problem, best first.
+    pub fn solutions(&self) -> Result<Vec<Solution>> {
         engine::solutions(&self.problem, context())
+    }
+
+    /// The solution that `choice` stands for, made ready to run.
+    pub fn prepare(&self, choice: Choice) -> Result<Solution> {
+        engine::prepare(&self.problem, choice, context())
+    }
+
+    /// Why immediate mode has nothing to offer, with the real library's status for it.
+    pub fn unsolved(&self) -> Error {
+        let reasons = engine::rejections(&self.problem, context());
+        let reasons: Vec<String> =
+            reasons.into_iter().map(|(name, reason)| format!("{name}: {reason}")).collect();
+        Error::not_implemented(format!("no solver serves this problem ({})", reasons.join("; ")))
     }
 
     /// The two scaling factors of a run.
@@ -135,11 +148,6 @@ impl ConvCall {
         let (alpha, beta) = unsafe { (scalar(alpha, dtype, "alpha")?, scalar(beta, dtype, "beta")?) };
         self.problem.check_scalars(alpha, beta)?;
         Ok((alpha, beta))
-    }
-
-    /// Bytes of the output tensor of the call.
-    pub fn output_role(&self) -> Role {
-        self.problem.direction().output_role()
     }
 }
 

@@ -4,17 +4,15 @@ use super::args::{Out, OutArray};
 use super::call::{ConvCall, Descriptors, Pointers};
 use super::guard::guard;
 use crate::engine::{Choice, Solution};
-use crate::error::{Error, Result};
 use crate::problem::Direction;
-use crate::solver::SolverId;
 use crate::sys::*;
 use std::ffi::c_void;
 
-/// The functions of one direction. The three differ in names and in the order of descriptors and
-/// buffers; the bodies are one.
-macro_rules! immediate {
+/// Solutions of one direction: the three differ in names and in the order of descriptors; the
+/// bodies are one.
+macro_rules! solutions_of {
     (
-        $direction:expr, $count:ident, $get:ident, $workspace_size:ident, $compile:ident, $run:ident,
+        $direction:expr, $count:ident, $get:ident, $workspace_size:ident, $compile:ident,
         |$first:ident, $second:ident, $output:ident| $roles:expr
     ) => {
         pub(super) unsafe extern "C" fn $count(
@@ -30,11 +28,16 @@ macro_rules! immediate {
                 let call = ConvCall::new(handle, $direction, Descriptors { x, w, y, conv })?;
                 // SAFETY: the caller passes NULL or a place for a size_t.
                 let out = unsafe { Out::required(count, "solutionCount") }?;
-                out.write(offered(&call)?.len());
+                let found = call.solutions()?;
+                if found.is_empty() {
+                    return Err(call.unsolved());
+                }
+                out.write(found.len());
                 Ok(())
             })
         }
 
+        /// With no room for solutions it only counts; a problem that nothing solves has none.
         pub(super) unsafe extern "C" fn $get(
             handle: miopenHandle_t,
             $first: miopenTensorDescriptor_t,
@@ -48,7 +51,7 @@ macro_rules! immediate {
             guard(stringify!($get), || {
                 let [x, w, y] = $roles;
                 let call = ConvCall::new(handle, $direction, Descriptors { x, w, y, conv })?;
-                let found = offered(&call)?;
+                let found = call.solutions()?;
                 // SAFETY: the caller passes NULL or a place for a size_t.
                 if let Some(out) = unsafe { Out::optional(count) } {
                     out.write(found.len().min(capacity));
@@ -73,7 +76,7 @@ macro_rules! immediate {
             guard(stringify!($workspace_size), || {
                 let [x, w, y] = $roles;
                 let call = ConvCall::new(handle, $direction, Descriptors { x, w, y, conv })?;
-                let solution = solution_of(&call, solution_id)?;
+                let solution = call.prepare(Choice::from_solution_id(solution_id)?)?;
                 // SAFETY: the caller passes NULL or a place for a size_t.
                 let out = unsafe { Out::required(workspace_bytes, "workSpaceSize") }?;
                 out.write(solution.workspace_bytes);
@@ -92,8 +95,111 @@ macro_rules! immediate {
             guard(stringify!($compile), || {
                 let [x, w, y] = $roles;
                 let call = ConvCall::new(handle, $direction, Descriptors { x, w, y, conv })?;
-                solution_of(&call, solution_id).map(drop)
+                call.prepare(Choice::from_solution_id(solution_id)?).map(drop)
             })
         }
     };
+}
+
+solutions_of!(
+    Direction::Fwd,
+    miopenConvolutionForwardGetSolutionCount,
+    miopenConvolutionForwardGetSolution,
+    miopenConvolutionForwardGetSolutionWorkspaceSize,
+    miopenConvolutionForwardCompileSolution,
+    |w_desc, x_desc, y_desc| [x_desc, w_desc, y_desc]
+);
+solutions_of!(
+    Direction::Bwd,
+    miopenConvolutionBackwardDataGetSolutionCount,
+    miopenConvolutionBackwardDataGetSolution,
+    miopenConvolutionBackwardDataGetSolutionWorkspaceSize,
+    miopenConvolutionBackwardDataCompileSolution,
+    |dy_desc, w_desc, dx_desc| [dx_desc, w_desc, dy_desc]
+);
+solutions_of!(
+    Direction::Wrw,
+    miopenConvolutionBackwardWeightsGetSolutionCount,
+    miopenConvolutionBackwardWeightsGetSolution,
+    miopenConvolutionBackwardWeightsGetSolutionWorkspaceSize,
+    miopenConvolutionBackwardWeightsCompileSolution,
+    |dy_desc, x_desc, dw_desc| [x_desc, dw_desc, dy_desc]
+);
+
+fn record_of(solution: &Solution) -> miopenConvSolution_t {
+    let time_ms = (solution.time_us * 1e-3) as f32;
+    miopenConvSolution_t {
+        // The real library marks a guess by its sign.
+        time: if solution.is_measured { time_ms } else { -time_ms },
+        workspace_size: solution.workspace_bytes,
+        solution_id: solution.solver.0,
+        algorithm: miopenConvAlgorithm_t(solution.algorithm as u32),
+    }
+}
+
+pub(super) unsafe extern "C" fn miopenConvolutionForwardImmediate(
+    handle: miopenHandle_t,
+    w_desc: miopenTensorDescriptor_t,
+    w: *const c_void,
+    x_desc: miopenTensorDescriptor_t,
+    x: *const c_void,
+    conv: miopenConvolutionDescriptor_t,
+    y_desc: miopenTensorDescriptor_t,
+    y: *mut c_void,
+    workspace: *mut c_void,
+    workspace_bytes: usize,
+    solution_id: u64,
+) -> miopenStatus_t {
+    guard("miopenConvolutionForwardImmediate", || {
+        let descriptors = Descriptors { x: x_desc, w: w_desc, y: y_desc, conv };
+        let pointers = Pointers { x: x.cast_mut(), w: w.cast_mut(), y, workspace, workspace_bytes };
+        let call = ConvCall::new(handle, Direction::Fwd, descriptors)?;
+        // SAFETY: the header's contract for buffers.
+        unsafe { call.run(Choice::from_solution_id(solution_id)?, pointers, 1.0, 0.0) }
+    })
+}
+
+pub(super) unsafe extern "C" fn miopenConvolutionBackwardDataImmediate(
+    handle: miopenHandle_t,
+    dy_desc: miopenTensorDescriptor_t,
+    dy: *const c_void,
+    w_desc: miopenTensorDescriptor_t,
+    w: *const c_void,
+    conv: miopenConvolutionDescriptor_t,
+    dx_desc: miopenTensorDescriptor_t,
+    dx: *mut c_void,
+    workspace: *mut c_void,
+    workspace_bytes: usize,
+    solution_id: u64,
+) -> miopenStatus_t {
+    guard("miopenConvolutionBackwardDataImmediate", || {
+        let descriptors = Descriptors { x: dx_desc, w: w_desc, y: dy_desc, conv };
+        let pointers =
+            Pointers { x: dx, w: w.cast_mut(), y: dy.cast_mut(), workspace, workspace_bytes };
+        let call = ConvCall::new(handle, Direction::Bwd, descriptors)?;
+        // SAFETY: the header's contract for buffers.
+        unsafe { call.run(Choice::from_solution_id(solution_id)?, pointers, 1.0, 0.0) }
+    })
+}
+
+pub(super) unsafe extern "C" fn miopenConvolutionBackwardWeightsImmediate(
+    handle: miopenHandle_t,
+    dy_desc: miopenTensorDescriptor_t,
+    dy: *const c_void,
+    x_desc: miopenTensorDescriptor_t,
+    x: *const c_void,
+    conv: miopenConvolutionDescriptor_t,
+    dw_desc: miopenTensorDescriptor_t,
+    dw: *mut c_void,
+    workspace: *mut c_void,
+    workspace_bytes: usize,
+    solution_id: u64,
+) -> miopenStatus_t {
+    guard("miopenConvolutionBackwardWeightsImmediate", || {
+        let descriptors = Descriptors { x: x_desc, w: dw_desc, y: dy_desc, conv };
+        let pointers = Pointers { x: x.cast_mut(), w: dw, y: dy.cast_mut(), workspace, workspace_bytes };
+        let call = ConvCall::new(handle, Direction::Wrw, descriptors)?;
+        // SAFETY: the header's contract for buffers.
+        unsafe { call.run(Choice::from_solution_id(solution_id)?, pointers, 1.0, 0.0) }
+    })
 }
