@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file
- * Graph types.
+ * Types of the graph interface (miopenBackend*, see retired.h), which MIOpen had from ROCm 6.2 to
+ * 7.2 as a beta. An operation graph is described by descriptors with attributes; the enumerations
+ * here number the kinds of descriptor, the attributes and the attributes' types.
  */
 #ifndef GUARD_MIOPEN_GRAPH_TYPES_H_
 #define GUARD_MIOPEN_GRAPH_TYPES_H_
@@ -14,8 +16,13 @@ extern "C" {
 
 #if defined(MIOPEN_BETA_API) || defined(MIOPEN_BYPASS_RETIRED_API)
 
+/** Any descriptor of the graph interface. */
 MIOPEN_DECLARE_OBJECT(miopenBackendDescriptor);
 
+/**
+ * Kind of a graph descriptor. Numbers from 23 on were one less in ROCm 6.2, before
+ * MIOPEN_BACKEND_OPERATION_RESHAPE_DESCRIPTOR was put in.
+ */
 typedef enum {
     MIOPEN_BACKEND_CONVOLUTION_DESCRIPTOR = 0,
     MIOPEN_BACKEND_ENGINE_DESCRIPTOR = 1,
@@ -51,6 +58,7 @@ typedef enum {
     MIOPEN_BACKEND_VARIANT_PACK_DESCRIPTOR = 31,
 } miopenBackendDescriptorType_t;
 
+/** Attribute of a graph descriptor. */
 typedef enum {
     MIOPEN_ATTR_POINTWISE_MODE = 0,
     MIOPEN_ATTR_POINTWISE_MATH_PREC = 1,
@@ -266,6 +274,7 @@ typedef enum {
     MIOPEN_ATTR_OPERATION_RNG_OFFSET_DESC = 2313,
 } miopenBackendAttributeName_t;
 
+/** Type of an attribute's elements. */
 typedef enum {
     MIOPEN_TYPE_HANDLE = 0,
     MIOPEN_TYPE_DATA_TYPE = 1,
@@ -299,6 +308,7 @@ typedef enum {
     MIOPEN_TYPE_RNG_DISTRIBUTION = 29,
 } miopenBackendAttributeType_t;
 
+/** Operation of a pointwise node. */
 typedef enum {
     MIOPEN_POINTWISE_ADD = 0,
     MIOPEN_POINTWISE_ADD_SQUARE = 1,
@@ -352,12 +362,14 @@ typedef enum {
     MIOPEN_POINTWISE_RECIPROCAL = 49,
 } miopenPointwiseMode_t;
 
+/** Distribution of a random number node. */
 typedef enum {
     MIOPEN_RNG_DISTRIBUTION_BERNOULLI = 0,
     MIOPEN_RNG_DISTRIBUTION_UNIFORM = 1,
     MIOPEN_RNG_DISTRIBUTION_NORMAL = 2,
 } miopenRngDistribution_t;
 
+/** How engines are ranked. */
 typedef enum {
     MIOPEN_HEUR_MODE_INSTANT = 0,
     MIOPEN_HEUR_MODE_B = 1,
@@ -370,6 +382,7 @@ typedef enum {
 
 #ifdef MIOPEN_BETA_API
 
+/** Which of alpha and beta differ from 1 and 0. Mind that the names have no prefix. */
 typedef enum {
     DEFAULT = 0,
     SCALE = 1,
