@@ -17,10 +17,6 @@
 #define MIOPEN_BYPASS_EXTENSION
 #endif
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 /** How a call ended. */
 typedef enum {
     miopenStatusSuccess = 0,              /**< It worked. */
@@ -490,9 +486,5 @@ typedef enum {
 } miopenLossReductionMode_t;
 
 #endif /* MIOPEN_BETA_API */
-
-#ifdef __cplusplus
-}
-#endif
 
 #endif /* GUARD_MIOPEN_ENUMS_H_ */

@@ -10,10 +10,6 @@
 
 #include <miopen/types.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 #if defined(MIOPEN_BETA_API) || defined(MIOPEN_BYPASS_RETIRED_API)
 
 /** Any descriptor of the graph interface. */
@@ -391,9 +387,5 @@ typedef enum {
 } miopenAlphaBetaCase_t;
 
 #endif /* MIOPEN_BETA_API */
-
-#ifdef __cplusplus
-}
-#endif
 
 #endif /* GUARD_MIOPEN_GRAPH_TYPES_H_ */

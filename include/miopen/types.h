@@ -45,10 +45,6 @@ typedef struct ihipStream_t* hipStream_t;
 /** The queue that a handle puts its work on: a HIP stream. NULL is the default stream. */
 typedef hipStream_t miopenAcceleratorQueue_t;
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 /* ---- Objects ---- */
 
 /** A stream with the library state that belongs to it. */
@@ -113,6 +109,10 @@ MIOPEN_DECLARE_OBJECT(miopenSoftmaxDescriptor);
 
 /* ---- Callbacks ---- */
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /**
  * Asked by the library for device memory.
  *
@@ -129,6 +129,10 @@ typedef void* (*miopenAllocatorFunction)(void* context, size_t sizeBytes);
  * @param memory   what was returned
  */
 typedef void (*miopenDeallocatorFunction)(void* context, void* memory);
+
+#ifdef __cplusplus
+}
+#endif
 
 /* ---- Result records ---- */
 
@@ -160,9 +164,5 @@ typedef struct {
     miopenTensorDescriptor_t* descriptor; /**< Address of a descriptor; NULL: the problem's own. */
     void* buffer;                         /**< Data in device memory. */
 } miopenTensorArgument_t;
-
-#ifdef __cplusplus
-}
-#endif
 
 #endif /* GUARD_MIOPEN_TYPES_H_ */
