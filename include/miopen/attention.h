@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file
- * Attention descriptors.
+ * Multi-head attention descriptors. The work itself is done through a Find 2.0 problem, see
+ * miopenCreateMhaProblem().
  */
 #ifndef GUARD_MIOPEN_ATTENTION_H_
 #define GUARD_MIOPEN_ATTENTION_H_
@@ -12,10 +13,13 @@
 extern "C" {
 #endif
 
+/** Makes an attention descriptor. Since ROCm 6.2. */
 MIOPEN_EXPORT miopenStatus_t miopenCreateMhaDescriptor(miopenMhaDescriptor_t* mhaDesc);
 
+/** Sets the factor that the products of queries and keys are multiplied by. Since ROCm 6.2. */
 MIOPEN_EXPORT miopenStatus_t miopenSetMhaDescriptor(miopenMhaDescriptor_t mhaDesc, float scale);
 
+/** Reads the factor that the products of queries and keys are multiplied by. Since ROCm 6.2. */
 MIOPEN_EXPORT miopenStatus_t miopenGetMhaDescriptor(miopenMhaDescriptor_t mhaDesc, float* scale);
 
 #ifdef __cplusplus

@@ -1,21 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file
- * Graph types.
+ * Types of the graph interface (miopenBackend*, see retired.h), which MIOpen had from ROCm 6.2 to
+ * 7.2 as a beta. An operation graph is described by descriptors with attributes; the enumerations
+ * here number the kinds of descriptor, the attributes and the attributes' types.
  */
 #ifndef GUARD_MIOPEN_GRAPH_TYPES_H_
 #define GUARD_MIOPEN_GRAPH_TYPES_H_
 
 #include <miopen/types.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 #if defined(MIOPEN_BETA_API) || defined(MIOPEN_BYPASS_RETIRED_API)
 
+/** Any descriptor of the graph interface. */
 MIOPEN_DECLARE_OBJECT(miopenBackendDescriptor);
 
+/**
+ * Kind of a graph descriptor. Numbers from 23 on were one less in ROCm 6.2, before
+ * MIOPEN_BACKEND_OPERATION_RESHAPE_DESCRIPTOR was put in.
+ */
 typedef enum {
     MIOPEN_BACKEND_CONVOLUTION_DESCRIPTOR = 0,
     MIOPEN_BACKEND_ENGINE_DESCRIPTOR = 1,
@@ -51,6 +54,7 @@ typedef enum {
     MIOPEN_BACKEND_VARIANT_PACK_DESCRIPTOR = 31,
 } miopenBackendDescriptorType_t;
 
+/** Attribute of a graph descriptor. */
 typedef enum {
     MIOPEN_ATTR_POINTWISE_MODE = 0,
     MIOPEN_ATTR_POINTWISE_MATH_PREC = 1,
@@ -266,6 +270,7 @@ typedef enum {
     MIOPEN_ATTR_OPERATION_RNG_OFFSET_DESC = 2313,
 } miopenBackendAttributeName_t;
 
+/** Type of an attribute's elements. */
 typedef enum {
     MIOPEN_TYPE_HANDLE = 0,
     MIOPEN_TYPE_DATA_TYPE = 1,
@@ -299,6 +304,7 @@ typedef enum {
     MIOPEN_TYPE_RNG_DISTRIBUTION = 29,
 } miopenBackendAttributeType_t;
 
+/** Operation of a pointwise node. */
 typedef enum {
     MIOPEN_POINTWISE_ADD = 0,
     MIOPEN_POINTWISE_ADD_SQUARE = 1,
@@ -352,12 +358,14 @@ typedef enum {
     MIOPEN_POINTWISE_RECIPROCAL = 49,
 } miopenPointwiseMode_t;
 
+/** Distribution of a random number node. */
 typedef enum {
     MIOPEN_RNG_DISTRIBUTION_BERNOULLI = 0,
     MIOPEN_RNG_DISTRIBUTION_UNIFORM = 1,
     MIOPEN_RNG_DISTRIBUTION_NORMAL = 2,
 } miopenRngDistribution_t;
 
+/** How engines are ranked. */
 typedef enum {
     MIOPEN_HEUR_MODE_INSTANT = 0,
     MIOPEN_HEUR_MODE_B = 1,
@@ -370,6 +378,7 @@ typedef enum {
 
 #ifdef MIOPEN_BETA_API
 
+/** Which of alpha and beta differ from 1 and 0. Mind that the names have no prefix. */
 typedef enum {
     DEFAULT = 0,
     SCALE = 1,
@@ -378,9 +387,5 @@ typedef enum {
 } miopenAlphaBetaCase_t;
 
 #endif /* MIOPEN_BETA_API */
-
-#ifdef __cplusplus
-}
-#endif
 
 #endif /* GUARD_MIOPEN_GRAPH_TYPES_H_ */
