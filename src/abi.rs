@@ -19,7 +19,7 @@ mod objects;
 mod own;
 mod resolve;
 mod tensor_descriptor;
-mod bias;
+
 mod call;
 mod find;
 mod immediate;

@@ -72,7 +72,12 @@ impl ConvCall {
     /// # Safety
     /// Non-null pointers are valid for their descriptors and for the workspace's size, until the
     /// call returns, and nobody else writes the inputs or touches output and workspace.
-    unsafe fn arguments<'a>(&self, pointers: Pointers, alpha: f64, beta: f64) -> Result<ConvArgs<'a>> {
+    unsafe fn arguments<'a>(
+        &self,
+        pointers: Pointers,
+        alpha: f64,
+        beta: f64,
+    ) -> Result<ConvArgs<'a>> {
         let Pointers { x, w, y, workspace, workspace_bytes } = pointers;
         let (x, y) = if self.swapped { (y, x) } else { (x, y) };
         // SAFETY: passed on.
@@ -105,11 +110,7 @@ impl ConvCall {
     ///
     /// # Safety
     /// As for [`ConvCall::arguments`].
-    pub unsafe fn find(
-        &self,
-        pointers: Pointers,
-        exhaustive: bool,
-    ) -> Result<Vec<Solution>> {
+    pub unsafe fn find(&self, pointers: Pointers, exhaustive: bool) -> Result<Vec<Solution>> {
         // SAFETY: passed on.
         let mut arguments = unsafe { self.arguments(pointers, 1.0, 0.0) }?;
         announce();
@@ -145,7 +146,8 @@ impl ConvCall {
     pub unsafe fn scalars(&self, alpha: *const c_void, beta: *const c_void) -> Result<(f64, f64)> {
         let dtype = self.problem.output_dtype();
         // SAFETY: passed on.
-        let (alpha, beta) = unsafe { (scalar(alpha, dtype, "alpha")?, scalar(beta, dtype, "beta")?) };
+        let (alpha, beta) =
+            unsafe { (scalar(alpha, dtype, "alpha")?, scalar(beta, dtype, "beta")?) };
         self.problem.check_scalars(alpha, beta)?;
         Ok((alpha, beta))
     }

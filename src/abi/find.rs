@@ -89,8 +89,7 @@ pub(super) unsafe extern "C" fn miopenFindConvolutionForwardAlgorithm(
 ) -> miopenStatus_t {
     guard("miopenFindConvolutionForwardAlgorithm", || {
         let descriptors = Descriptors { x: x_desc, w: w_desc, y: y_desc, conv };
-        let pointers =
-            Pointers { x: x.cast_mut(), w: w.cast_mut(), y, workspace, workspace_bytes };
+        let pointers = Pointers { x: x.cast_mut(), w: w.cast_mut(), y, workspace, workspace_bytes };
         // SAFETY: the header's contract for buffers and places.
         unsafe {
             let results = Results::new(request_count, returned_count, results, &pointers)?;
@@ -230,8 +229,7 @@ pub(super) unsafe extern "C" fn miopenConvolutionForward(
 ) -> miopenStatus_t {
     guard("miopenConvolutionForward", || {
         let descriptors = Descriptors { x: x_desc, w: w_desc, y: y_desc, conv };
-        let pointers =
-            Pointers { x: x.cast_mut(), w: w.cast_mut(), y, workspace, workspace_bytes };
+        let pointers = Pointers { x: x.cast_mut(), w: w.cast_mut(), y, workspace, workspace_bytes };
         let call = ConvCall::new(handle, Direction::Fwd, descriptors)?;
         // SAFETY: the header's contract for scalars and buffers.
         unsafe { run(&call, algorithm.0, alpha, beta, pointers) }

@@ -197,7 +197,8 @@ pub(super) unsafe extern "C" fn miopenConvolutionBackwardWeightsImmediate(
 ) -> miopenStatus_t {
     guard("miopenConvolutionBackwardWeightsImmediate", || {
         let descriptors = Descriptors { x: x_desc, w: dw_desc, y: dy_desc, conv };
-        let pointers = Pointers { x: x.cast_mut(), w: dw, y: dy.cast_mut(), workspace, workspace_bytes };
+        let pointers =
+            Pointers { x: x.cast_mut(), w: dw, y: dy.cast_mut(), workspace, workspace_bytes };
         let call = ConvCall::new(handle, Direction::Wrw, descriptors)?;
         // SAFETY: the header's contract for buffers.
         unsafe { call.run(Choice::from_solution_id(solution_id)?, pointers, 1.0, 0.0) }
