@@ -11,12 +11,20 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from geometry import Geometry
-from miopen import ConvolutionDescriptor, Direction, FloatArray, Handle, Mode, Tensor, allocate_workspace
+from miopen import (
+    ConvolutionDescriptor,
+    Direction,
+    FloatArray,
+    Handle,
+    Mode,
+    Problem,
+    Tensor,
+    allocate_workspace,
+)
 
 ALGORITHMS = {0: "GEMM", 1: "Direct", 2: "FFT", 3: "Winograd", 5: "ImplicitGEMM"}
 """Names of miopenConvFwdAlgorithm_t; the other directions number alike."""
@@ -50,7 +58,7 @@ class Outcome:
     """A layer's result and what it cost. `run_us` is the convolution alone, `bias_us` adding the bias."""
 
     output: FloatArray
-    direction: str
+    direction: Direction
     algorithm: str
     workspace_bytes: int
     search_us: float
@@ -74,20 +82,17 @@ class Convolver:
 
     def run(self, geometry: Geometry, x: FloatArray, weights: FloatArray, bias: FloatArray | None) -> Outcome:
         """Convolves `x` (n c hi wi) with `weights`, whose layout is the same in ONNX and MIOpen."""
-        backward_data = geometry.transposed and not self.options.transpose_mode
-        direction = Direction.BACKWARD_DATA if backward_data else Direction.FORWARD
         with ExitStack() as stack:
             problem = self._problem(stack, geometry, x, weights)
             known = self._plans.get(geometry)
-            plan = known or self._plans.setdefault(geometry, self._search(direction, problem))
+            plan = known or self._plans.setdefault(geometry, self._search(problem))
             # A search may leave the right answer behind: what counts is what the run writes.
-            target = problem[3].array
-            target.fill(np.nan)
-            run_us = self._run(direction, plan, problem)
-            bias_us = self._add_bias(stack, bias, problem[3])
+            problem.target.array.fill(np.nan)
+            run_us = self._run(plan, problem)
+            bias_us = self._add_bias(stack, bias, problem.target)
         return Outcome(
-            _crop(geometry, target),
-            "bwd" if backward_data else "fwd",
+            _crop(geometry, problem.target.array),
+            problem.direction,
             plan.algorithm,
             plan.workspace_bytes,
             0.0 if known else plan.search_us,
@@ -95,14 +100,9 @@ class Convolver:
             bias_us,
         )
 
-    def _problem(
-        self, stack: ExitStack, geometry: Geometry, x: FloatArray, weights: FloatArray
-    ) -> tuple[Tensor, Tensor, ConvolutionDescriptor, Tensor]:
-        """Source, filter, convolution and target as the library's objects, which `stack` destroys."""
+    def _problem(self, stack: ExitStack, geometry: Geometry, x: FloatArray, weights: FloatArray) -> Problem:
+        """The layer as the library's objects, which `stack` destroys."""
         library = self._handle.library
-        source = stack.enter_context(Tensor(library, _pad(geometry, x)))
-        filters = stack.enter_context(Tensor(library, weights))
-        target = stack.enter_context(Tensor(library, np.empty(_uncropped_shape(geometry), np.float32)))
         as_transpose = geometry.transposed and self.options.transpose_mode
         conv = ConvolutionDescriptor(
             library,
@@ -113,29 +113,35 @@ class Convolver:
             Mode.TRANSPOSE if as_transpose else Mode.CONVOLUTION,
             geometry.output_pads if as_transpose else None,
         )
-        return source, filters, stack.enter_context(conv), target
+        backward_data = geometry.transposed and not as_transpose
+        return Problem(
+            Direction.BACKWARD_DATA if backward_data else Direction.FORWARD,
+            stack.enter_context(Tensor(library, _pad(geometry, x))),
+            stack.enter_context(Tensor(library, weights)),
+            stack.enter_context(conv),
+            stack.enter_context(Tensor(library, np.empty(_uncropped_shape(geometry), np.float32))),
+        )
 
-    def _search(self, direction: Direction, problem: tuple[Any, ...]) -> Plan:
+    def _search(self, problem: Problem) -> Plan:
         start = time.perf_counter()
         if self.options.immediate:
-            solutions = self._handle.solutions(direction, *problem)
+            solutions = self._handle.solutions(problem)
             if not solutions:
                 raise RuntimeError("immediate mode offers no solution")
             best = solutions[0]
-            self._handle.compile_solution(direction, best.solution_id, *problem)
+            self._handle.compile_solution(problem, best.solution_id)
             name, number, size = f"solution {best.solution_id}", best.solution_id, best.workspace_size
         else:
-            perf = self._handle.find(direction, *problem)
+            perf = self._handle.find(problem)
             name, number, size = ALGORITHMS.get(perf.algo, str(perf.algo)), perf.algo, perf.memory
         return Plan(name, number, size, (time.perf_counter() - start) * 1e6)
 
-    def _run(self, direction: Direction, plan: Plan, problem: tuple[Any, ...]) -> float:
+    def _run(self, plan: Plan, problem: Problem) -> float:
         """Runs the plan, several times if the options say so; the fastest time in microseconds."""
         workspace = allocate_workspace(plan.workspace_bytes)
         method = self._handle.convolve_immediate if self.options.immediate else self._handle.convolve
         return min(
-            _timed_us(lambda: method(direction, plan.number, *problem, workspace))
-            for _ in range(self.options.repeat)
+            _timed_us(lambda: method(problem, plan.number, workspace)) for _ in range(self.options.repeat)
         )
 
     def _add_bias(self, stack: ExitStack, bias: FloatArray | None, target: Tensor) -> float:

@@ -8,6 +8,7 @@ thresholding and are then grown back.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -67,7 +68,7 @@ def find_boxes(probability: FloatArray, width: int, height: int) -> list[Box]:
     return sorted(boxes, key=lambda box: (float(box.corners[0, 1]), float(box.corners[0, 0])))
 
 
-def _box(contour: NDArray[np.int32], probability: FloatArray, scale: FloatArray) -> Box | None:
+def _box(contour: NDArray[Any], probability: FloatArray, scale: FloatArray) -> Box | None:
     """The box round one region, or None if it is too thin or too unlikely."""
     center, (width, height), angle = cv2.minAreaRect(contour)
     if min(width, height) < MIN_SIDE:
@@ -81,7 +82,7 @@ def _box(contour: NDArray[np.int32], probability: FloatArray, scale: FloatArray)
     return Box(_clockwise(np.clip(corners, 0, limits - 1).astype(np.float32)), score)
 
 
-def _mean_inside(probability: FloatArray, contour: NDArray[np.int32]) -> float:
+def _mean_inside(probability: FloatArray, contour: NDArray[Any]) -> float:
     """Mean probability over a region's pixels: over its rectangle a line of text that bends would lose."""
     left, top, width, height = cv2.boundingRect(contour)
     window = probability[top : top + height, left : left + width]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, gcd
-from typing import Any
+from typing import Any, NamedTuple
 
 Pair = tuple[int, int]
 
@@ -72,6 +72,15 @@ class Geometry:
         return self.c // self.group * taps[0] * taps[1]
 
 
+class _Axis(NamedTuple):
+    """One spatial dimension: its output length, the padding (or cropping) at its ends, and output padding."""
+
+    output: int
+    begin: int
+    end: int
+    output_pad: int
+
+
 def from_onnx(
     op_type: str, attributes: Mapping[str, Any], x_shape: Sequence[int], w_shape: Sequence[int]
 ) -> Geometry:
@@ -87,19 +96,25 @@ def from_onnx(
         resolve(attributes, axis, x_shape[2 + axis], w_shape[2 + axis], strides[axis], dilations[axis])
         for axis in (0, 1)
     ]
-    outputs, begins, ends, output_pads = zip(*axes, strict=True)
+    rows, columns = axes
+    n, c, hi, wi = x_shape
     return Geometry(
-        transposed,
-        *(int(length) for length in x_shape),
-        w_shape[1] * group if transposed else w_shape[0],
-        *(int(length) for length in w_shape[2:]),
-        *outputs,
-        strides,
-        dilations,
-        begins,
-        ends,
-        output_pads,
-        group,
+        transposed=transposed,
+        n=n,
+        c=c,
+        hi=hi,
+        wi=wi,
+        y=w_shape[2],
+        x=w_shape[3],
+        k=w_shape[1] * group if transposed else w_shape[0],
+        ho=rows.output,
+        wo=columns.output,
+        strides=strides,
+        dilations=dilations,
+        pads_begin=(rows.begin, columns.begin),
+        pads_end=(rows.end, columns.end),
+        output_pads=(rows.output_pad, columns.output_pad),
+        group=group,
     )
 
 
@@ -116,20 +131,20 @@ def _explicit_pads(attributes: Mapping[str, Any], axis: int) -> Pair:
 
 def _resolve_forward(
     attributes: Mapping[str, Any], axis: int, length: int, taps: int, stride: int, dilation: int
-) -> tuple[int, int, int, int]:
-    """Output length, padding at the beginning and the end, and 0, for one dimension of a Conv."""
+) -> _Axis:
+    """One dimension of a Conv."""
     extent = dilation * (taps - 1) + 1
     auto_pad = attributes.get("auto_pad", "NOTSET")
     begin, end = (0, 0) if auto_pad == "VALID" else _explicit_pads(attributes, axis)
     if auto_pad.startswith("SAME"):
         begin, end = _split(max((ceil(length / stride) - 1) * stride + extent - length, 0), auto_pad)
-    return (length + begin + end - extent) // stride + 1, begin, end, 0
+    return _Axis((length + begin + end - extent) // stride + 1, begin, end, 0)
 
 
 def _resolve_transposed(
     attributes: Mapping[str, Any], axis: int, length: int, taps: int, stride: int, dilation: int
-) -> tuple[int, int, int, int]:
-    """Output length, cropping at the beginning and the end, and output padding, for one dimension."""
+) -> _Axis:
+    """One dimension of a ConvTranspose."""
     output_pad = int(attributes.get("output_padding", (0, 0))[axis])
     if output_pad >= stride:
         raise ValueError(f"output padding {output_pad} is not below the stride {stride}")
@@ -143,4 +158,4 @@ def _resolve_transposed(
         begin, end = _split(full - length * stride, auto_pad)
     if begin < 0 or end < 0:
         raise ValueError("an output longer than the filter reaches is not supported")
-    return full - begin - end, begin, end, output_pad
+    return _Axis(full - begin - end, begin, end, output_pad)

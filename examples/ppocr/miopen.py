@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from ctypes import POINTER, byref, c_bool, c_char_p, c_float, c_int, c_size_t, c_uint64, c_void_p
 from enum import Enum, IntEnum
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -235,77 +235,73 @@ def _address(workspace: ByteArray) -> int | None:
     return workspace.ctypes.data if workspace.size else None
 
 
-class Handle(_Object):
-    """A MIOpen handle and the convolution calls made through it.
+class Problem(NamedTuple):
+    """A convolution to be done. Source and target are x and y going forward, dy and dx in backward-data."""
 
-    `source` and `target` are x and y going forward, dy and dx in backward-data; `weights` is the filter.
-    """
+    direction: Direction
+    source: Tensor
+    weights: Tensor
+    conv: ConvolutionDescriptor
+    target: Tensor
+
+    @property
+    def query_order(self) -> tuple[Tensor, Tensor]:
+        """Source and weights as questions and immediate mode name them: forward, the filter comes first."""
+        if self.direction is Direction.FORWARD:
+            return self.weights, self.source
+        return self.source, self.weights
+
+
+class Handle(_Object):
+    """A MIOpen handle and the convolution calls made through it."""
 
     def __init__(self, library: Library) -> None:
         super().__init__(library, "")
 
-    def _query(
-        self,
-        direction: Direction,
-        source: Tensor,
-        weights: Tensor,
-        conv: ConvolutionDescriptor,
-        target: Tensor,
-    ) -> tuple[c_void_p, ...]:
-        # Questions about the forward direction name the filter first, all others the source.
-        first, second = (weights, source) if direction is Direction.FORWARD else (source, weights)
-        return (self.pointer, first.pointer, second.pointer, conv.pointer, target.pointer)
+    def _ask(self, name: str, problem: Problem, *arguments: Any) -> None:
+        """Calls miopenConvolution<direction><name> with the descriptors of `problem`, then `arguments`."""
+        first, second = problem.query_order
+        self.library.call(
+            f"miopenConvolution{problem.direction.value}{name}",
+            *(self.pointer, first.pointer, second.pointer, problem.conv.pointer, problem.target.pointer),
+            *arguments,
+        )
 
-    def workspace_size(self, direction: Direction, *problem: Any) -> int:
+    def workspace_size(self, problem: Problem) -> int:
         """Workspace that Find may need, in bytes."""
         size = c_size_t()
-        name = f"miopenConvolution{direction.value}GetWorkSpaceSize"
-        self.library.call(name, *self._query(direction, *problem), byref(size))
+        self._ask("GetWorkSpaceSize", problem, byref(size))
         return size.value
 
-    def find(
-        self,
-        direction: Direction,
-        source: Tensor,
-        weights: Tensor,
-        conv: ConvolutionDescriptor,
-        target: Tensor,
-    ) -> AlgoPerf:
-        """Find with one entry requested. Overwrites `target`."""
-        workspace = allocate_workspace(self.workspace_size(direction, source, weights, conv, target))
+    def find(self, problem: Problem) -> AlgoPerf:
+        """Find with one entry requested. Overwrites the target."""
+        workspace = allocate_workspace(self.workspace_size(problem))
         perf, count = AlgoPerf(), c_int()
+        name = f"miopenFindConvolution{problem.direction.value}Algorithm"
+        _, source, weights, conv, target = problem
         self.library.call(
-            f"miopenFindConvolution{direction.value}Algorithm",
+            name,
             *(self.pointer, source.pointer, source.data, weights.pointer, weights.data),
             *(conv.pointer, target.pointer, target.data, 1, byref(count), byref(perf)),
             *(_address(workspace), workspace.nbytes, False),
         )
         if count.value < 1:
-            raise MiopenError(f"miopenFindConvolution{direction.value}Algorithm", 0, "no algorithm")
+            raise MiopenError(name, 0, "no algorithm")
         return perf
 
-    def convolve(
-        self,
-        direction: Direction,
-        algo: int,
-        source: Tensor,
-        weights: Tensor,
-        conv: ConvolutionDescriptor,
-        target: Tensor,
-        workspace: ByteArray,
-    ) -> None:
-        """target = conv(source, weights) with the algorithm that Find chose."""
+    def convolve(self, problem: Problem, algo: int, workspace: ByteArray) -> None:
+        """Computes the target with the algorithm that Find chose."""
         one, zero = c_float(1.0), c_float(0.0)
+        _, source, weights, conv, target = problem
         self.library.call(
-            f"miopenConvolution{direction.value}",
+            f"miopenConvolution{problem.direction.value}",
             *(self.pointer, ctypes.addressof(one), source.pointer, source.data),
             *(weights.pointer, weights.data, conv.pointer, algo, ctypes.addressof(zero)),
-            *(target.pointer, target.data),
-            *(_address(workspace), workspace.nbytes),
+            *(target.pointer, target.data, _address(workspace), workspace.nbytes),
         )
 
     def add_bias(self, bias: Tensor, target: Tensor) -> None:
-        """target += bias, where bias is 1 x k x 1 x 1."""
+        """Adds the bias, which is 1 k 1 1, to the target in place."""
         one, zero = c_float(1.0), c_float(0.0)
         self.library.call(
             "miopenConvolutionForwardBias",
@@ -313,37 +309,25 @@ class Handle(_Object):
             *(ctypes.addressof(zero), target.pointer, target.data),
         )
 
-    def solutions(self, direction: Direction, *problem: Any) -> list[Solution]:
+    def solutions(self, problem: Problem) -> list[Solution]:
         """Immediate mode's solutions, best first."""
-        query = self._query(direction, *problem)
         count = c_size_t()
-        self.library.call(f"miopenConvolution{direction.value}GetSolutionCount", *query, byref(count))
+        self._ask("GetSolutionCount", problem, byref(count))
         limit = min(count.value, MAX_SOLUTIONS)
-        found = (Solution * max(limit, 1))()
-        name = f"miopenConvolution{direction.value}GetSolution"
-        self.library.call(name, *query, limit, byref(count), found)
+        found = (Solution * limit)()
+        self._ask("GetSolution", problem, limit, byref(count), found)
         return list(found[: count.value])
 
-    def compile_solution(self, direction: Direction, solution_id: int, *problem: Any) -> None:
+    def compile_solution(self, problem: Problem, solution_id: int) -> None:
         """Prepares a solution so that the first run costs no more than the next."""
-        name = f"miopenConvolution{direction.value}CompileSolution"
-        self.library.call(name, *self._query(direction, *problem), solution_id)
+        self._ask("CompileSolution", problem, solution_id)
 
-    def convolve_immediate(
-        self,
-        direction: Direction,
-        solution_id: int,
-        source: Tensor,
-        weights: Tensor,
-        conv: ConvolutionDescriptor,
-        target: Tensor,
-        workspace: ByteArray,
-    ) -> None:
-        """target = conv(source, weights) with one of `solutions`."""
-        first, second = (weights, source) if direction is Direction.FORWARD else (source, weights)
+    def convolve_immediate(self, problem: Problem, solution_id: int, workspace: ByteArray) -> None:
+        """Computes the target with one of `solutions`."""
+        first, second = problem.query_order
         self.library.call(
-            f"miopenConvolution{direction.value}Immediate",
+            f"miopenConvolution{problem.direction.value}Immediate",
             *(self.pointer, first.pointer, first.data, second.pointer, second.data),
-            *(conv.pointer, target.pointer, target.data),
+            *(problem.conv.pointer, problem.target.pointer, problem.target.data),
             *(_address(workspace), workspace.nbytes, solution_id),
         )

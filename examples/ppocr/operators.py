@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 Attributes = Mapping[str, Any]
-Operator = Callable[[Attributes, Sequence[Array | None]], Array]
+Inputs = Sequence[Any]
+"""Arrays; None stands for an optional input left out."""
+Operator = Callable[[Attributes, Inputs], Array]
 
 
-def _batch_normalization(attributes: Attributes, inputs: Sequence[Array]) -> Array:
+def _batch_normalization(attributes: Attributes, inputs: Inputs) -> Array:
     data, scale, bias, mean, variance = inputs
     factor = scale / np.sqrt(variance + np.float32(attributes.get("epsilon", 1e-5)))
     offset = bias - mean * factor
@@ -21,27 +23,27 @@ def _batch_normalization(attributes: Attributes, inputs: Sequence[Array]) -> Arr
     return data * factor.reshape(per_channel) + offset.reshape(per_channel)
 
 
-def _clip(_: Attributes, inputs: Sequence[Array | None]) -> Array:
+def _clip(_: Attributes, inputs: Inputs) -> Array:
     data, low, high = (*inputs, None, None)[:3]
     return np.clip(data, low, high)
 
 
-def _hard_sigmoid(attributes: Attributes, inputs: Sequence[Array]) -> Array:
+def _hard_sigmoid(attributes: Attributes, inputs: Inputs) -> Array:
     alpha, beta = np.float32(attributes.get("alpha", 0.2)), np.float32(attributes.get("beta", 0.5))
     return np.clip(inputs[0] * alpha + beta, np.float32(0), np.float32(1))
 
 
-def _sigmoid(_: Attributes, inputs: Sequence[Array]) -> Array:
+def _sigmoid(_: Attributes, inputs: Inputs) -> Array:
     # exp only of what is not positive, which cannot overflow.
     small = np.exp(-np.abs(inputs[0]))
     return np.where(inputs[0] >= 0, 1, small) / (1 + small)
 
 
-def _resize(attributes: Attributes, inputs: Sequence[Array | None]) -> Array:
+def _resize(attributes: Attributes, inputs: Inputs) -> Array:
     """Nearest neighbour, asymmetric, rounding down: the one kind this network has."""
     kind = tuple(attributes.get(name) for name in ("mode", "coordinate_transformation_mode", "nearest_mode"))
     data, _, scales = inputs[:3]
-    if kind != ("nearest", "asymmetric", "floor") or data is None or scales is None:
+    if kind != ("nearest", "asymmetric", "floor"):
         raise NotImplementedError(f"Resize of kind {kind}")
     for axis, scale in enumerate(scales):
         if scale != 1:

@@ -7,12 +7,14 @@ from dataclasses import asdict
 from typing import Any
 
 from geometry import Geometry, Pair
+from miopen import Direction
 from runner import Agreement, LayerResult
 
 _HEADINGS = (
     *("layer", "dir", "n", "c", "h", "w", "k", "y", "x", "stride", "pad", "dil", "g"),
     *("algorithm", "ms", "GFLOP/s", "ort ms", "max error", "of bound", "rel RMS"),
 )
+_DIRECTIONS = {Direction.FORWARD: "fwd", Direction.BACKWARD_DATA: "bwd"}
 _LEFT_ALIGNED = ("layer", "algorithm")
 
 
@@ -35,7 +37,7 @@ def _row(result: LayerResult) -> tuple[str, ...]:
     mark = "" if deviation.within_bounds else " FAIL"
     return (
         result.name,
-        outcome.direction,
+        _DIRECTIONS[outcome.direction],
         *(str(v) for v in (shape.n, shape.c, shape.hi, shape.wi, shape.k, shape.y, shape.x)),
         _pair(shape.strides),
         _pads(shape),
@@ -122,7 +124,7 @@ def _layer_json(result: LayerResult) -> dict[str, Any]:
     return {
         "name": result.name,
         "geometry": asdict(result.geometry),
-        "direction": outcome.direction,
+        "direction": outcome.direction.value,
         "algorithm": outcome.algorithm,
         "workspace_bytes": outcome.workspace_bytes,
         "search_us": outcome.search_us,

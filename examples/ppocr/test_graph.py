@@ -17,7 +17,7 @@ OPSET = 12
 NODES = [
     helper.make_node("Conv", ["x", "w"], ["a"], pads=[1, 1, 1, 1]),
     helper.make_node("BatchNormalization", ["a", "scale", "shift", "mean", "variance"], ["b"], epsilon=1e-3),
-    helper.make_node("Constant", [], ["three"], value=numpy_helper.from_array(np.float32(3.0))),
+    helper.make_node("Constant", [], ["three"], value=numpy_helper.from_array(np.array(3, np.float32))),
     helper.make_node("Add", ["b", "three"], ["c"]),
     helper.make_node("Clip", ["c", "", "six"], ["d"]),
     helper.make_node("Clip", ["d", "zero"], ["e"]),
@@ -115,8 +115,9 @@ class BoundsTest(unittest.TestCase):
 
     def test_measures(self) -> None:
         self.assertAlmostEqual(gamma(1) * 2**24, 1, places=6)
-        self.assertEqual(relative_rms(np.float32([3, 4]), np.float32([3, 4])), 0)
-        self.assertAlmostEqual(relative_rms(np.float32([3, 4]), np.float32([3, 3])), 0.5**0.5 / 4)
+        answer, reference = np.array([[3, 4], [3, 3]], np.float32)
+        self.assertEqual(relative_rms(answer, answer), 0)
+        self.assertAlmostEqual(relative_rms(answer, reference), 0.5**0.5 / 4)
 
 
 if __name__ == "__main__":
