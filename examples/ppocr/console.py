@@ -11,6 +11,9 @@ from typing import Self
 
 from tqdm import tqdm
 
+# tqdm's monitor thread could write to the terminal while captured_stderr is on.
+tqdm.monitor_interval = 0
+
 PLAIN_STEP = 16
 """Without a terminal, one line for this many layers."""
 

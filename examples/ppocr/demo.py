@@ -117,7 +117,7 @@ def _show(demo: Demo, arguments: argparse.Namespace) -> bool:
     run = demo.run(options, "convolving", plain_lines=True)
     boxes, agreement = demo.compare(run)
     sums = report.totals(run.layers)
-    print(*(f"the library says: {line}" for line in run.notes), sep="\n")
+    _print_notes(run)
     print(report.table(run.layers), report.totals_text(sums), report.agreement_text(agreement), sep="\n\n")
     print(f"(ONNX Runtime, the whole network at once: {demo.reference_ms:.0f} ms)")
     picture.write_with_boxes(demo.picture, boxes, arguments.output)
@@ -125,6 +125,11 @@ def _show(demo: Demo, arguments: argparse.Namespace) -> bool:
     if arguments.json:
         _write_json(demo, run, agreement, arguments.json)
     return run.within_bounds and agreement.holds
+
+
+def _print_notes(run: NetworkRun) -> None:
+    for line in run.notes:
+        print(f"the library says: {line}")
 
 
 def _write_json(demo: Demo, run: NetworkRun, agreement: Agreement, path: Path) -> None:
@@ -147,6 +152,7 @@ def _check(demo: Demo) -> bool:
         run = demo.run(options, title, plain_lines=False)
         boxes, agreement = demo.compare(run)
         good = run.within_bounds and agreement.holds and bool(boxes)
+        _print_notes(run)
         bad_layers = [layer for layer in run.layers if not layer.deviation.within_bounds]
         if bad_layers:
             print(report.table(bad_layers))

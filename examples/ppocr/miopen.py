@@ -108,12 +108,15 @@ class Library:
 
     def __init__(self, path: Path | str) -> None:
         self._lib = ctypes.CDLL(str(path))
-        self._lib.miopenGetErrorString.argtypes = (c_int,)
-        self._lib.miopenGetErrorString.restype = c_char_p
-        for name, argtypes in _SIGNATURES.items():
-            function = getattr(self._lib, name)
-            function.argtypes = argtypes
-            function.restype = c_int
+        try:
+            self._lib.miopenGetErrorString.argtypes = (c_int,)
+            self._lib.miopenGetErrorString.restype = c_char_p
+            for name, argtypes in _SIGNATURES.items():
+                function = getattr(self._lib, name)
+                function.argtypes = argtypes
+                function.restype = c_int
+        except AttributeError as error:
+            raise OSError(f"not a complete libMIOpen: {error}") from error
 
     def call(self, name: str, *arguments: Any) -> None:
         """Calls the C function `name`, which must be listed in _SIGNATURES."""

@@ -14,8 +14,8 @@ from detection import Box
 MIN_DRAWN_WIDTH = 1000
 """Smaller pictures are enlarged to about this width, so that the lines drawn do not hide text."""
 
-OUTLINE = (220, 30, 60)
-FILL = (220, 30, 60, 24)
+OUTLINE = (0, 110, 255)
+FILL = (0, 110, 255, 24)
 
 
 def read(path: Path) -> NDArray[np.uint8]:
