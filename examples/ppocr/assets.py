@@ -40,7 +40,7 @@ PICTURE = Asset(
 
 
 class AssetError(RuntimeError):
-    """An asset could not be had."""
+    """An asset could not be downloaded."""
 
 
 def fetch(asset: Asset, folder: Path) -> Path:
@@ -54,7 +54,7 @@ def fetch(asset: Asset, folder: Path) -> Path:
         with zipfile.ZipFile(wheel) as archive:
             content = archive.read(asset.member)
         if _sha256(content) != asset.sha256:
-            raise AssetError(f"{asset.member} of {wheel.name} is not the expected file")
+            raise ValueError(f"{asset.member} of {wheel.name} is not the expected file")
         # Renamed into place, so that an interrupted run leaves no half file.
         partial = Path(scratch) / path.name
         partial.write_bytes(content)
