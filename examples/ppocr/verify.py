@@ -113,4 +113,6 @@ def new_session(model: bytes | str) -> onnxruntime.InferenceSession:
     """A session on the CPU, of a serialized model or a file, that prints errors only."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
+    # There are two sessions a layer, each with threads of its own: waiting, they must not use up the cores.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
