@@ -1,0 +1,267 @@
+//! Chooses among solvers: the registry, Find, immediate mode, and the plan cache.
+//!
+//! Everything here is a function on a problem; the only state is the cache,
+//! which belongs to the process and is lost at `fork`.
+#![forbid(unsafe_code)]
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::error::{Error, Result};
+use crate::problem::ConvProblem;
+use crate::solver::{Algorithm, Context, ConvArgs, Plan, Reason, Solver, SolverId};
+
+mod cache;
+mod registry;
+
+pub use registry::solvers;
+
+/// Immediate mode lists at most this many; PyTorch keeps a buffer of this size.
+pub const MAX_SOLUTIONS: usize = 10;
+
+/// A solver that is `SKIP_FACTOR` times slower by its own estimate than the
+/// best one measured is not worth measuring: the naive reference would take
+/// minutes on a large layer. Estimates are good to about a factor of 3.
+const SKIP_FACTOR: f64 = 8.0;
+
+/// Runs of each solver in a search; the best one counts.
+const EXHAUSTIVE_REPEATS: usize = 3;
+
+/// One way to run a problem, as immediate mode and Find list it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Solution {
+    /// The solver.
+    pub solver: SolverId,
+    /// Its name.
+    pub name: &'static str,
+    /// Its algorithm family.
+    pub algorithm: Algorithm,
+    /// Measured if Find ran, else estimated.
+    pub time_us: f64,
+    /// Whether `time_us` was measured.
+    pub is_measured: bool,
+    /// Workspace that spares allocations; the CPU's solvers also run with less.
+    pub workspace_bytes: usize,
+    /// Workspace without which it does not run.
+    pub required_workspace_bytes: usize,
+}
+
+/// Which solver is to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Choice {
+    /// The best one measured, else the best one by estimate.
+    Default,
+    /// This one.
+    Solver(SolverId),
+    /// The best one of this family; the default where the family has none
+    /// that is applicable, because clients replay algorithms found elsewhere.
+    Algorithm(Algorithm),
+}
+
+impl Choice {
+    /// From a solution id of immediate mode.
+    ///
+    /// The real library's ids mean our default: clients replay ids stored
+    /// before the problem was bypassed.
+    ///
+    /// # Errors
+    /// `BadParm` for 0 and for ids above MIOpen's that no solver here has.
+    pub fn from_solution_id(solution_id: u64) -> Result<Self> {
+        if solution_id == 0 {
+            return Err(Error::bad_parm("invalid solution id 0"));
+        }
+        if solution_id < SolverId::FIRST {
+            return Ok(Choice::Default);
+        }
+        let id = SolverId(solution_id);
+        if solvers().iter().any(|solver| solver.id() == id) {
+            Ok(Choice::Solver(id))
+        } else {
+            Err(Error::bad_parm(format!("invalid solution id {solution_id}")))
+        }
+    }
+}
+
+/// The applicable solvers, best first, at most [`MAX_SOLUTIONS`].
+///
+/// At least one works without workspace, if there is any. Empty where no
+/// solver serves the problem; [`rejections`] then says why.
+pub fn solutions(problem: &ConvProblem, context: &Context) -> Result<Vec<Solution>> {
+    let mut solutions = applicable_solutions(problem, context)?;
+    solutions.truncate(MAX_SOLUTIONS);
+    Ok(solutions)
+}
+
+/// The solvers that do not serve the problem, each with its reason.
+pub fn rejections(problem: &ConvProblem, context: &Context) -> Vec<(&'static str, Reason)> {
+    solvers()
+        .iter()
+        .filter_map(|solver| {
+            solver.applicable(problem, context).err().map(|reason| (solver.name(), reason))
+        })
+        .collect()
+}
+
+/// An upper bound of the workspace that any solution profits from.
+pub fn workspace_bytes(problem: &ConvProblem, context: &Context) -> Result<usize> {
+    let solutions = applicable_solutions(problem, context)?;
+    Ok(solutions.iter().map(|solution| solution.workspace_bytes).max().unwrap_or(0))
+}
+
+/// The solution that `choice` stands for, plan made and cached: what
+/// `miopenConvolution*GetSolutionWorkspaceSize` and `CompileSolution` ask for.
+///
+/// # Errors
+/// `BadParm` for a solver that is not applicable, `UnknownError` where none is.
+pub fn prepare(problem: &ConvProblem, choice: Choice, context: &Context) -> Result<Solution> {
+    let solver = choose(problem, choice, context)?;
+    solution_of(solver, problem, context)
+}
+
+/// Runs a problem.
+///
+/// # Errors
+/// As [`prepare`]; besides what execution reports.
+pub fn run(
+    problem: &ConvProblem,
+    choice: Choice,
+    context: &Context,
+    args: &mut ConvArgs<'_>,
+) -> Result<()> {
+    let solver = choose(problem, choice, context)?;
+    plan_of(solver, problem, context)?.execute(context, args)
+}
+
+/// Measures the solvers on the caller's own buffers and remembers the times.
+///
+/// The output ends up holding the result. Solvers that require more workspace
+/// than there is are left out, and so are those whose estimate is hopeless.
+/// Returns at most one solution an algorithm, fastest first. `exhaustive`
+/// repeats each measurement.
+///
+/// # Errors
+/// `UnknownError` where no solver is left, else what execution reports.
+pub fn find(
+    problem: &ConvProblem,
+    context: &Context,
+    args: &mut ConvArgs<'_>,
+    exhaustive: bool,
+) -> Result<Vec<Solution>> {
+    let mut found: Vec<Solution> = Vec::new();
+    let mut best_us = f64::INFINITY;
+    for candidate in applicable_solutions(problem, context)? {
+        if candidate.required_workspace_bytes > args.workspace.len() {
+            continue;
+        }
+        let solver = solver_by_id(candidate.solver)?;
+        if solver.estimate_us(problem, context) > SKIP_FACTOR * best_us {
+            continue;
+        }
+        let plan = plan_of(solver, problem, context)?;
+        let mut time_us = f64::INFINITY;
+        // The first run warms caches and is not counted; a long one is not repeated.
+        let repeats = 1 + if exhaustive { EXHAUSTIVE_REPEATS } else { 1 };
+        for repeat in 0..repeats {
+            let start = Instant::now();
+            plan.execute(context, args)?;
+            let run_us = start.elapsed().as_secs_f64() * 1e6;
+            if repeat > 0 || run_us > SKIP_FACTOR * best_us {
+                time_us = time_us.min(run_us);
+            }
+            if run_us > SKIP_FACTOR * best_us {
+                break;
+            }
+        }
+        best_us = best_us.min(time_us);
+        cache::remember_time(problem, context, candidate.solver, time_us);
+        found.push(Solution { time_us, is_measured: true, ..candidate });
+    }
+    if found.is_empty() {
+        return Err(no_solver(problem, context));
+    }
+    found.sort_by(|a, b| a.time_us.total_cmp(&b.time_us));
+    let mut algorithms = Vec::new();
+    found.retain(|solution| {
+        let is_first = !algorithms.contains(&solution.algorithm);
+        algorithms.push(solution.algorithm);
+        is_first
+    });
+    Ok(found)
+}
+
+fn applicable_solutions(problem: &ConvProblem, context: &Context) -> Result<Vec<Solution>> {
+    let mut solutions = solvers()
+        .iter()
+        .filter(|solver| solver.applicable(problem, context).is_ok())
+        .map(|&solver| solution_of(solver, problem, context))
+        .collect::<Result<Vec<_>>>()?;
+    solutions.sort_by(|a, b| a.time_us.total_cmp(&b.time_us));
+    Ok(solutions)
+}
+
+fn solution_of(
+    solver: &'static dyn Solver,
+    problem: &ConvProblem,
+    context: &Context,
+) -> Result<Solution> {
+    let plan = plan_of(solver, problem, context)?;
+    let measured_us = cache::measured_time_us(problem, context, solver.id());
+    Ok(Solution {
+        solver: solver.id(),
+        name: solver.name(),
+        algorithm: solver.algorithm(),
+        time_us: measured_us.unwrap_or_else(|| solver.estimate_us(problem, context)),
+        is_measured: measured_us.is_some(),
+        workspace_bytes: plan.workspace_bytes(),
+        required_workspace_bytes: plan.required_workspace_bytes(),
+    })
+}
+
+fn plan_of(solver: &dyn Solver, problem: &ConvProblem, context: &Context) -> Result<Arc<dyn Plan>> {
+    cache::plan(problem, context, solver.id(), || solver.plan(problem, context).map(Arc::from))
+}
+
+fn solver_by_id(id: SolverId) -> Result<&'static dyn Solver> {
+    solvers()
+        .iter()
+        .copied()
+        .find(|solver| solver.id() == id)
+        .ok_or_else(|| Error::bad_parm(format!("invalid solution id {id}")))
+}
+
+fn choose(problem: &ConvProblem, choice: Choice, context: &Context) -> Result<&'static dyn Solver> {
+    let fastest = |family: Option<Algorithm>| {
+        solvers()
+            .iter()
+            .copied()
+            .filter(|solver| family.is_none_or(|family| solver.algorithm() == family))
+            .filter(|solver| solver.applicable(problem, context).is_ok())
+            .map(|solver| {
+                let time_us = cache::measured_time_us(problem, context, solver.id())
+                    .unwrap_or_else(|| solver.estimate_us(problem, context));
+                (solver, time_us)
+            })
+            .min_by(|a, b| a.1.total_cmp(&b.1))
+            .map(|(solver, _)| solver)
+    };
+    let default = || fastest(None).ok_or_else(|| no_solver(problem, context));
+    match choice {
+        Choice::Default => default(),
+        Choice::Algorithm(algorithm) => fastest(Some(algorithm)).map_or_else(default, Ok),
+        Choice::Solver(id) => {
+            let solver = solver_by_id(id)?;
+            solver.applicable(problem, context).map_err(|reason| {
+                Error::bad_parm(format!("solver {} is not applicable: {reason}", solver.name()))
+            })?;
+            Ok(solver)
+        }
+    }
+}
+
+fn no_solver(problem: &ConvProblem, context: &Context) -> Error {
+    let reasons: Vec<String> = rejections(problem, context)
+        .into_iter()
+        .map(|(name, reason)| format!("{name}: {reason}"))
+        .collect();
+    Error::unknown(format!("no suitable algorithm was found ({})", reasons.join("; ")))
+}

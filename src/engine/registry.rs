@@ -1,0 +1,13 @@
+//! The list of all solvers.
+#![forbid(unsafe_code)]
+
+use crate::cpu;
+use crate::solver::Solver;
+
+static SOLVERS: [&dyn Solver; 1] = [&cpu::Naive];
+
+/// Every solver: the specialised before the general, the naive reference last.
+/// Where two guess the same time, the earlier one wins.
+pub fn solvers() -> &'static [&'static dyn Solver] {
+    &SOLVERS
+}

@@ -1,0 +1,11 @@
+//! The one place where a C caller's pointers become typed buffers.
+
+mod buffer;
+mod scratch;
+mod view;
+
+pub use buffer::{
+    HostBuffers, InputBuffer, OutputBuffer, host_arguments, input_buffer, output_buffer,
+};
+pub use scratch::{as_f32_mut, zeroed_f32};
+pub use view::{LaneMut, MatrixMut, MatrixRef, TensorMut, merge_dims};
