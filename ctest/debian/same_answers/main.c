@@ -1,7 +1,9 @@
 /* Makes many calls of the C interface that need no device and prints every
  * answer. Which libMIOpen.so.1 answers is up to whoever starts the program. */
+#define _GNU_SOURCE
 #include "answers.h"
 
+#include <dlfcn.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -97,8 +99,34 @@ static const struct {
     {"other_without_handle", ask_other_without_handle},
 };
 
-/* Without arguments every section; else the named ones. */
+/* Which file answers, and which files of that name are in the process once it has. */
+static int print_libraries(void) {
+    Dl_info info;
+    void *function = dlsym(RTLD_DEFAULT, "miopenCreateTensorDescriptor");
+    char line[4096], last[4096] = "";
+    /* The real library is opened at the first call, not before. */
+    miopenDestroyTensorDescriptor(new_tensor_4d(1, 1, 1, 1));
+    FILE *maps = fopen("/proc/self/maps", "r");
+    if (function == NULL || dladdr(function, &info) == 0 || maps == NULL) {
+        return 1;
+    }
+    printf("answers: %s\n", info.dli_fname);
+    while (fgets(line, sizeof(line), maps) != NULL) {
+        const char *path = strchr(line, '/');
+        if (path != NULL && strstr(path, "libMIOpen") != NULL && strcmp(path, last) != 0) {
+            printf("loaded: %s", path);
+            strcpy(last, path);
+        }
+    }
+    fclose(maps);
+    return 0;
+}
+
+/* Without arguments every section; else the named ones. --libraries says who answers. */
 int main(int argc, char **argv) {
+    if (argc == 2 && strcmp(argv[1], "--libraries") == 0) {
+        return print_libraries();
+    }
     for (int i = 0; i < COUNT(sections); ++i) {
         bool wanted = argc == 1;
         for (int k = 1; k < argc; ++k) {
