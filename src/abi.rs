@@ -1,0 +1,25 @@
+//! The C entry points. Nobody imports this module.
+//!
+//! Every exported function is a trampoline (`entries`) that jumps through a slot. At the first
+//! call the slot is pointed (`resolve`) at the real library's function, at ours, or at one that
+//! answers `miopenStatusNotImplemented`; from then on a call costs one indirect jump.
+
+// The entry points bear C's names, take C's arguments and are documented in the header.
+#![allow(non_snake_case, clippy::too_many_arguments, clippy::missing_safety_doc)]
+
+mod args;
+mod backend;
+mod bypass;
+mod conv_descriptor;
+mod entries;
+mod fork;
+mod guard;
+mod handle;
+mod objects;
+mod own;
+mod resolve;
+mod tensor_descriptor;
+
+mod call;
+mod find;
+mod immediate;

@@ -1,0 +1,193 @@
+//! A convolution call, brought from C's arguments to the engine's.
+
+use super::conv_descriptor::conv_desc;
+use super::handle::Handle;
+use super::tensor_descriptor::conv_tensor;
+use crate::config::config;
+use crate::engine::{self, Choice, Solution};
+use crate::error::{Error, Result};
+use crate::memory;
+use crate::problem::{ConvProblem, DataType, Direction};
+use crate::solver::{Buffers, Context, ConvArgs};
+use crate::sys::*;
+use crate::trace;
+use std::ffi::c_void;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+/// The descriptors of a call, each under the name of the tensor that it belongs to: `y` is `dy` in
+/// the backward calls, and so on.
+#[derive(Clone, Copy)]
+pub(super) struct Descriptors {
+    pub x: miopenTensorDescriptor_t,
+    pub w: miopenTensorDescriptor_t,
+    pub y: miopenTensorDescriptor_t,
+    pub conv: miopenConvolutionDescriptor_t,
+}
+
+/// The buffers of a call, named likewise, and its workspace.
+#[derive(Clone, Copy)]
+pub(super) struct Pointers {
+    pub x: *mut c_void,
+    pub w: *mut c_void,
+    pub y: *mut c_void,
+    pub workspace: *mut c_void,
+    pub workspace_bytes: usize,
+}
+
+/// A call whose handle and descriptors are in order.
+pub(super) struct ConvCall {
+    pub handle: Arc<Handle>,
+    pub problem: ConvProblem,
+    /// In transpose mode the problem's x is the call's y and the reverse.
+    swapped: bool,
+}
+
+impl ConvCall {
+    pub fn new(
+        handle: miopenHandle_t,
+        direction: Direction,
+        descriptors: Descriptors,
+    ) -> Result<ConvCall> {
+        let handle = Handle::of(handle)?;
+        let conv = conv_desc(descriptors.conv)?;
+        let names = match direction {
+            Direction::Fwd => ["xDesc", "wDesc", "yDesc"],
+            Direction::Bwd => ["dxDesc", "wDesc", "dyDesc"],
+            Direction::Wrw => ["xDesc", "dwDesc", "dyDesc"],
+        };
+        let problem = ConvProblem::new(
+            direction,
+            conv_tensor(descriptors.x, names[0])?,
+            conv_tensor(descriptors.w, names[1])?,
+            conv_tensor(descriptors.y, names[2])?,
+            &conv,
+        )?;
+        Ok(ConvCall { handle, problem, swapped: ConvProblem::swaps_x_and_y(&conv) })
+    }
+
+    /// The buffers as the engine takes them.
+    ///
+    /// # Safety
+    /// Non-null pointers are valid for their descriptors and for the workspace's size, until the
+    /// call returns, and nobody else writes the inputs or touches output and workspace.
+    unsafe fn arguments<'a>(
+        &self,
+        pointers: Pointers,
+        alpha: f64,
+        beta: f64,
+    ) -> Result<ConvArgs<'a>> {
+        let Pointers { x, w, y, workspace, workspace_bytes } = pointers;
+        let (x, y) = if self.swapped { (y, x) } else { (x, y) };
+        // SAFETY: passed on.
+        let (buffers, workspace) =
+            unsafe { memory::host_arguments(&self.problem, x, w, y, workspace, workspace_bytes) }?;
+        Ok(ConvArgs { buffers: Buffers::Host(buffers), alpha, beta, workspace })
+    }
+
+    /// Computes, with the solver that `choice` names.
+    ///
+    /// # Safety
+    /// As for [`ConvCall::arguments`].
+    pub unsafe fn run(
+        &self,
+        choice: Choice,
+        pointers: Pointers,
+        alpha: f64,
+        beta: f64,
+    ) -> Result<()> {
+        // SAFETY: passed on.
+        let mut arguments = unsafe { self.arguments(pointers, alpha, beta) }?;
+        announce();
+        let start = Instant::now();
+        engine::run(&self.problem, choice, context(), &mut arguments)?;
+        self.handle.record_kernel_time(start.elapsed().as_secs_f32() * 1e3);
+        Ok(())
+    }
+
+    /// Measures what can solve the problem; the output holds a result afterwards.
+    ///
+    /// # Safety
+    /// As for [`ConvCall::arguments`].
+    pub unsafe fn find(&self, pointers: Pointers, exhaustive: bool) -> Result<Vec<Solution>> {
+        // SAFETY: passed on.
+        let mut arguments = unsafe { self.arguments(pointers, 1.0, 0.0) }?;
+        announce();
+        engine::find(&self.problem, context(), &mut arguments, exhaustive)
+    }
+
+    /// What can solve the problem, best first.
+    pub fn solutions(&self) -> Result<Vec<Solution>> {
+        engine::solutions(&self.problem, context())
+    }
+
+    /// The solution that `choice` stands for, made ready to run.
+    pub fn prepare(&self, choice: Choice) -> Result<Solution> {
+        engine::prepare(&self.problem, choice, context())
+    }
+
+    /// Why immediate mode has nothing to offer, with the real library's status for it.
+    pub fn unsolved(&self) -> Error {
+        let reasons = engine::rejections(&self.problem, context());
+        let reasons: Vec<String> =
+            reasons.into_iter().map(|(name, reason)| format!("{name}: {reason}")).collect();
+        Error::not_implemented(format!("no solver serves this problem ({})", reasons.join("; ")))
+    }
+
+    /// The two scaling factors of a run.
+    ///
+    /// # Errors
+    /// `BadParm` where one is missing, `NotImplemented` where the real library takes none but 1
+    /// and 0.
+    ///
+    /// # Safety
+    /// Each pointer is null or points to a float; to a double if the output is of doubles.
+    pub unsafe fn scalars(&self, alpha: *const c_void, beta: *const c_void) -> Result<(f64, f64)> {
+        let dtype = self.problem.output_dtype();
+        // SAFETY: passed on.
+        let (alpha, beta) =
+            unsafe { (scalar(alpha, dtype, "alpha")?, scalar(beta, dtype, "beta")?) };
+        self.problem.check_scalars(alpha, beta)?;
+        Ok((alpha, beta))
+    }
+}
+
+/// # Safety
+/// `at` is null or points to a float; to a double if `dtype` is `F64`.
+pub(super) unsafe fn scalar(at: *const c_void, dtype: DataType, name: &str) -> Result<f64> {
+    if at.is_null() {
+        return Err(Error::bad_parm(format!("{name} is NULL")));
+    }
+    // SAFETY: the caller answers for the type.
+    Ok(unsafe {
+        match dtype {
+            DataType::F64 => at.cast::<f64>().read_unaligned(),
+            _ => f64::from(at.cast::<f32>().read_unaligned()),
+        }
+    })
+}
+
+/// The machine and what the user allows, looked at once.
+pub(super) fn context() -> &'static Context {
+    static CONTEXT: OnceLock<Context> = OnceLock::new();
+    match CONTEXT.get() {
+        Some(context) => context,
+        None => {
+            let context = Context::new(config().threads);
+            CONTEXT.get_or_init(|| context)
+        }
+    }
+}
+
+/// The one line that everybody gets: so that nobody has to guess what computes.
+fn announce() {
+    static ANNOUNCED: AtomicBool = AtomicBool::new(false);
+    trace::once(&ANNOUNCED, || {
+        format!(
+            "convolutions are computed on the CPU by miopen-bypass {}, {} thread(s)",
+            env!("CARGO_PKG_VERSION"),
+            context().cpu_threads
+        )
+    });
+}

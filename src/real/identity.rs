@@ -1,0 +1,65 @@
+//! What a file is, told from its bytes before anything of it runs.
+#![forbid(unsafe_code)]
+
+use object::read::elf::ElfFile64;
+use object::{Object, ObjectSymbol};
+use std::path::Path;
+
+/// Each build of ours exports this, whatever its version.
+const OUR_MARK: &str = "miopenBypassVersion";
+
+/// A shared library as its ELF file describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    pub build_id: Option<Vec<u8>>,
+    pub exports_miopen: bool,
+    /// Some build of this very library.
+    pub is_ours: bool,
+}
+
+impl Identity {
+    /// Reads the file; the error says why it is not an ELF shared library for this processor.
+    pub fn of_file(path: &Path) -> Result<Identity, String> {
+        let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
+        Self::of_bytes(&bytes)
+    }
+
+    fn of_bytes(bytes: &[u8]) -> Result<Identity, String> {
+        let file = ElfFile64::<object::Endianness>::parse(bytes)
+            .map_err(|error| format!("not a 64-bit ELF file ({error})"))?;
+        let header = file.elf_header();
+        let endian = file.endian();
+        if header.e_machine.get(endian) != object::elf::EM_X86_64
+            || header.e_type.get(endian) != object::elf::ET_DYN
+        {
+            return Err("not a shared library for x86-64".to_owned());
+        }
+        let mut exports_miopen = false;
+        let mut is_ours = false;
+        for symbol in file.dynamic_symbols().filter(|symbol| symbol.is_definition()) {
+            match symbol.name() {
+                Ok("miopenCreate") => exports_miopen = true,
+                Ok(OUR_MARK) => is_ours = true,
+                _ => {}
+            }
+        }
+        let build_id = file.build_id().ok().flatten().map(<[u8]>::to_vec);
+        Ok(Identity { build_id, exports_miopen, is_ours })
+    }
+
+    /// Whether calls may be forwarded to this file by the library in `own`.
+    pub fn usable_beside(&self, own: Option<&Path>) -> Result<(), String> {
+        if self.is_ours {
+            return Err("a build of miopen-bypass itself".to_owned());
+        }
+        if !self.exports_miopen {
+            return Err("exports no miopenCreate".to_owned());
+        }
+        // Told by the mark already; the build-id also tells a copy whose symbols were edited.
+        let own_build_id = own.and_then(|path| Identity::of_file(path).ok()?.build_id);
+        if self.build_id.is_some() && self.build_id == own_build_id {
+            return Err("has the build-id of this library".to_owned());
+        }
+        Ok(())
+    }
+}
