@@ -150,20 +150,14 @@ fn output_lengths_report_the_real_librarys_errors() {
     assert_eq!(status(lengths(&[1, 4, 8, 8, 8], &[8, 4, 3, 3, 3], 1, conv)), Status::BadParm);
     let half = TensorDesc::packed(DataType::F16, &[8, 4, 3, 3]).unwrap();
     let conv = conv2d(conv, 1, 1, 1);
-    assert_eq!(
-        status(conv.forward_output_lengths(&packed(&[1, 4, 8, 8]), &half)),
-        Status::BadParm
-    );
+    assert_eq!(status(conv.forward_output_lengths(&packed(&[1, 4, 8, 8]), &half)), Status::BadParm);
     let mut conv = conv2d(Mode::Transpose, 0, 2, 1);
     conv.set_output_pads(&[1, 1]).unwrap();
     let x = packed(&[1, 4, 8, 8]);
     let lengths = conv.forward_output_lengths(&x, &packed(&[4, 6, 3, 3])).unwrap();
     assert_eq!(lengths, [1, 6, 18, 18]);
     conv.set_output_pads(&[2, 0]).unwrap();
-    assert_eq!(
-        status(conv.forward_output_lengths(&x, &packed(&[4, 6, 3, 3]))),
-        Status::BadParm
-    );
+    assert_eq!(status(conv.forward_output_lengths(&x, &packed(&[4, 6, 3, 3]))), Status::BadParm);
     // Nothing overflows.
     let conv = conv2d(Mode::Transpose, 0, i32::MAX, i32::MAX);
     let huge = packed(&[1, 1, 1 << 30, 1 << 30]);
@@ -249,9 +243,8 @@ fn problems_are_validated() {
         assert_eq!(status(new(x, w, y, groups)), Status::BadParm, "{groups} {w:?} {y:?}");
     }
     // NHWC filters are not checked by the real library, which then reads out of bounds.
-    let nhwc = |lengths: &[usize]| {
-        TensorDesc::with_layout(DataType::F32, Layout::Nhwc, lengths).unwrap()
-    };
+    let nhwc =
+        |lengths: &[usize]| TensorDesc::with_layout(DataType::F32, Layout::Nhwc, lengths).unwrap();
     let (x, y) = (nhwc(&[2, 4, 8, 8]), nhwc(&[2, 6, 8, 8]));
     assert_eq!(status(new(x, nhwc(&[6, 5, 3, 3]), y, 1)), Status::BadParm);
 }
@@ -315,23 +308,14 @@ fn huge_problems_are_refused_not_overflowed() {
     let conv = conv2d(Mode::Convolution, 0, 1, 1);
     let w = strided(&[1, 1 << 40, 1, 1], &[1, 1, 1, 1]);
     let y = TensorDesc::packed(DataType::I32, &[1, 1, 1, 1]).unwrap();
-    assert_eq!(
-        status(ConvProblem::new(Direction::Fwd, many, w, y, &conv)),
-        Status::BadParm
-    );
+    assert_eq!(status(ConvProblem::new(Direction::Fwd, many, w, y, &conv)), Status::BadParm);
     // Coordinates beyond 64 bits.
     let long = strided(&[1, 1, 1 << 40, 1], &[1, 1, 1, 1]);
     let one = strided(&[1, 1, 1, 1], &[1, 1, 1, 1]);
     let conv = conv2d(Mode::Convolution, i32::MAX, i32::MAX, i32::MAX);
     let y = TensorDesc::packed(DataType::I32, &[1, 1, 1 << 40, 1]).unwrap();
-    assert_eq!(
-        status(ConvProblem::new(Direction::Fwd, one, one, y, &conv)),
-        Status::BadParm
-    );
-    assert_eq!(
-        status(ConvProblem::new(Direction::Fwd, one, long, one, &conv)),
-        Status::BadParm
-    );
+    assert_eq!(status(ConvProblem::new(Direction::Fwd, one, one, y, &conv)), Status::BadParm);
+    assert_eq!(status(ConvProblem::new(Direction::Fwd, one, long, one, &conv)), Status::BadParm);
 }
 
 #[test]
@@ -431,7 +415,8 @@ fn transposed_commands_are_resolved() {
 #[test]
 fn padding_modes_follow_the_driver() {
     let pads = |flags: &str| -> [usize; 3] {
-        let line = format!("conv -n 1 -c 1 -H 9 -W 8 -k 1 -y 5 -x 5 -u 2 -v 2 -p 3 -q 3 -F 1{flags}");
+        let line =
+            format!("conv -n 1 -c 1 -H 9 -W 8 -k 1 -y 5 -x 5 -u 2 -v 2 -p 3 -q 3 -F 1{flags}");
         line.parse::<ConvProblem>().unwrap().pads()
     };
     assert_eq!(pads(""), [0, 3, 3]);

@@ -170,7 +170,8 @@ fn directions_are_adjoint() {
 
         let form = |direction: Direction, a: &TestTensor, b: &TestTensor, third: &TestTensor| {
             let problem = Case { direction, ..case.clone() }.problem();
-            let mut out = TestTensor::new(*problem.output_tensor(), Fill::Garbage, &mut Rng::new(0));
+            let mut out =
+                TestTensor::new(*problem.output_tensor(), Fill::Garbage, &mut Rng::new(0));
             oracle(&problem, &[a.clone(), b.clone()], &mut out, 1.0, 0.0);
             out.values().iter().zip(third.values()).map(|(a, b)| a * b).sum::<f64>()
         };
