@@ -1,5 +1,6 @@
 //! Solvers on the CPU.
 
+pub mod bias;
 mod element;
 mod filter;
 mod gather;
