@@ -35,7 +35,7 @@ demo: deps build ## find the text in a picture with a network on the library; IM
 	@MIOPEN_LIB="$(LIB)" examples/ppocr/run.sh $(if $(IMAGE),--image "$(IMAGE)")
 
 bench: deps build ## what a forwarded call costs
-	@ctest/bench/run.sh "$(LIB)"
+	@ctest/passthrough/run.sh "$(LIB)"
 
 install: ## install the library, headers, pkg-config and CMake files (PREFIX, LIBDIR, DESTDIR, FORCE)
 	@PREFIX="$(PREFIX)" LIBDIR="$(LIBDIR)" DESTDIR="$(DESTDIR)" FORCE="$(FORCE)" \
