@@ -68,11 +68,11 @@ fn read(tokens: &[TokenTree], module: &[String], facts: &mut Facts) {
                     }
                 }
             }
-            TokenTree::Ident(word) if starts_path(&word.to_string()) => {
-                if is_separator(&tokens[at + 1..]) {
-                    at += path(&tokens[at..], module.to_vec(), module, facts);
-                    continue;
-                }
+            TokenTree::Ident(word)
+                if starts_path(&word.to_string()) && is_separator(&tokens[at + 1..]) =>
+            {
+                at += path(&tokens[at..], module.to_vec(), facts);
+                continue;
             }
             TokenTree::Group(group) => read(&trees(group.stream()), module, facts),
             _ => {}
@@ -103,12 +103,7 @@ fn is_public(before: &[TokenTree]) -> bool {
 
 /// Reads a path, or a path with a list of paths at its end, that goes on from `from`; notes where
 /// it leads, and returns how many tokens it has.
-fn path(
-    tokens: &[TokenTree],
-    mut from: Vec<String>,
-    module: &[String],
-    facts: &mut Facts,
-) -> usize {
+fn path(tokens: &[TokenTree], mut from: Vec<String>, facts: &mut Facts) -> usize {
     let mut at = 0;
     loop {
         match tokens.get(at) {
@@ -124,7 +119,7 @@ fn path(
                 let is_comma =
                     |t: &TokenTree| matches!(t, TokenTree::Punct(p) if p.as_char() == ',');
                 for item in list.split(is_comma).filter(|item| !item.is_empty()) {
-                    path(item, from.clone(), module, facts);
+                    path(item, from.clone(), facts);
                 }
                 return at + 1;
             }
