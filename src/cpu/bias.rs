@@ -137,11 +137,19 @@ fn add<T: Element + Output<f32>>(
                 let b_offset: usize =
                     b_at.iter().zip(b_strides).map(|(i, stride)| i * stride).sum();
                 let b_step = b_strides[lane_dim];
-                piece.lane(lane_dim, at).update(|i, old| {
+                let sum = |i: usize, old: T| {
                     let (old, bias) = (old.to_f32(), b[b_offset + i * b_step].to_f32());
                     let kept = if beta == 0.0 { 0.0 } else { beta * old };
                     T::from_sum(alpha * old + alpha * bias + kept)
-                });
+                };
+                let mut lane = piece.lane(lane_dim, at);
+                match lane.as_slice() {
+                    // Known to be contiguous, the loop is vectorised.
+                    Some(slice) => {
+                        slice.iter_mut().enumerate().for_each(|(i, value)| *value = sum(i, *value));
+                    }
+                    None => lane.update(sum),
+                }
             });
             Ok(())
         },
@@ -167,21 +175,34 @@ fn sum<T: Element + Output<f32>>(
         pieces,
         || Ok(()),
         |(), (index, mut piece)| {
-            piece.lane(1, [0; 5]).fill_with(|i| {
-                let channel_offset = (index * piece_len + i) * dy5.strides[1];
-                let mut lengths = dy5.lengths;
-                lengths[1] = 1;
-                let mut sum = 0.0f64;
-                for_each_index(lengths, |at| {
-                    let offset: usize =
-                        at.iter().zip(dy5.strides).map(|(i, stride)| i * stride).sum();
-                    sum += f64::from(dy[channel_offset + offset].to_f32());
-                });
-                T::from_sum(sum as f32)
-            });
+            let sums = channel_sums(dy5, dy, index * piece_len, piece.lengths()[1]);
+            piece.lane(1, [0; 5]).fill_with(|i| T::from_sum(sums[i] as f32));
             Ok(())
         },
     )
+}
+
+/// The sums of `channels` channels from `first` on, each in index order whatever the strides.
+fn channel_sums<T: Element>(dy5: &Tensor5, dy: &[T], first: usize, channels: usize) -> Vec<f64> {
+    let mut sums = vec![0.0; channels];
+    // The inner loop runs along memory.
+    let along_channels = dy5.strides[1] == 1 && channels > 1;
+    let lane_dim = if along_channels { 1 } else { 4 };
+    let mut lanes = [dy5.lengths[0], channels, dy5.lengths[2], dy5.lengths[3], dy5.lengths[4]];
+    let lane_len = std::mem::replace(&mut lanes[lane_dim], 1);
+    for_each_index(lanes, |at| {
+        let mut dy_at = at;
+        dy_at[1] += first;
+        let start: usize = dy_at.iter().zip(dy5.strides).map(|(i, stride)| i * stride).sum();
+        let lane = dy[start..].iter().step_by(dy5.strides[lane_dim]).take(lane_len);
+        let values = lane.map(|value| f64::from(value.to_f32()));
+        if along_channels {
+            sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
+        } else {
+            sums[at[1]] = values.fold(sums[at[1]], |sum, value| sum + value);
+        }
+    });
+    sums
 }
 
 /// Calls `visit` with every index tuple, last index fastest.
