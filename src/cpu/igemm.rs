@@ -17,7 +17,7 @@ use super::igemm_data::DataPlan;
 use super::igemm_wrw::WrwPlan;
 use crate::error::{Error, Result};
 use crate::memory::{InputBuffer, OutputBuffer};
-use crate::problem::{ConvProblem, Direction};
+use crate::problem::{ConvProblem, Direction, Role};
 use crate::reference::check_integer_scalars;
 use crate::solver::{
     Algorithm, Applicability, Buffers, Context, ConvArgs, Plan, Reason, Solver, SolverId,
@@ -36,6 +36,11 @@ const OVERHEAD_US: f64 = 20.0;
 /// Most phases of a backward-data problem: each is a GEMM of its own, so
 /// beyond this many (a stride of 64 in both dimensions) bookkeeping dominates.
 const MAX_PHASES: usize = 4096;
+
+/// Most elements of a tensor. A plan lists its tiles, one for some hundred
+/// elements, of about 64 bytes each; without a bound, a descriptor alone (lengths
+/// of 2^31 with strides of 1) would fill the memory.
+const MAX_ELEMS: usize = 1 << 30;
 
 /// The general implicit GEMM.
 pub struct ImplicitGemm;
@@ -60,6 +65,12 @@ impl Solver for ImplicitGemm {
 
     fn applicable(&self, problem: &ConvProblem, _context: &Context) -> Applicability {
         super::check_types(problem)?;
+        if [Role::X, Role::W, Role::Y]
+            .iter()
+            .any(|&role| problem.tensor(role).num_elems().is_none_or(|elems| elems > MAX_ELEMS))
+        {
+            return Err(Reason::new(format!("a tensor of more than {MAX_ELEMS} elements")));
+        }
         let output = problem.tensor5(problem.direction().output_role());
         if !output.has_distinct_elems() {
             return Err(Reason::new("output strides make elements share memory"));
