@@ -334,7 +334,8 @@ impl TensorDesc {
         for dim in 0..self.rank {
             let canonical = if dim < 2 { dim } else { dim + missing };
             lengths[canonical] = self.lengths[dim];
-            strides[canonical] = self.strides[dim];
+            // Never used where the length is 1, and then it may be any number.
+            strides[canonical] = if self.lengths[dim] > 1 { self.strides[dim] } else { 1 };
         }
         Ok(Tensor5 { lengths, strides })
     }
@@ -365,7 +366,7 @@ fn distinct_elems(lengths: &[usize], strides: &[usize]) -> bool {
 
 /// Lengths and strides in N, C, D, H, W order: the canonical view that solvers work on.
 ///
-/// The stride of a dimension of length 1 has no meaning.
+/// The stride of a dimension of length 1 has no meaning, and is 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Tensor5 {
     pub lengths: [usize; 5],
