@@ -63,8 +63,7 @@ thread_local! {
 }
 
 extern "C" fn resolve(index: u32) -> *const () {
-    // A panic here would cross the caller's frames.
-    catch_unwind(|| target_of(index as usize)).unwrap_or(not_implemented as *const ())
+    target_of(index as usize)
 }
 
 fn target_of(index: usize) -> *const () {
@@ -73,8 +72,10 @@ fn target_of(index: usize) -> *const () {
     if RESOLVING.replace(true) {
         return not_implemented as *const ();
     }
-    let (target, missing) = choose(&FUNCTIONS[index]);
+    // A panic must not cross the caller's frames.
+    let chosen = catch_unwind(|| choose(&FUNCTIONS[index]));
     RESOLVING.set(false);
+    let (target, missing) = chosen.unwrap_or((not_implemented as *const (), None));
 
     let before = SLOTS[index].swap(target.cast_mut(), Ordering::AcqRel);
     let first = !std::ptr::eq(before, target);
