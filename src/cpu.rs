@@ -1,17 +1,24 @@
 //! Solvers on the CPU.
 
+mod arena;
+mod blocked;
+mod cache;
 mod element;
 mod filter;
 mod gather;
 mod igemm;
 mod igemm_data;
 mod igemm_wrw;
+mod ids;
+mod isa;
 mod naive;
 mod pool;
+mod rates;
 mod store;
 mod tiles;
 mod ukernel;
 
+pub use blocked::Blocked;
 pub use igemm::ImplicitGemm;
 pub use naive::Naive;
 

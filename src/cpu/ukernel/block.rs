@@ -210,28 +210,22 @@ impl Tile {
         // SAFETY: all addresses lie inside by the caller's promise.
         unsafe {
             let mut sums = [[S::splat(0.0); NV]; R];
-            let mut a: [*const f32; R] = std::array::from_fn(|row| self.a.add(row * self.a_stride));
+            let mut a = [self.a; R];
+            for row in 0..R {
+                a[row] = self.a.add(row * self.a_stride);
+            }
             let mut b = self.b;
-            let panel_cols = VECTORS * S::LANES;
-            let mut step = |a: &[*const f32; R], b: *const f32, at: usize| {
-                let columns: [S::V; NV] =
-                    std::array::from_fn(|v| S::load(b.add(at * panel_cols + v * S::LANES)));
-                for row in 0..R {
-                    let weight = S::splat(*a[row].add(at));
-                    for v in 0..NV {
-                        sums[row][v] = S::mul_add(weight, columns[v], sums[row][v]);
-                    }
-                }
-            };
             for _ in 0..self.gemm_k / UNROLL {
                 for at in 0..UNROLL {
-                    step(&a, b, at);
+                    step::<S, R, NV>(&a, b, at, &mut sums);
                 }
-                a = a.map(|row| row.add(UNROLL));
-                b = b.add(UNROLL * panel_cols);
+                for row in &mut a {
+                    *row = row.add(UNROLL);
+                }
+                b = b.add(UNROLL * VECTORS * S::LANES);
             }
             for at in 0..self.gemm_k % UNROLL {
-                step(&a, b, at);
+                step::<S, R, NV>(&a, b, at, &mut sums);
             }
             for row in 0..R {
                 for v in 0..NV {
@@ -239,6 +233,34 @@ impl Tile {
                     let sum = sums[row][v];
                     S::store(c, if self.accumulate { S::add(S::load(c), sum) } else { sum });
                 }
+            }
+        }
+    }
+}
+
+/// One step of the reduction.
+///
+/// Plain loops: closures do not inherit the instruction set of the function around them.
+///
+/// # Safety
+/// Each of `a` and the panel `b` must be readable at step `at`.
+#[inline(always)]
+unsafe fn step<S: Simd, const R: usize, const NV: usize>(
+    a: &[*const f32; R],
+    b: *const f32,
+    at: usize,
+    sums: &mut [[S::V; NV]; R],
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut columns = [S::splat(0.0); NV];
+        for v in 0..NV {
+            columns[v] = S::load(b.add((at * VECTORS + v) * S::LANES));
+        }
+        for row in 0..R {
+            let weight = S::splat(*a[row].add(at));
+            for v in 0..NV {
+                sums[row][v] = S::mul_add(weight, columns[v], sums[row][v]);
             }
         }
     }

@@ -117,23 +117,30 @@ unsafe fn pack_body<S: Simd>(
     // what it leaves beyond its own end, also in the row below, is overwritten
     // by later segments and rows.
     unsafe {
-        let copy = |from: *const f32, to: *mut f32| {
-            let (low, high) = (S::load(from), S::load(from.add(S::LANES)));
-            S::store(to, low);
-            S::store(to.add(S::LANES), high);
-        };
         if let [only] = segments {
             let source = source.add(only.offset);
             for (kk, &offset) in offsets.iter().enumerate() {
-                copy(source.add(offset), panel.add(kk * panel_cols));
+                copy::<S>(source.add(offset), panel.add(kk * panel_cols));
             }
         } else {
             for (kk, &offset) in offsets.iter().enumerate() {
                 let row = panel.add(kk * panel_cols);
                 for segment in segments {
-                    copy(source.add(offset + segment.offset), row.add(segment.column));
+                    copy::<S>(source.add(offset + segment.offset), row.add(segment.column));
                 }
             }
         }
+    }
+}
+
+/// # Safety
+/// A panel row must be readable at `from` and writable at `to`.
+#[inline(always)]
+unsafe fn copy<S: Simd>(from: *const f32, to: *mut f32) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let (low, high) = (S::load(from), S::load(from.add(S::LANES)));
+        S::store(to, low);
+        S::store(to.add(S::LANES), high);
     }
 }

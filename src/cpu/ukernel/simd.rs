@@ -156,13 +156,14 @@ mod x86 {
             // SAFETY: the trait's condition; four floats are valid at each of eight pointers.
             unsafe {
                 // Lanes i and i + 4 side by side, then a 4 x 4 transpose in each half.
-                let pair = |i: usize| {
-                    _mm256_insertf128_ps::<1>(
+                let mut pairs = [_mm256_setzero_ps(); 4];
+                for i in 0..4 {
+                    pairs[i] = _mm256_insertf128_ps::<1>(
                         _mm256_castps128_ps256(_mm_loadu_ps(from[i])),
                         _mm_loadu_ps(from[i + 4]),
-                    )
-                };
-                let [a, b, c, d] = [pair(0), pair(1), pair(2), pair(3)];
+                    );
+                }
+                let [a, b, c, d] = pairs;
                 let ab_low = _mm256_unpacklo_ps(a, b);
                 let ab_high = _mm256_unpackhi_ps(a, b);
                 let cd_low = _mm256_unpacklo_ps(c, d);
@@ -233,9 +234,11 @@ mod x86 {
                 let mut upper = from;
                 upper.copy_within(8.., 0);
                 let (low, high) = (Avx2::load_4_columns(from), Avx2::load_4_columns(upper));
-                std::array::from_fn(|i| {
-                    _mm512_insertf32x8::<1>(_mm512_castps256_ps512(low[i]), high[i])
-                })
+                let mut columns = [_mm512_setzero_ps(); 4];
+                for i in 0..4 {
+                    columns[i] = _mm512_insertf32x8::<1>(_mm512_castps256_ps512(low[i]), high[i]);
+                }
+                columns
             }
         }
     }
