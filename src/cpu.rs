@@ -17,10 +17,12 @@ mod rates;
 mod store;
 mod tiles;
 mod ukernel;
+mod winograd;
 
 pub use blocked::Blocked;
 pub use igemm::ImplicitGemm;
 pub use naive::Naive;
+pub use winograd::Winograd;
 
 use crate::problem::{ConvProblem, DataType, Direction};
 use crate::reference;

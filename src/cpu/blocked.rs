@@ -32,6 +32,7 @@ use crate::solver::{
     Algorithm, Applicability, Buffers, Context, ConvArgs, Plan, Reason, Solver, SolverId,
 };
 use data::DataPlan;
+pub use planes::Planes;
 
 /// The blocked implicit GEMM at one instruction set level.
 pub struct Blocked(pub IsaLevel);

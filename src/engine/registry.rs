@@ -5,7 +5,14 @@ use crate::config::IsaLevel;
 use crate::cpu;
 use crate::solver::Solver;
 
-static SOLVERS: [&dyn Solver; 5] = [
+static SOLVERS: [&dyn Solver; 11] = [
+    &cpu::Winograd { tile: 4, level: IsaLevel::Avx512 },
+    &cpu::Winograd { tile: 4, level: IsaLevel::Avx2Fma },
+    &cpu::Winograd { tile: 4, level: IsaLevel::Scalar },
+    &cpu::Winograd { tile: 2, level: IsaLevel::Avx512 },
+    &cpu::Winograd { tile: 2, level: IsaLevel::Avx2Fma },
+    &cpu::Winograd { tile: 2, level: IsaLevel::Scalar },
+
     &cpu::Blocked(IsaLevel::Avx512),
     &cpu::Blocked(IsaLevel::Avx2Fma),
     &cpu::Blocked(IsaLevel::Scalar),

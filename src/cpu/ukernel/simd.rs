@@ -34,6 +34,9 @@ pub(super) trait Simd: Copy {
 
     /// Four floats from each of `LANES` pointers: vector i holds every pointer's i-th float.
     unsafe fn load_4_columns(from: [*const f32; MAX_LANES]) -> [Self::V; 4];
+
+    /// The reverse: four floats to each of `LANES` pointers, in order.
+    unsafe fn store_4_columns(to: [*mut f32; MAX_LANES], columns: [Self::V; 4]);
 }
 
 /// The most lanes that any [`Simd`] has.
@@ -88,6 +91,14 @@ impl Simd for Scalar {
         // SAFETY: four floats are valid at each of the first four pointers.
         let rows: [[f32; 4]; 4] = std::array::from_fn(|lane| unsafe { Self::load(from[lane]) });
         std::array::from_fn(|column| std::array::from_fn(|lane| rows[lane][column]))
+    }
+    #[inline(always)]
+    unsafe fn store_4_columns(to: [*mut f32; MAX_LANES], columns: [[f32; 4]; 4]) {
+        for lane in 0..4 {
+            let row = std::array::from_fn(|column| columns[column][lane]);
+            // SAFETY: four floats are valid at each of the first four pointers.
+            unsafe { Self::store(to[lane], row) }
+        }
     }
 }
 
@@ -163,18 +174,40 @@ mod x86 {
                         _mm_loadu_ps(from[i + 4]),
                     );
                 }
-                let [a, b, c, d] = pairs;
-                let ab_low = _mm256_unpacklo_ps(a, b);
-                let ab_high = _mm256_unpackhi_ps(a, b);
-                let cd_low = _mm256_unpacklo_ps(c, d);
-                let cd_high = _mm256_unpackhi_ps(c, d);
-                [
-                    _mm256_shuffle_ps::<0x44>(ab_low, cd_low),
-                    _mm256_shuffle_ps::<0xEE>(ab_low, cd_low),
-                    _mm256_shuffle_ps::<0x44>(ab_high, cd_high),
-                    _mm256_shuffle_ps::<0xEE>(ab_high, cd_high),
-                ]
+                transpose_halves(pairs)
             }
+        }
+        #[inline(always)]
+        unsafe fn store_4_columns(to: [*mut f32; MAX_LANES], columns: [__m256; 4]) {
+            // SAFETY: the trait's condition; four floats are valid at each of eight pointers.
+            unsafe {
+                let pairs = transpose_halves(columns);
+                for i in 0..4 {
+                    _mm_storeu_ps(to[i], _mm256_castps256_ps128(pairs[i]));
+                    _mm_storeu_ps(to[i + 4], _mm256_extractf128_ps::<1>(pairs[i]));
+                }
+            }
+        }
+    }
+
+    /// The 4 x 4 transposes of the lower and of the upper halves.
+    ///
+    /// # Safety
+    /// AVX must be present.
+    #[inline(always)]
+    unsafe fn transpose_halves([a, b, c, d]: [__m256; 4]) -> [__m256; 4] {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let ab_low = _mm256_unpacklo_ps(a, b);
+            let ab_high = _mm256_unpackhi_ps(a, b);
+            let cd_low = _mm256_unpacklo_ps(c, d);
+            let cd_high = _mm256_unpackhi_ps(c, d);
+            [
+                _mm256_shuffle_ps::<0x44>(ab_low, cd_low),
+                _mm256_shuffle_ps::<0xEE>(ab_low, cd_low),
+                _mm256_shuffle_ps::<0x44>(ab_high, cd_high),
+                _mm256_shuffle_ps::<0xEE>(ab_high, cd_high),
+            ]
         }
     }
 
@@ -239,6 +272,21 @@ mod x86 {
                     columns[i] = _mm512_insertf32x8::<1>(_mm512_castps256_ps512(low[i]), high[i]);
                 }
                 columns
+            }
+        }
+        #[inline(always)]
+        unsafe fn store_4_columns(to: [*mut f32; MAX_LANES], columns: [__m512; 4]) {
+            // SAFETY: AVX-512 implies AVX2; four floats are valid at each of sixteen pointers.
+            unsafe {
+                let mut upper_to = to;
+                upper_to.copy_within(8.., 0);
+                let (mut low, mut high) = ([_mm256_setzero_ps(); 4], [_mm256_setzero_ps(); 4]);
+                for i in 0..4 {
+                    low[i] = _mm512_castps512_ps256(columns[i]);
+                    high[i] = _mm512_extractf32x8_ps::<1>(columns[i]);
+                }
+                Avx2::store_4_columns(to, low);
+                Avx2::store_4_columns(upper_to, high);
             }
         }
     }
