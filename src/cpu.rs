@@ -3,6 +3,7 @@
 mod arena;
 mod blocked;
 mod cache;
+mod depthwise;
 mod element;
 mod filter;
 mod gather;
@@ -20,6 +21,7 @@ mod ukernel;
 mod winograd;
 
 pub use blocked::Blocked;
+pub use depthwise::Depthwise;
 pub use igemm::ImplicitGemm;
 pub use naive::Naive;
 pub use winograd::Winograd;

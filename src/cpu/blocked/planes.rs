@@ -173,6 +173,13 @@ impl Planes {
         }
     }
 
+    /// Whether lines of neighbouring outputs follow each other at the distance
+    /// of a line: one phase in h and w, so that pixels of several lines can be
+    /// read as one long line.
+    pub fn is_one_phase_wide(&self) -> bool {
+        self.axes[1].phases.len() == 1 && self.axes[2].phases.len() == 1
+    }
+
     /// Elements of the planes of `images` images.
     pub fn elems(&self, images: usize) -> usize {
         images * self.channels * self.layout.channel_stride
