@@ -131,7 +131,7 @@ impl Phase {
         Phase {
             filter: FilterMatrix::new(problem, &gather),
             boxes: lengths.cut(&gather.all_pixels(1)),
-            is_flat: lengths.spatial[2] < SHORT_LINE && planes.is_one_phase_wide(),
+            is_flat: lengths.spatial[2] < SHORT_LINE && gather.taps() > 0,
             planes,
             gather,
             lengths,
