@@ -74,7 +74,16 @@ impl Solver for Blocked {
     }
 
     fn estimate_us(&self, problem: &ConvProblem, context: &Context) -> f64 {
-        rates::gemm_us(problem, self.0, context)
+        let Some(isa) = Isa::allowed(self.0) else {
+            return f64::INFINITY;
+        };
+        let cost = match problem.direction() {
+            Direction::Wrw => WrwPlan::cost(problem, isa, context.cpu_threads),
+            Direction::Fwd | Direction::Bwd => DataPlan::cost(problem, isa, context.cpu_threads),
+        };
+        cost / rates::kernel_multiply_adds_per_us(self.0)
+            + problem.tensor_bytes() / rates::MEMORY_BYTES_PER_US
+            + rates::overhead_us(context)
     }
 
     fn plan(&self, problem: &ConvProblem, context: &Context) -> Result<Box<dyn Plan>> {
