@@ -176,8 +176,12 @@ pub fn find(
         }
         best_us = best_us.min(time_us);
         cache::remember_time(problem, context, candidate.solver, time_us);
-        // A client runs with what it is told here, in a buffer that may be no larger than this one.
-        let workspace_bytes = candidate.workspace_bytes.min(args.workspace.len());
+        // What was measured is what a client may run with: it allocates what Find reports.
+        let workspace_bytes = if args.workspace.len() < candidate.workspace_bytes {
+            candidate.required_workspace_bytes
+        } else {
+            candidate.workspace_bytes
+        };
         found.push(Solution { time_us, is_measured: true, workspace_bytes, ..candidate });
     }
     if found.is_empty() {

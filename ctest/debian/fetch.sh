@@ -44,6 +44,8 @@ apt_options=(
     -o "Dir::Cache=$folder/apt/cache" -o Dir::Cache::pkgcache=pkgcache.bin
     -o Dir::Cache::srcpkgcache=srcpkgcache.bin -o APT::Architecture=amd64 -o "APT::Sandbox::User=$(id -un)"
     -o Acquire::Languages=none -o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false
+    # A mirror that stands still, or a clock that is wrong, is no reason not to compare.
+    -o Acquire::Check-Valid-Until=false
     -o Acquire::Retries=1 -o Acquire::http::Timeout=15
 )
 for archive in $archives; do
@@ -86,9 +88,9 @@ for deb in "$folder"/debs/*.deb; do
     dpkg-deb --fsys-tarfile "$deb" |
         tar -x -C "$folder/root" --exclude='./usr/share' --exclude='*/gconv'
 done
-real=$(find "$folder/root" -name libMIOpen.so.1)
+real=$(find "$folder/root" -name libMIOpen.so.1 -print -quit)
 [ -n "$real" ] || { echo "libmiopen1 holds no libMIOpen.so.1" >&2; exit 1; }
-loader=$(find "$folder/root" -name 'ld-linux-x86-64.so.2' | head -n 1)
+loader=$(find "$folder/root" -name 'ld-linux-x86-64.so.2' -print -quit)
 [ -n "$loader" ] || { echo "libc6 holds no loader" >&2; exit 1; }
 
 bash "$here/stand_ins.sh" "$real" "$folder/stand_ins"

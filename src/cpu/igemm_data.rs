@@ -10,7 +10,7 @@ use super::filter::FilterMatrix;
 use super::gather::{Gather, PixelBox, gathers_of};
 use super::pool;
 use super::store::store_tile;
-use super::tiles::{DataTiles, REDUCE_CHUNK, pieces};
+use super::tiles::{DataTiles, GemmShape, REDUCE_CHUNK, pieces};
 use super::ukernel::gemm_f32;
 use crate::error::Result;
 use crate::memory::{MatrixMut, MatrixRef, TensorMut, zeroed_f32};
@@ -24,7 +24,8 @@ pub struct DataPlan {
     images: usize,
     /// The output role's canonical view.
     output: Role,
-    problem: ConvProblem,
+    /// The problem.
+    pub problem: ConvProblem,
     packs_filter: bool,
     /// The packed filter, where the filter cannot be used as it lies.
     pub workspace: WorkspaceLayout,
@@ -74,9 +75,15 @@ impl DataPlan {
             .into_iter()
             .map(|gather| {
                 let filter = FilterMatrix::new(problem, &gather);
-                let spatial = [0, 1, 2].map(|dim| gather.axes[dim].out_len);
                 let gemm_k = gather.gemm_k();
-                let tiles = DataTiles::choose(groups, filter.gemm_m, gemm_k, images, spatial);
+                let tiles = DataTiles::choose(&GemmShape {
+                    groups,
+                    rows: filter.gemm_m,
+                    gemm_k,
+                    images,
+                    spatial: [0, 1, 2].map(|dim| gather.axes[dim].out_len),
+                    pack_cost: gather.pack_cost(),
+                });
                 let phase = Phase { packed_begin, tiles, gather, filter };
                 packed_begin += groups * phase.filter.gemm_m * gemm_k;
                 phase

@@ -8,29 +8,45 @@ use std::ops::Range;
 
 use super::gather::PixelBox;
 
-/// Pixels of a tile at most. A packed block of `REDUCE_CHUNK` rows then takes
-/// 384 KiB, which leaves room in the 512 KiB L2 of Zen for the rest.
-pub const TILE_PIXELS: usize = 384;
-
-/// Rows of the result (channels) in a tile at most. Packing a block costs about as much as
-/// two or three rows of multiply-adds, so this many make it negligible.
-pub const TILE_ROWS: usize = 256;
-
-/// Reduction steps packed at a time.
+/// Reduction steps packed at a time. With the most pixels of a tile a packed
+/// block takes 384 KiB, which leaves room in the 512 KiB L2 of Zen for the rest.
 pub const REDUCE_CHUNK: usize = 256;
 
-/// Tiles wanted at least, for the sake of machines with many threads and of
-/// an even load on those with few.
-const WANTED_TILES: usize = 16;
+/// Candidates for the most pixels of a tile. Multiples of 24, the rows of the
+/// AVX2 micro-kernel of the crate `gemm`; a smaller one would run in its edges.
+const PIXEL_CANDIDATES: [usize; 4] = [384, 192, 96, 48];
+
+/// Candidates for the most channels of a tile.
+const ROW_CANDIDATES: [usize; 5] = [512, 256, 128, 64, 32];
+
+/// Thread counts for which tiles are chosen, all of them at once.
+const THREAD_COUNTS: [usize; 2] = [2, 8];
+
+/// What reading one filter element costs the GEMM, in multiply-adds.
+const FILTER_COST: f64 = 16.0;
+
+/// What starting a tile costs, in multiply-adds: about 2 us.
+const TILE_COST: f64 = 1e5;
 
 /// Multiply-adds that are not worth a tile of their own: some ten microseconds.
 const MIN_TILE_MULTIPLY_ADDS: usize = 1 << 19;
 
-/// Rows below which a tile is not split further, lest packing dominate.
-const MIN_TILE_ROWS: usize = 32;
-
-/// Pixels below which a tile is not split further, lest the GEMM run in its edges.
-const MIN_TILE_PIXELS: usize = 96;
+/// The GEMMs of one gather: `groups` times `rows` x pixels x `gemm_k`.
+#[derive(Clone, Copy, Debug)]
+pub struct GemmShape {
+    /// Groups.
+    pub groups: usize,
+    /// Channels of the result in a group.
+    pub rows: usize,
+    /// Length of the reduction.
+    pub gemm_k: usize,
+    /// Pixels: images.
+    pub images: usize,
+    /// Pixels: d, h, w.
+    pub spatial: [usize; 3],
+    /// What packing one input element costs, in multiply-adds.
+    pub pack_cost: f64,
+}
 
 /// Lengths of the tiles of forward and backward-data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,57 +60,37 @@ pub struct DataTiles {
 }
 
 impl DataTiles {
-    /// Tiles for `groups` GEMMs of `rows` x `pixels` x `gemm_k`.
-    pub fn choose(
-        groups: usize,
-        rows: usize,
-        gemm_k: usize,
-        images: usize,
-        spatial: [usize; 3],
-    ) -> Self {
-        let mut max_rows = TILE_ROWS;
-        let mut max_pixels = TILE_PIXELS;
-        loop {
-            let tiles = Self::within(groups, rows, gemm_k, images, spatial, max_rows, max_pixels);
-            let pixels = tiles.pixel_box.pixels();
-            let work = tiles.rows.saturating_mul(pixels).saturating_mul(gemm_k);
-            let enough = tiles.count(groups, rows, images, spatial) >= WANTED_TILES;
-            if enough || work < 2 * MIN_TILE_MULTIPLY_ADDS {
-                return tiles;
-            }
-            // Rather fewer rows than fewer pixels: the filter needs no packing.
-            if tiles.rows >= 2 * MIN_TILE_ROWS && tiles.rows * 2 >= pixels {
-                max_rows = tiles.rows.div_ceil(2);
-            } else if pixels >= 2 * MIN_TILE_PIXELS {
-                max_pixels = pixels.div_ceil(2);
-            } else if tiles.rows >= 2 * MIN_TILE_ROWS {
-                max_rows = tiles.rows.div_ceil(2);
-            } else {
-                return tiles;
-            }
-        }
+    /// The tiles with the least estimated time, summed over [`THREAD_COUNTS`].
+    ///
+    /// More rows in a tile spread the cost of packing, more pixels that of
+    /// reading the filter; more tiles load threads evenly.
+    pub fn choose(shape: &GemmShape) -> Self {
+        let candidates = ROW_CANDIDATES.iter().flat_map(|&max_rows| {
+            PIXEL_CANDIDATES.iter().map(move |&pixels| Self::within(shape, max_rows, pixels))
+        });
+        // Of equals the first, which is the largest.
+        let best = candidates.min_by(|a, b| a.cost(shape).total_cmp(&b.cost(shape)));
+        best.unwrap_or_else(|| Self::within(shape, ROW_CANDIDATES[0], PIXEL_CANDIDATES[0]))
     }
 
-    fn within(
-        groups: usize,
-        rows: usize,
-        gemm_k: usize,
-        images: usize,
-        spatial: [usize; 3],
-        max_rows: usize,
-        max_pixels: usize,
-    ) -> Self {
-        let box_lengths = BoxLengths::choose(images, spatial, max_pixels);
-        let tile_rows = even_piece(rows, max_rows);
-        let work = tile_rows.saturating_mul(box_lengths.pixels()).saturating_mul(gemm_k.max(1));
-        let tile_groups = if tile_rows == rows { groups_together(groups, work) } else { 1 };
-        DataTiles { pixel_box: box_lengths, rows: tile_rows, groups: tile_groups }
+    fn within(shape: &GemmShape, max_rows: usize, max_pixels: usize) -> Self {
+        let pixel_box = BoxLengths::choose(shape.images, shape.spatial, max_pixels);
+        let rows = even_piece(shape.rows, max_rows);
+        let work = rows.saturating_mul(pixel_box.pixels()).saturating_mul(shape.gemm_k.max(1));
+        let groups = if rows == shape.rows { groups_together(shape.groups, work) } else { 1 };
+        DataTiles { pixel_box, rows, groups }
     }
 
-    fn count(&self, groups: usize, rows: usize, images: usize, spatial: [usize; 3]) -> usize {
-        groups.div_ceil(self.groups)
-            * rows.div_ceil(self.rows)
-            * self.pixel_box.count(images, spatial)
+    /// Thread time in multiply-adds, waiting at the end included, summed over thread counts.
+    fn cost(&self, shape: &GemmShape) -> f64 {
+        let pixels = self.pixel_box.pixels() as f64;
+        let (rows, gemm_k) = (self.rows as f64, shape.gemm_k as f64);
+        let per_group = gemm_k * (rows * pixels + shape.pack_cost * pixels + FILTER_COST * rows);
+        let tile = self.groups as f64 * per_group + TILE_COST;
+        let tiles = shape.groups.div_ceil(self.groups)
+            * shape.rows.div_ceil(self.rows)
+            * self.pixel_box.count(shape.images, shape.spatial);
+        THREAD_COUNTS.iter().map(|&threads| (tiles.div_ceil(threads) * threads) as f64 * tile).sum()
     }
 }
 
