@@ -11,9 +11,9 @@
 
 static const float one = 1, zero = 0;
 
-/* Backward-weights here has partial sums to keep, forward and backward-data a packed filter. */
+/* Large images make backward-weights keep partial sums, many channels want packed filters. */
 static const conv_shape_t shapes[] = {
-    {"wide", 2, 4, 16, 24, 1, {20, 20}, {3, 3}, {1, 1}, {1, 1}, {1, 1}},
+    {"wide", 2, 1, 2, 4, 1, {60, 60}, {3, 3}, {1, 1}, {1, 1}, {1, 1}},
     {"grouped", 2, 2, 12, 8, 4, {15, 14}, {3, 3}, {1, 1}, {2, 2}, {1, 1}},
 };
 
@@ -52,9 +52,9 @@ static void small_workspaces(
     CHECK_OK(conv_solutions(&call, 10, &count, solutions));
     for(size_t at = 0; at < count; ++at) {
         size_t wanted = solutions[at].workspace_size;
-        const size_t sizes[] = {0, 1, 3, 64, 65, wanted / 2, wanted > 0 ? wanted - 1 : 0, wanted,
-            wanted + 1, 2 * wanted + 4096};
-        for(size_t size = 0; size < sizeof sizes / sizeof sizes[0]; ++size) {
+        const size_t sizes[] = {0, 1, 67, wanted / 2, wanted - 1, wanted, 2 * wanted + 4096};
+        size_t count_of_sizes = wanted > 0 ? sizeof sizes / sizeof sizes[0] : 3;
+        for(size_t size = 0; size < count_of_sizes; ++size) {
             for(size_t offset = 0; offset <= 5; offset += 5) {
                 check_context("%s %s %s, solution %llu, %zu of %zu bytes of workspace at %zu",
                     shape->name, direction_name(direction), dtype_name(dtype),
