@@ -31,11 +31,11 @@ deps: ## install what build and tests need beyond Rust (apt-get, as root or thro
 test: deps ## format, lints, Rust tests, C tests against the built library, the demo's check
 	@.ci/test.sh
 
-demo: deps build ## read an image with PP-OCR on the library; IMAGE=file for your own
-	@LIB="$(LIB)" examples/ppocr/run.sh $(if $(IMAGE),"$(IMAGE)")
+demo: deps build ## find the text in a picture with a network on the library; IMAGE=file for your own
+	@MIOPEN_LIB="$(LIB)" examples/ppocr/run.sh $(if $(IMAGE),--image "$(IMAGE)")
 
 bench: deps build ## what a forwarded call costs
-	@ctest/bench/run.sh "$(LIB)"
+	@ctest/passthrough/run.sh "$(LIB)"
 
 install: ## install the library, headers, pkg-config and CMake files (PREFIX, LIBDIR, DESTDIR, FORCE)
 	@PREFIX="$(PREFIX)" LIBDIR="$(LIBDIR)" DESTDIR="$(DESTDIR)" FORCE="$(FORCE)" \

@@ -13,11 +13,15 @@ need() { # PACKAGE COMMAND...: the command succeeds where the package is not nee
     "$@" >/dev/null 2>&1 || missing+=("$package")
 }
 
-has_libclang() { # bindgen loads libclang at build time; it looks in these places too
+has_libclang() { # bindgen loads the library at build time and reads the compiler's own headers beside it
+    [ -n "${LIBCLANG_PATH:-}" ] && return 0
     local pattern
-    for pattern in "${LIBCLANG_PATH:-/nonexistent}" /usr/lib/llvm-*/lib /usr/lib/x86_64-linux-gnu \
-        /usr/lib /usr/lib64; do
-        compgen -G "$pattern/libclang*.so*" >/dev/null && return 0
+    for pattern in '/usr/lib/llvm-*/lib/libclang*.so*' '/usr/lib*/libclang*.so*' '/usr/lib/*/libclang*.so*'; do
+        if compgen -G "$pattern"; then
+            compgen -G '/usr/lib/llvm-*/lib/clang/*/include/stddef.h' ||
+                compgen -G '/usr/lib*/clang/*/include/stddef.h'
+            return
+        fi
     done
     return 1
 }

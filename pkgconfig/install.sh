@@ -35,7 +35,8 @@ die() {
 # ---- the manifest: kind, path, and the checksum or link target, separated by tabs
 
 recorded() { # PATH: whether an earlier install put it there
-    [ -f "$stage$manifest" ] && cut -f2 "$stage$manifest" | grep -qxF -- "$1"
+    [ -f "$stage$manifest" ] &&
+        path=$1 awk -F'\t' '$2 == ENVIRON["path"] { found = 1 } END { exit !found }' "$stage$manifest"
 }
 
 record() { # KIND PATH DETAIL [OLD_TARGET]
@@ -96,7 +97,9 @@ fill_templates() {
     local major minor patch version prefix_in_pc=$prefix libdir_in_pc=$libdir up inside
     number() { sed -n "s/^#define  *MIOPEN_VERSION_$1  *\([0-9][0-9]*\).*/\1/p" "$source_dir/include/miopen/version.h"; }
     major=$(number MAJOR) minor=$(number MINOR) patch=$(number PATCH)
-    [ -n "$major" ] && [ -n "$minor" ] && [ -n "$patch" ] || die "install: no version in include/miopen/version.h"
+    if [ -z "$major" ] || [ -z "$minor" ] || [ -z "$patch" ]; then
+        die "install: no version in include/miopen/version.h"
+    fi
     version=$major.$minor.$patch
     up=$(realpath -m -s --relative-to="$libdir" -- "$prefix")
     case $libdir/ in
@@ -226,16 +229,17 @@ uninstall_all() {
     folders=$(awk -F'\t' '$1 == "dir" { print $2 }' "$stage$manifest" | tac)
     rm -f -- "$stage$manifest"
     while IFS= read -r path; do
-        [ -n "$path" ] && rmdir -- "$stage$path" 2>/dev/null || true
+        # Not an error: somebody else's files may be in there by now.
+        if [ -n "$path" ]; then rmdir -- "$stage$path" 2>/dev/null || true; fi
     done <<<"$folders"
 }
 
 refresh_loader_cache() {
     [ -z "$stage" ] && [ "$(id -u)" -eq 0 ] && command -v ldconfig >/dev/null || return 0
     # Only for a folder that the loader's cache covers: another one is the user's business.
-    if ldconfig -v -N -X 2>/dev/null | grep -q "^$libdir:"; then
-        ldconfig
-    fi
+    local covered
+    covered=$(ldconfig -v -N -X 2>/dev/null)
+    case $'\n'$covered in *$'\n'"$libdir":*) ldconfig ;; esac
 }
 
 case $action in

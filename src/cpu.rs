@@ -1,6 +1,7 @@
 //! Solvers on the CPU.
 
 mod arena;
+mod bias;
 mod blocked;
 mod cache;
 mod depthwise;
@@ -22,6 +23,7 @@ mod winograd;
 
 pub use blocked::Blocked;
 pub use depthwise::Depthwise;
+pub use bias::{add_bias, sum_bias_gradient};
 pub use igemm::ImplicitGemm;
 pub use naive::Naive;
 pub use winograd::Winograd;

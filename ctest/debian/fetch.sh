@@ -86,9 +86,9 @@ for deb in "$folder"/debs/*.deb; do
     dpkg-deb --fsys-tarfile "$deb" |
         tar -x -C "$folder/root" --exclude='./usr/share' --exclude='*/gconv'
 done
-real=$(find "$folder/root" -name libMIOpen.so.1)
+real=$(find "$folder/root" -name libMIOpen.so.1 -print -quit)
 [ -n "$real" ] || { echo "libmiopen1 holds no libMIOpen.so.1" >&2; exit 1; }
-loader=$(find "$folder/root" -name 'ld-linux-x86-64.so.2' | head -n 1)
+loader=$(find "$folder/root" -name 'ld-linux-x86-64.so.2' -print -quit)
 [ -n "$loader" ] || { echo "libc6 holds no loader" >&2; exit 1; }
 
 bash "$here/stand_ins.sh" "$real" "$folder/stand_ins"

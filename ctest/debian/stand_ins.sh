@@ -13,7 +13,7 @@ hip_error_no_device=100          # hip_runtime_api.h: hipErrorNoDevice
 rocblas_status_invalid_handle=1  # rocblas-types.h
 
 stand_in() { # NAME PREFIX STATUS [EXTRA_SYMBOL]: for the library NAME.so.N, symbols that start with PREFIX
-    local soname symbol plain version symbols
+    local soname plain version symbols
     soname=$(grep -x "$1\.so\.[0-9.]*" <<<"$needed") || return 0
     symbols=$(grep "^$2" <<<"$undefined"; printf '%s\n' "${@:4}")
     # A HIP of another release gives its symbols other versions; the library's own say which.

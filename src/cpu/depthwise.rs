@@ -96,6 +96,7 @@ impl Solver for Depthwise {
         let rate = RATE_FACTOR * rates::kernel_multiply_adds_per_us(self.0);
         problem.multiply_adds() / rate / context.cpu_threads.get() as f64
             + problem.tensor_bytes() / rates::MEMORY_BYTES_PER_US
+            + rates::scatter_us(problem, context)
             + rates::overhead_us(context)
     }
 

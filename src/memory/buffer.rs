@@ -180,6 +180,28 @@ pub unsafe fn host_arguments<'a>(
     Ok((buffers, workspace))
 }
 
+/// The buffers of an operation with one input and one output.
+///
+/// # Errors
+/// `BadParm` for null or misaligned pointers and for ranges that overlap,
+/// `NotImplemented` for types that no convolution has.
+///
+/// # Safety
+/// As [`host_arguments`], for the spans of the two descriptors.
+pub unsafe fn input_and_output<'a>(
+    (input, input_desc): (*const c_void, &TensorDesc),
+    (output, output_desc): (*mut c_void, &TensorDesc),
+) -> Result<(InputBuffer<'a>, OutputBuffer<'a>)> {
+    let input_range = byte_range(input, input_desc.span_bytes())?;
+    let output_range = byte_range(output, output_desc.span_bytes())?;
+    if overlap(&input_range, &output_range) {
+        return Err(Error::bad_parm("the input overlaps the output"));
+    }
+    // SAFETY: the caller vouches for validity over the spans and for the
+    // absence of other writers; null and overlap are excluded above.
+    unsafe { Ok((input_buffer(input, input_desc)?, output_buffer(output, output_desc)?)) }
+}
+
 /// A readable buffer over the span of `tensor`.
 ///
 /// # Errors

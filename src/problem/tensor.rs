@@ -16,8 +16,7 @@ pub enum DataType {
     F32 = 1,
     I32 = 2,
     I8 = 3,
-    /// Four int8 channels in one element; gone from MIOpen after 6.0.
-    I8x4 = 4,
+    // 4 was int8x4, which MIOpen dropped after ROCm 6.0.
     BF16 = 5,
     F64 = 6,
     /// 8-bit float, 4 exponent bits, "fnuz" encoding.
@@ -28,12 +27,11 @@ pub enum DataType {
 }
 
 impl DataType {
-    const ALL: [DataType; 10] = [
+    const ALL: [DataType; 9] = [
         DataType::F16,
         DataType::F32,
         DataType::I32,
         DataType::I8,
-        DataType::I8x4,
         DataType::BF16,
         DataType::F64,
         DataType::F8,
@@ -59,7 +57,7 @@ impl DataType {
         match self {
             DataType::I8 | DataType::F8 | DataType::BF8 => 1,
             DataType::F16 | DataType::BF16 => 2,
-            DataType::F32 | DataType::I32 | DataType::I8x4 => 4,
+            DataType::F32 | DataType::I32 => 4,
             DataType::F64 | DataType::I64 => 8,
         }
     }
@@ -71,7 +69,6 @@ impl DataType {
             DataType::F32 => "fp32",
             DataType::I32 => "int32",
             DataType::I8 => "int8",
-            DataType::I8x4 => "int8x4",
             DataType::BF16 => "bf16",
             DataType::F64 => "fp64",
             DataType::F8 => "fp8",

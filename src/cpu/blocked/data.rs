@@ -318,13 +318,13 @@ impl ScratchElems {
 /// The tensor itself as the source of panels: where no tap leaves it and pixels are contiguous.
 fn direct_layout(gather: &Gather, images: usize) -> Option<PixelLayout> {
     let all = gather.all_pixels(images);
-    let [d, h, w] = &gather.axes;
+    let [d, h, w] = &*gather.axes;
     let is_contiguous = w.out_len == 1 || w.step * w.in_stride == 1;
     if !is_contiguous || gather.taps() == 0 || gather.touches_padding(&all) {
         return None;
     }
     let mut tap_offsets = vec![0];
-    for axis in &gather.axes {
+    for axis in gather.axes.iter() {
         tap_offsets = tap_offsets
             .into_iter()
             .flat_map(|outer| {
