@@ -258,7 +258,7 @@ impl Phase {
         let (planes, lines) = scratch.split_at_mut(self.planes.elems(1));
         // A phase that no tap meets has no planes, and its sums are zero.
         if self.gather.taps() > 0 {
-            self.planes.stage(input, 0..1, pixels, planes);
+            self.planes.stage(isa, input, 0..1, pixels, planes);
         }
         let layout = &self.planes.layout;
         let len_w = pixels.o[2].len();

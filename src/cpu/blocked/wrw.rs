@@ -194,7 +194,7 @@ impl WrwPlan {
         let dy = &dy[self.dy.group_offset(task.group)..];
         let mut lines = Vec::new();
         for (index, pixels) in boxes.iter().enumerate() {
-            self.x_planes.stage(x, task.channels.clone(), pixels, planes);
+            self.x_planes.stage(self.isa, x, task.channels.clone(), pixels, planes);
             self.lines(pixels, &mut lines);
             let (panel_cols, len) = (panel_columns(self.isa), pixels.o[2].len());
             let one_panel = pixels.len() * panel_cols;
@@ -250,7 +250,7 @@ impl WrwPlan {
                 Rows { data: &dy[first..], stride: strides[1] }
             }
             (Some(stager), _) => {
-                stager.stage(dy, rows.clone(), pixels, planes);
+                stager.stage(self.isa, dy, rows.clone(), pixels, planes);
                 Rows { data: planes, stride: stager.layout.channel_stride }
             }
             (None, None) => unreachable!("only f32 is read without planes"),
