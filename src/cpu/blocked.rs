@@ -28,13 +28,19 @@ use super::rates;
 use crate::config::IsaLevel;
 use crate::error::{Error, Result};
 use crate::memory::{InputBuffer, OutputBuffer};
-use crate::problem::{ConvProblem, DataType, Direction};
+use crate::problem::{ConvProblem, DataType, Direction, Role};
 use crate::solver::{
     Algorithm, Applicability, Buffers, Context, ConvArgs, Plan, Reason, Solver, SolverId,
 };
 use data::DataPlan;
 pub use planes::Planes;
 use wrw::WrwPlan;
+
+/// Longest tensor served: 8 GiB of f32. Plans hold lists that grow with the number of blocks.
+const MAX_ELEMS: usize = 1 << 31;
+
+/// Most taps of a filter: 64 x 64. Plans hold lists of taps.
+const MAX_TAPS: usize = 4096;
 
 /// The blocked implicit GEMM at one instruction set level.
 pub struct Blocked(pub IsaLevel);
@@ -83,6 +89,7 @@ impl Solver for Blocked {
         };
         cost / rates::kernel_multiply_adds_per_us(self.0)
             + problem.tensor_bytes() / rates::MEMORY_BYTES_PER_US
+            + rates::scatter_us(problem, context)
             + rates::overhead_us(context)
     }
 
@@ -112,6 +119,13 @@ pub fn check_float(problem: &ConvProblem, level: IsaLevel) -> Applicability {
         || problem.output_dtype() != dtype
     {
         return Err(Reason::new("serves fp32, fp16 and bf16"));
+    }
+    let elems = [Role::X, Role::W, Role::Y].map(|role| problem.tensor(role).span_elems());
+    if elems.into_iter().any(|elems| elems > MAX_ELEMS) {
+        return Err(Reason::new(format!("a tensor of more than {MAX_ELEMS} elements")));
+    }
+    if problem.filter_spatial().iter().product::<usize>() > MAX_TAPS {
+        return Err(Reason::new(format!("a filter of more than {MAX_TAPS} taps")));
     }
     Ok(())
 }

@@ -388,7 +388,7 @@ impl<T: Element> Tile<'_, T> {
         };
         let (source, base): (&[f32], usize) = match (&phase.planes, T::as_f32(group_input)) {
             (Some(stager), _) => {
-                stager.stage(group_input, channels.clone(), pixels, planes);
+                stager.stage(isa, group_input, channels.clone(), pixels, planes);
                 (planes, 0)
             }
             (None, Some(input)) => {

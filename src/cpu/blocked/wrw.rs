@@ -53,8 +53,7 @@ pub struct WrwPlan {
     /// Output channels and input channels of a task.
     rows: usize,
     channels: usize,
-    boxes: Vec<PixelBox>,
-    box_pixels: usize,
+    box_lengths: BoxLengths,
     x_planes: Planes,
     /// `None`: rows of dy are read from the tensor itself.
     dy_planes: Option<Planes>,
@@ -82,7 +81,6 @@ impl WrwPlan {
         // A panel of a box in half of the L1 cache.
         let max_pixels = CacheSizes::get().l1_bytes / 2 / (panel_columns(isa) * size_of::<f32>());
         let lengths = BoxLengths::choose(1, problem.out_spatial(), max_pixels);
-        let boxes = lengths.cut(&dy.all_pixels(problem.n()));
         let y = problem.tensor5(Role::Y);
         let pixel_dims = [2, 3, 4].map(|dim| (y.lengths[dim], y.strides[dim]));
         let is_direct = problem.input_dtype() == DataType::F32
@@ -98,8 +96,7 @@ impl WrwPlan {
             dy,
             rows,
             channels,
-            boxes,
-            box_pixels: lengths.pixels(),
+            box_lengths: lengths,
         }
     }
 
@@ -141,13 +138,14 @@ impl WrwPlan {
                 }));
             }
         }
+        let boxes = self.box_lengths.cut(&self.dy.all_pixels(self.problem.n()));
         let has_nan = AtomicBool::new(false);
         pool::for_each(
             threads,
             tasks,
             || arena::take(self.scratch_elems().iter().sum()),
             |scratch, task| {
-                if self.run_task(x, dy, scratch, task) {
+                if self.run_task(x, dy, &boxes, scratch, task) {
                     has_nan.store(true, Ordering::Relaxed);
                 }
                 Ok(())
@@ -167,7 +165,7 @@ impl WrwPlan {
             // Lines are read in steps of four pixels.
             self.x_planes.elems(1) + 3,
             self.dy_planes.as_ref().map_or(0, |planes| planes.elems(1)),
-            columns.next_multiple_of(panel_cols) * self.box_pixels + 3 * panel_cols,
+            columns.next_multiple_of(panel_cols) * self.box_lengths.pixels() + 3 * panel_cols,
             self.rows * columns,
         ]
     }
@@ -177,6 +175,7 @@ impl WrwPlan {
         &self,
         x: &[T],
         dy: &[T],
+        boxes: &[PixelBox],
         scratch: &mut [f32],
         task: Task<'_, O>,
     ) -> bool {
@@ -191,8 +190,8 @@ impl WrwPlan {
         let x = &x[self.gather.group_offset(task.group)..];
         let dy = &dy[self.dy.group_offset(task.group)..];
         let mut lines = Vec::new();
-        for (index, pixels) in self.boxes.iter().enumerate() {
-            self.x_planes.stage(x, task.channels.clone(), pixels, planes);
+        for (index, pixels) in boxes.iter().enumerate() {
+            self.x_planes.stage(self.isa, x, task.channels.clone(), pixels, planes);
             self.lines(pixels, &mut lines);
             let (panel_cols, len) = (panel_columns(self.isa), pixels.o[2].len());
             let one_panel = pixels.len() * panel_cols;
@@ -248,7 +247,7 @@ impl WrwPlan {
                 Rows { data: &dy[first..], stride: strides[1] }
             }
             (Some(stager), _) => {
-                stager.stage(dy, rows.clone(), pixels, planes);
+                stager.stage(self.isa, dy, rows.clone(), pixels, planes);
                 Rows { data: planes, stride: stager.layout.channel_stride }
             }
             (None, None) => unreachable!("only f32 is read without planes"),

@@ -288,7 +288,7 @@ impl DataPlan {
             ],
         };
         let group_input = &input[self.gather.group_offset(task.group)..];
-        self.planes.stage(group_input, 0..channels, &pixels, scratch.planes);
+        self.planes.stage(self.isa, group_input, 0..channels, &pixels, scratch.planes);
         let (input_offsets, output_offsets) = self.tile_offsets(&task);
         let tiles = input_offsets.len();
         let input_tiles = InputTiles {
