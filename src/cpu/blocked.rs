@@ -51,6 +51,8 @@ struct BlockedPlan {
     fallback: OnceLock<Result<Box<dyn Plan>>>,
 }
 
+// One a plan, and every plan is boxed.
+#[allow(clippy::large_enum_variant)]
 enum Kind {
     Data(DataPlan),
     Wrw(WrwPlan),
