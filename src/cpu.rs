@@ -1,6 +1,6 @@
 //! Solvers on the CPU.
 
-pub mod bias;
+mod bias;
 mod element;
 mod filter;
 mod gather;
@@ -13,6 +13,7 @@ mod store;
 mod tiles;
 mod ukernel;
 
+pub use bias::{add_bias, sum_bias_gradient};
 pub use igemm::ImplicitGemm;
 pub use naive::Naive;
 

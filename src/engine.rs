@@ -84,7 +84,7 @@ impl Choice {
     }
 }
 
-/// The applicable solvers, best first, at most [`MAX_SOLUTIONS`].
+/// The applicable solvers, best first (measured before estimated), at most [`MAX_SOLUTIONS`].
 ///
 /// At least one works without workspace, if there is any. Empty where no
 /// solver serves the problem; [`rejections`] then says why.
@@ -203,7 +203,9 @@ fn applicable_solutions(problem: &ConvProblem, context: &Context) -> Result<Vec<
         .filter(|solver| solver.applicable(problem, context).is_ok())
         .map(|&solver| solution_of(solver, problem, context))
         .collect::<Result<Vec<_>>>()?;
-    solutions.sort_by(|a, b| a.time_us.total_cmp(&b.time_us));
+    // Guesses come after what was measured, as in the real library's lists.
+    solutions
+        .sort_by(|a, b| b.is_measured.cmp(&a.is_measured).then(a.time_us.total_cmp(&b.time_us)));
     Ok(solutions)
 }
 

@@ -122,3 +122,47 @@ pub fn measured_time_us(problem: &ConvProblem, context: &Context, solver: Solver
         entry.times_us.iter().find(|(id, _)| *id == solver).map(|&(_, time_us)| time_us)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::problem::{ConvDesc, DataType, Direction, TensorDesc};
+
+    fn key(n: usize) -> Key {
+        let one = TensorDesc::packed(DataType::F32, &[1, 1, 1, 1]).unwrap();
+        let image = TensorDesc::packed(DataType::F32, &[n, 1, 1, 1]).unwrap();
+        let conv = ConvDesc::default();
+        let problem = ConvProblem::new(Direction::Fwd, image, one, image, &conv).unwrap();
+        (problem, Context::new(None))
+    }
+
+    fn time_of(cache: &Cache, n: usize) -> Option<f64> {
+        cache.read(&key(n), |entry| entry.times_us.first().map(|&(_, time_us)| time_us))
+    }
+
+    #[test]
+    fn old_entries_make_room() {
+        let cache = Cache::new();
+        for n in 1..=3 * CAPACITY {
+            cache.write(key(n), |entry| put(&mut entry.times_us, SolverId(1), n as f64));
+            // What is used often stays.
+            assert_eq!(time_of(&cache, 1), Some(1.0));
+        }
+        let lengths = cache.shards.iter().map(|shard| shard.lock().unwrap().len());
+        assert!(lengths.sum::<usize>() <= CAPACITY);
+        assert_eq!(time_of(&cache, 3 * CAPACITY), Some(3.0 * CAPACITY as f64));
+        assert_eq!(time_of(&cache, 2), None);
+    }
+
+    #[test]
+    fn newer_values_replace() {
+        let cache = Cache::new();
+        for time_us in [5.0, 3.0] {
+            cache.write(key(1), |entry| put(&mut entry.times_us, SolverId(1), time_us));
+            cache.write(key(1), |entry| put(&mut entry.times_us, SolverId(2), 1.0));
+        }
+        let times = cache.read(&key(1), |entry| Some(entry.times_us.clone())).unwrap();
+        assert_eq!(times.len(), 2);
+        assert!(times.contains(&(SolverId(1), 3.0)));
+    }
+}
