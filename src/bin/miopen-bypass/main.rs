@@ -3,7 +3,7 @@
 //! One file for each subcommand: its arguments (`Args`) and `run`, which writes its results to an
 //! [`Output`] and says how it ended. What goes wrong comes back as a [`Failure`], and is printed
 //! here, in one line.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -17,6 +17,7 @@ mod isa;
 mod man;
 mod output;
 mod paste;
+mod peak;
 
 use ending::{Ending, Failure, complain};
 use output::Output;
@@ -34,6 +35,7 @@ enum Command {
     Conv(conv::Args),
     Completions(completions::Args),
     Man(man::Args),
+    Peak(peak::Args),
 }
 
 impl Command {
@@ -42,6 +44,7 @@ impl Command {
             Command::Conv(args) => conv::run(&args, output),
             Command::Completions(args) => completions::run(args, Cli::command(), output),
             Command::Man(args) => man::run(&args, Cli::command(), output),
+            Command::Peak(args) => peak::run(&args, output),
         }
     }
 }

@@ -349,3 +349,98 @@ fn reduction_terms(problem: &ConvProblem) -> f64 {
         Direction::Wrw => problem.n() as f64 * product(problem.out_spatial()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use MIOpen::memory::OutputBuffer;
+    use MIOpen::problem::DriverCommand;
+
+    const THREADS: NonZeroUsize = NonZeroUsize::new(2).unwrap();
+
+    /// Every direction, groups, layouts, types, one and three dimensions.
+    const LINES: [&str; 6] = [
+        "conv -n 2 -c 6 -H 7 -W 5 -k 4 -y 3 -x 2 -p 1 -q 1 -u 2 -g 2 -F 0",
+        "conv -n 2 -c 5 -H 7 -W 5 -k 4 -y 3 -x 3 -l 2 -j 2 -p 2 -I NHWC -f NHWC -O NHWC -F 0",
+        "convfp16 -n 1 -c 4 -H 6 -W 6 -k 8 -y 3 -x 3 -g 4 -F 0",
+        "convbfp16 -n 1 -c 3 -W 9 -k 2 -x 3 -_ 1 -F 0",
+        "conv -n 1 -c 2 -! 4 -H 5 -W 3 -k 3 -@ 2 -y 3 -x 1 -_ 3 -m trans -F 0",
+        "convint8 -n 1 -c 6 -H 6 -W 6 -k 6 -y 3 -x 3 -g 3 -F 1",
+    ];
+
+    fn problems() -> impl Iterator<Item = ConvProblem> {
+        LINES.into_iter().flat_map(|line| {
+            let words: Vec<&str> = line.split(' ').collect();
+            DriverCommand::parse(&words).unwrap().problems
+        })
+    }
+
+    /// The reference's own result, all at once.
+    fn computed(problem: &ConvProblem) -> Tensors {
+        let mut tensors = Tensors::new(problem).unwrap();
+        reference::convolve(problem, &mut tensors.buffers().unwrap(), 1.0, 0.0).unwrap();
+        tensors
+    }
+
+    fn verdict(problem: &ConvProblem, tensors: &Tensors) -> Verdict {
+        verify(problem, tensors, Algorithm::Direct, Extent::AllChannels, THREADS).unwrap()
+    }
+
+    #[test]
+    fn the_right_result_passes() {
+        for problem in problems() {
+            let verdict = verdict(&problem, &computed(&problem));
+            assert!(verdict.passed, "{verdict:?}: {problem}");
+            assert_eq!(verdict.channels_checked, verdict.channels);
+        }
+    }
+
+    #[test]
+    fn one_wrong_element_fails_wherever_it_is() {
+        for problem in problems() {
+            for last in [false, true] {
+                let mut tensors = computed(&problem);
+                spoil(&mut tensors, last, 0.1);
+                let verdict = verdict(&problem, &tensors);
+                assert!(!verdict.passed, "{verdict:?}: {problem}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_element_that_was_not_written_fails() {
+        for problem in problems() {
+            let mut tensors = computed(&problem);
+            spoil(&mut tensors, true, f32::NAN);
+            assert!(!verdict(&problem, &tensors).passed, "{problem}");
+        }
+    }
+
+    /// Adds to the first or last element: a tenth of what it is made of, 1 in integers.
+    fn spoil(tensors: &mut Tensors, last: bool, part: f32) {
+        let index = |len: usize| if last { len - 1 } else { 0 };
+        match tensors.output.output() {
+            OutputBuffer::F32(v) => v[index(v.len())] += part,
+            OutputBuffer::F16(v) => {
+                let element = &mut v[index(v.len())];
+                *element = half::f16::from_f32(element.to_f32() + part);
+            }
+            OutputBuffer::BF16(v) => {
+                let element = &mut v[index(v.len())];
+                *element = half::bf16::from_f32(element.to_f32() + 10.0 * part);
+            }
+            OutputBuffer::I32(v) => v[index(v.len())] += 1,
+            OutputBuffer::I8(v) => v[index(v.len())] ^= 1,
+        }
+    }
+
+    #[test]
+    fn a_large_output_is_checked_at_both_ends() {
+        let line = "conv -n 8 -c 256 -H 64 -W 64 -k 256 -y 3 -x 3 -F 1";
+        let problem: ConvProblem = line.parse().unwrap();
+        let chosen = chosen_channels(&problem, 256, Extent::SomeChannels);
+        assert_eq!(chosen, [0, 255]);
+        assert_eq!(chosen_channels(&problem, 256, Extent::AllChannels).len(), 256);
+        assert_eq!(chosen_channels(&problem, 1, Extent::SomeChannels), [0]);
+    }
+}
