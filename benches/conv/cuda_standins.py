@@ -58,8 +58,8 @@ def symbols_by_library(own: list[pathlib.Path], missing: list[str]) -> dict[str,
                 file = match[1]
             elif match := re.search(r"Name: (\S+)", line):
                 file_of_version[match[1]] = file
-        for symbol in re.findall(r" UND (\S+)", readelf("--dyn-syms", library)):
-            symbol, _, version = symbol.partition("@")
+        for undefined in re.findall(r" UND (\S+)", readelf("--dyn-syms", library)):
+            symbol, _, version = undefined.partition("@")
             if version:
                 file = file_of_version.get(version)
             else:

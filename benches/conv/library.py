@@ -128,9 +128,7 @@ class Library:
 class Convolution:
     """One layer in one direction, on the caller's arrays `x`, `w` and `y`."""
 
-    def __init__(
-        self, library: Library, layer: Layer, direction: str, arrays: dict[str, np.ndarray]
-    ) -> None:
+    def __init__(self, library: Library, layer: Layer, direction: str, arrays: dict[str, np.ndarray]) -> None:
         self.library = library
         self.part, self.order = CALLS[direction]
         self.arrays = arrays
@@ -150,18 +148,14 @@ class Convolution:
         """The id of what immediate mode puts first."""
         solution, count = Solution(), c_size_t()
         function = f"miopenConvolution{self.part}GetSolution"
-        self.library.call(
-            function, *self._described(), c_size_t(1), byref(count), byref(solution)
-        )
+        self.library.call(function, *self._described(), c_size_t(1), byref(count), byref(solution))
         return solution.solution_id
 
     def runner(self, solution_id: int) -> Callable[[], None]:
         """A function that computes once by this solution; workspace is granted as asked for."""
         size, solution = c_size_t(), c_uint64(solution_id)
         prefix = f"miopenConvolution{self.part}"
-        self.library.call(
-            f"{prefix}GetSolutionWorkspaceSize", *self._described(), solution, byref(size)
-        )
+        self.library.call(f"{prefix}GetSolutionWorkspaceSize", *self._described(), solution, byref(size))
         self.library.call(f"{prefix}CompileSolution", *self._described(), solution)
         workspace = aligned_array((size.value,), np.uint8)
         args: list[object] = [self.library.handle]

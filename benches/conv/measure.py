@@ -49,9 +49,7 @@ def burst(run: Callable[[], object], calls: int) -> list[float]:
     return times_us
 
 
-def measure_in_turns(
-    contenders: dict[str, Callable[[], object]], rounds: int
-) -> dict[str, list[float]]:
+def measure_in_turns(contenders: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
     """The times of each contender's calls in microseconds."""
     calls = {}
     for name, run in contenders.items():
@@ -81,7 +79,7 @@ class Bench:
         self.names = self.solver_names()
         self.pytorch = None
         if not args.without_pytorch:
-            from pytorch import PyTorch
+            from pytorch import PyTorch  # noqa: PLC0415 (it may be absent)
 
             self.pytorch = PyTorch(args.threads)
 
@@ -158,7 +156,9 @@ def main() -> None:
     parser.add_argument("--threads", type=int, required=True)
     parser.add_argument("--filter", default="", help="only layers whose name contains this")
     parser.add_argument("--quick", action="store_true", help="fewer layers, fewer rounds")
-    parser.add_argument("--statistic", choices=STATISTICS, default="median", help="what counts of a contender's times")
+    parser.add_argument(
+        "--statistic", choices=STATISTICS, default="median", help="what counts of a contender's times"
+    )
     parser.add_argument("--without-pytorch", action="store_true")
     print(json.dumps(Bench(parser.parse_args()).run()))
 

@@ -17,9 +17,7 @@ class PyTorch:
         torch.set_grad_enabled(False)
         self.version = torch.__version__
 
-    def runner(
-        self, layer: Layer, direction: str, arrays: dict[str, np.ndarray]
-    ) -> Callable[[], np.ndarray]:
+    def runner(self, layer: Layer, direction: str, arrays: dict[str, np.ndarray]) -> Callable[[], np.ndarray]:
         """A function that computes once and returns the result. PyTorch allocates it each time."""
         x, w, y = (torch.from_numpy(arrays[role]) for role in "xwy")
         parameters = self._parameters(layer)
@@ -28,11 +26,13 @@ class PyTorch:
         wanted = [direction == "bwd", direction == "wrw", False]
         index = wanted.index(True)
         backward = torch.ops.aten.convolution_backward
-        return lambda: backward(y, x, w, None, *parameters, wanted)[index].numpy()
 
-    def prepacked_forward_runner(
-        self, layer: Layer, arrays: dict[str, np.ndarray]
-    ) -> Callable[[], object]:
+        def run() -> np.ndarray:
+            return backward(y, x, w, None, *parameters, wanted)[index].numpy()
+
+        return run
+
+    def prepacked_forward_runner(self, layer: Layer, arrays: dict[str, np.ndarray]) -> Callable[[], object]:
         """Forward as PyTorch does it at its best: channels_last input, weights packed beforehand."""
         pads, strides, dilations = ([layer.ph, layer.pw], [layer.sh, layer.sw], [layer.dh, layer.dw])
         x = torch.from_numpy(arrays["x"]).contiguous(memory_format=torch.channels_last)

@@ -10,7 +10,9 @@ import pathlib
 import platform
 from collections.abc import Iterable
 
+import matplotlib
 from library import DIRECTIONS
+from matplotlib.figure import Figure
 
 DIRECTION_NAMES = {"fwd": "forward", "bwd": "backward-data", "wrw": "backward-weights"}
 CONTENDERS = {
@@ -60,7 +62,8 @@ def ratio(result: dict, contender: str) -> float:
 def print_layers(run: Run, direction: str) -> None:
     results = run.of(direction)
     title = f"{DIRECTION_NAMES[direction]}, {run.threads} thread(s)"
-    print(f"\n== {title}: microseconds ({run.statistic}), percent of the {run.isa} peak of {run.peak_gflops:.0f} GFLOP/s")
+    peak = f"{run.isa} peak of {run.peak_gflops:.0f} GFLOP/s"
+    print(f"\n== {title}: microseconds ({run.statistic}), percent of the {peak}")
     has_pytorch = "pytorch" in results[0]["times_us"]
     width = max(len(result["name"]) for result in results)
     others = ["pytorch", "gemm"] if has_pytorch else ["gemm"]
@@ -102,26 +105,22 @@ def print_summary(entry: dict) -> None:
 
 def draw(runs: list[Run], path: pathlib.Path) -> None:
     """Bars: how many times as fast as PyTorch, or as the gemm-based solver where that is missing."""
-    import matplotlib
-
-    matplotlib.use("svg")
     # The same numbers give the same file.
     matplotlib.rcParams.update({"svg.hashsalt": "bench", "svg.fonttype": "none", "font.size": 8})
-    from matplotlib import pyplot
-
     other = "pytorch" if "pytorch" in runs[0].results[0]["times_us"] else "gemm"
     names = [result["name"] for result in runs[0].of("fwd")]
-    figure, axes = pyplot.subplots(
-        1, len(DIRECTIONS), sharey=True, figsize=(11, 1.2 + 0.17 * len(names)), layout="constrained"
-    )
-    for axis, direction in zip(axes, DIRECTIONS):
+    figure = Figure(figsize=(11, 1.2 + 0.17 * len(names)), layout="constrained")
+    axes = figure.subplots(1, len(DIRECTIONS), sharex=True, sharey=True)
+    for axis, direction in zip(axes, DIRECTIONS, strict=True):
         height = 0.8 / len(runs)
         title = [DIRECTION_NAMES[direction]]
         for number, run in enumerate(runs):
             ratios = [ratio(result, other) for result in run.of(direction)]
             places = [row + (number + 0.5) * height - 0.4 for row in range(len(names))]
             # From 1 outwards: what is slower points to the left.
-            axis.barh(places, [value - 1 for value in ratios], height, left=1, label=f"{run.threads} thread(s)")
+            axis.barh(
+                places, [value - 1 for value in ratios], height, left=1, label=f"{run.threads} thread(s)"
+            )
             title.append(f"{run.threads} thread(s): {geometric_mean(ratios):.2f}")
         axis.set_xscale("log", base=2)
         axis.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
@@ -131,7 +130,9 @@ def draw(runs: list[Run], path: pathlib.Path) -> None:
     axes[0].set_yticks(range(len(names)), names)
     axes[0].set_ylim(len(names) - 0.4, -0.6)
     axes[-1].legend(loc="lower right")
-    figure.supxlabel(f"times as fast as {CONTENDERS[other]} on the CPU ({processor()}); geometric means above")
+    figure.supxlabel(
+        f"times as fast as {CONTENDERS[other]} on the CPU ({processor()}); geometric means above"
+    )
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, metadata={"Date": None})
 

@@ -35,15 +35,19 @@ if ! prepare pytorch.stamp requirements-pytorch.txt --no-deps; then
     echo "skipped: PyTorch: pip: $(tail -n 1 "$venv/pip.log")"
     pytorch=(--without-pytorch)
 else
-    lib=$("$venv/bin/python" -c 'import importlib.util as u, pathlib; print(pathlib.Path(u.find_spec("torch").origin).parent / "lib")')
     # A CPU build, or CUDA where it is installed, needs no stand-ins.
     if ! "$venv/bin/python" -c 'import torch' 2>/dev/null; then
-        "$venv/bin/python" "$here/cuda_standins.py" "$lib" || true
+        "$venv/bin/python" "$here/cuda_standins.py" "$venv"/lib/python3*/site-packages/torch/lib || true
     fi
-    if ! reason=$("$venv/bin/python" -c 'import torch' 2>&1 | tail -n 1) || [ -n "$reason" ]; then
-        echo "skipped: PyTorch: $reason"
+    if ! "$venv/bin/python" -c 'import torch' 2>"$venv/import.log"; then
+        echo "skipped: PyTorch: $(tail -n 1 "$venv/import.log")"
         pytorch=(--without-pytorch)
     fi
+fi
+
+# Times that others took part in say little, least of all with as many threads as processors.
+if awk -v processors="$(nproc)" '{ exit !($1 > processors / 4) }' /proc/loadavg; then
+    echo "bench: this machine is busy (load $(cut -d ' ' -f 1 /proc/loadavg)); --statistic min helps a little"
 fi
 
 measured=()

@@ -65,7 +65,8 @@ fn conv_words(words: Vec<OsString>) -> Option<Vec<OsString>> {
     let is_flag = |word: &OsString| word.to_str().is_some_and(|word| word.starts_with('-'));
     let first_flag = words.iter().position(is_flag).unwrap_or(words.len());
     let (leading, flags) = words.split_at(first_flag);
-    let dtype = leading.iter().rev().find_map(|word| base_type(word.to_str()?))?;
+    // What precedes the base word belongs to the log, but nothing may stand behind it.
+    let dtype = base_type(leading.last()?.to_str()?)?;
 
     let mut expanded = vec![OsString::from("conv")];
     if dtype != "fp32" {
@@ -131,6 +132,7 @@ mod tests {
     fn other_command_lines_stay() {
         assert_eq!(expanded(&["run", "python", "conv", "-x"]), "run python conv -x");
         assert_eq!(expanded(&["conv", "--shapes", "a file"]), "conv --shapes a file");
+        assert_eq!(expanded(&["conv", "word", "-n", "1"]), "conv word -n 1");
         assert_eq!(expanded(&[]), "");
     }
 }
