@@ -16,7 +16,7 @@ use MIOpen::solver::{Buffers, Context, ConvArgs};
 const BUDGET_S: f64 = 0.3;
 
 /// Solvers whose estimate is this many times the best one are not timed.
-const HOPELESS: f64 = 6.0;
+const HOPELESS: f64 = 4.0;
 
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();

@@ -21,20 +21,26 @@ mod wrw;
 use std::sync::OnceLock;
 
 use super::element::{Element, Output};
-use super::igemm::ImplicitGemm;
 use super::ids;
+use super::igemm::ImplicitGemm;
 use super::isa::Isa;
 use super::rates;
 use crate::config::IsaLevel;
 use crate::error::{Error, Result};
 use crate::memory::{InputBuffer, OutputBuffer};
-use crate::problem::{ConvProblem, DataType, Direction};
+use crate::problem::{ConvProblem, DataType, Direction, Role};
 use crate::solver::{
     Algorithm, Applicability, Buffers, Context, ConvArgs, Plan, Reason, Solver, SolverId,
 };
 use data::DataPlan;
 pub use planes::Planes;
 use wrw::WrwPlan;
+
+/// Longest tensor served: 8 GiB of f32. Plans hold lists that grow with the number of blocks.
+const MAX_ELEMS: usize = 1 << 31;
+
+/// Most taps of a filter: 64 x 64. Plans hold lists of taps.
+const MAX_TAPS: usize = 4096;
 
 /// The blocked implicit GEMM at one instruction set level.
 pub struct Blocked(pub IsaLevel);
@@ -74,7 +80,17 @@ impl Solver for Blocked {
     }
 
     fn estimate_us(&self, problem: &ConvProblem, context: &Context) -> f64 {
-        rates::gemm_us(problem, self.0, context)
+        let Some(isa) = Isa::allowed(self.0) else {
+            return f64::INFINITY;
+        };
+        let cost = match problem.direction() {
+            Direction::Wrw => WrwPlan::cost(problem, isa, context.cpu_threads),
+            Direction::Fwd | Direction::Bwd => DataPlan::cost(problem, isa, context.cpu_threads),
+        };
+        cost / rates::kernel_multiply_adds_per_us(self.0)
+            + problem.tensor_bytes() / rates::MEMORY_BYTES_PER_US
+            + rates::scatter_us(problem, context)
+            + rates::overhead_us(context)
     }
 
     fn plan(&self, problem: &ConvProblem, context: &Context) -> Result<Box<dyn Plan>> {
@@ -104,6 +120,13 @@ pub fn check_float(problem: &ConvProblem, level: IsaLevel) -> Applicability {
     {
         return Err(Reason::new("serves fp32, fp16 and bf16"));
     }
+    let elems = [Role::X, Role::W, Role::Y].map(|role| problem.tensor(role).span_elems());
+    if elems.into_iter().any(|elems| elems > MAX_ELEMS) {
+        return Err(Reason::new(format!("a tensor of more than {MAX_ELEMS} elements")));
+    }
+    if problem.filter_spatial().iter().product::<usize>() > MAX_TAPS {
+        return Err(Reason::new(format!("a filter of more than {MAX_TAPS} taps")));
+    }
     Ok(())
 }
 
@@ -123,8 +146,12 @@ impl Plan for BlockedPlan {
             use OutputBuffer as Out;
             let workspace = &mut *args.workspace;
             let holds = match (buffers.inputs, buffers.output.reborrow()) {
-                ([In::F32(a), In::F32(b)], Out::F32(out)) => self.run(context, a, b, out, workspace),
-                ([In::F16(a), In::F16(b)], Out::F16(out)) => self.run(context, a, b, out, workspace),
+                ([In::F32(a), In::F32(b)], Out::F32(out)) => {
+                    self.run(context, a, b, out, workspace)
+                }
+                ([In::F16(a), In::F16(b)], Out::F16(out)) => {
+                    self.run(context, a, b, out, workspace)
+                }
                 ([In::BF16(a), In::BF16(b)], Out::BF16(out)) => {
                     self.run(context, a, b, out, workspace)
                 }

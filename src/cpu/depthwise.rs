@@ -16,8 +16,8 @@ use super::cache::CacheSizes;
 use super::element::{Element, Output};
 use super::filter::FilterMatrix;
 use super::gather::{Gather, Order, PixelBox, gathers_of};
-use super::igemm::ImplicitGemm;
 use super::ids;
+use super::igemm::ImplicitGemm;
 use super::isa::Isa;
 use super::pool;
 use super::rates;
@@ -96,6 +96,7 @@ impl Solver for Depthwise {
         let rate = RATE_FACTOR * rates::kernel_multiply_adds_per_us(self.0);
         problem.multiply_adds() / rate / context.cpu_threads.get() as f64
             + problem.tensor_bytes() / rates::MEMORY_BYTES_PER_US
+            + rates::scatter_us(problem, context)
             + rates::overhead_us(context)
     }
 
@@ -257,7 +258,7 @@ impl Phase {
         let (planes, lines) = scratch.split_at_mut(self.planes.elems(1));
         // A phase that no tap meets has no planes, and its sums are zero.
         if self.gather.taps() > 0 {
-            self.planes.stage(input, 0..1, pixels, planes);
+            self.planes.stage(isa, input, 0..1, pixels, planes);
         }
         let layout = &self.planes.layout;
         let len_w = pixels.o[2].len();

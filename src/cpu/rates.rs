@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use crate::config::IsaLevel;
-use crate::problem::ConvProblem;
+use crate::problem::{ConvProblem, Direction, Role};
 use crate::solver::Context;
 
 /// Multiply-adds a microsecond and thread that the GEMM kernel attains on
@@ -25,10 +25,20 @@ pub fn overhead_us(context: &Context) -> f64 {
     if context.cpu_threads.get() > 1 { 8.0 } else { 2.0 }
 }
 
-/// The time of a blocked implicit GEMM.
-pub fn gemm_us(problem: &ConvProblem, level: IsaLevel, context: &Context) -> f64 {
-    let rate = kernel_multiply_adds_per_us(level) * context.cpu_threads.get() as f64;
-    problem.multiply_adds() / rate
-        + problem.tensor_bytes() / MEMORY_BYTES_PER_US
-        + overhead_us(context)
+/// Scattered elements a microsecond and thread: tensors whose lines are not
+/// contiguous are read and written float by float (measured on Zen 3, NHWC).
+const SCATTERED_ELEMS_PER_US: f64 = 500.0;
+
+/// What lines that are not contiguous cost the solvers that work on lines.
+pub fn scatter_us(problem: &ConvProblem, context: &Context) -> f64 {
+    // Backward-weights stages its inputs once for each block of the result.
+    let passes = if problem.direction() == Direction::Wrw { 4.0 } else { 1.0 };
+    let scattered = [Role::X, Role::Y].map(|role| {
+        let tensor = problem.tensor5(role);
+        let is_scattered = tensor.strides[4] != 1;
+        let elems = tensor.lengths.iter().map(|&len| len as f64).product::<f64>();
+        if is_scattered { elems } else { 0.0 }
+    });
+    let rate = SCATTERED_ELEMS_PER_US * context.cpu_threads.get() as f64;
+    passes * scattered.iter().sum::<f64>() / rate
 }

@@ -3,6 +3,7 @@
 mod block;
 mod depthwise;
 mod gemm;
+mod lines;
 mod panel;
 mod simd;
 mod winograd;
@@ -10,5 +11,6 @@ mod winograd;
 pub use block::{Rows, block_rows, multiply_block, panel_columns};
 pub use depthwise::sum_shifted;
 pub use gemm::gemm_f32;
+pub use lines::{LINE_SLACK_ELEMS, Line, LineShape, stage_lines};
 pub use panel::{ReduceOffsets, Segment, pack_panel, pack_panel_transposed};
 pub use winograd::{InputTiles, transform_filter, transform_input, transform_output};

@@ -12,8 +12,9 @@ use std::ops::Range;
 
 use crate::cpu::element::Element;
 use crate::cpu::gather::{Axis, Gather, PixelBox};
+use crate::cpu::isa::Isa;
 use crate::cpu::tiles::BoxLengths;
-use crate::cpu::ukernel::Segment;
+use crate::cpu::ukernel::{LINE_SLACK_ELEMS, Line, LineShape, Segment, stage_lines};
 
 /// One dimension of the planes.
 #[derive(Clone, Debug)]
@@ -112,9 +113,8 @@ impl PixelLayout {
             let (n, d) = (plane / len_d, plane % len_d);
             let offset = n * self.strides[0] + d * self.strides[1] + h * self.strides[2] + w;
             let column = at - first;
-            let continues = segments
-                .last()
-                .is_some_and(|last| last.offset + (column - last.column) == offset);
+            let continues =
+                segments.last().is_some_and(|last| last.offset + (column - last.column) == offset);
             if !continues {
                 segments.push(Segment { offset, column });
             }
@@ -157,7 +157,9 @@ impl Planes {
             tap_offsets = tap_offsets
                 .into_iter()
                 .flat_map(|outer| {
-                    axis.taps.iter().map(move |&(phase, q)| outer + phase * phase_stride + q * stride)
+                    axis.taps
+                        .iter()
+                        .map(move |&(phase, q)| outer + phase * phase_stride + q * stride)
                 })
                 .collect();
         }
@@ -178,7 +180,7 @@ impl Planes {
 
     /// Elements of the planes of `images` images.
     pub fn elems(&self, images: usize) -> usize {
-        images * self.channels * self.layout.channel_stride
+        images * self.channels * self.layout.channel_stride + LINE_SLACK_ELEMS
     }
 
     /// Fills the planes of some channels for a box.
@@ -187,52 +189,89 @@ impl Planes {
     /// Where the box or the channels exceed what the planes were made for.
     pub fn stage<T: Element>(
         &self,
+        isa: Isa,
         group_input: &[T],
         channels: Range<usize>,
         pixels: &PixelBox,
         planes: &mut [f32],
     ) {
         assert!(channels.len() <= self.channels);
-        let channel_elems = self.layout.channel_stride;
-        let images = planes.chunks_exact_mut(self.channels * channel_elems);
-        for (n, image) in pixels.n.clone().zip(images) {
-            for (c, plane) in channels.clone().zip(image.chunks_exact_mut(channel_elems)) {
-                let base = n * self.n_stride_in + c * self.channel_stride_in;
-                self.stage_channel(&group_input[base..], pixels, plane);
-            }
-        }
-    }
-
-    fn stage_channel<T: Element>(&self, input: &[T], pixels: &PixelBox, plane: &mut [f32]) {
-        let [axis_d, axis_h, axis_w] = &self.axes;
-        let [(phase_d, stride_d), (phase_h, stride_h), (phase_w, _)] = self.strides;
-        let lens = [0, 1, 2].map(|dim| pixels.o[dim].len() + self.axes[dim].halo);
-        let [o_d, o_h, o_w] = [0, 1, 2].map(|dim| pixels.o[dim].start);
+        let axis_w = &self.axes[2];
         let run_stride = (axis_w.step as usize).saturating_mul(axis_w.in_stride);
-        for (index_d, &of_d) in axis_d.phases.iter().enumerate() {
-            for d in 0..lens[0] {
-                for (index_h, &of_h) in axis_h.phases.iter().enumerate() {
-                    for h in 0..lens[1] {
-                        let outer = axis_d.offset(o_d, of_d, d).zip(axis_h.offset(o_h, of_h, h));
-                        let at =
-                            index_d * phase_d + d * stride_d + index_h * phase_h + h * stride_h;
-                        for (index_w, &of_w) in axis_w.phases.iter().enumerate() {
-                            let row = &mut plane[at + index_w * phase_w..][..lens[2]];
-                            let inside = axis_w.inside(o_w, of_w, lens[2]);
-                            let Some((in_d, in_h)) = outer.filter(|_| !inside.is_empty()) else {
-                                row.fill(0.0);
-                                continue;
-                            };
-                            let first = axis_w.coordinate(o_w, of_w, inside.start) as usize;
-                            let from = in_d + in_h + first * axis_w.in_stride;
-                            row[..inside.start].fill(0.0);
-                            row[inside.end..].fill(0.0);
-                            copy_run(&input[from..], run_stride, &mut row[inside]);
+        let lines = self.lines(pixels);
+        for (index_n, n) in pixels.n.clone().enumerate() {
+            for (index_c, c) in channels.clone().enumerate() {
+                let input = &group_input[n * self.n_stride_in + c * self.channel_stride_in..];
+                let plane =
+                    &mut planes[(index_n * self.channels + index_c) * self.layout.channel_stride..];
+                for (shape, lines) in &lines {
+                    match T::as_f32(input).filter(|_| run_stride <= 2) {
+                        Some(input) => {
+                            let shape = LineShape { stride: run_stride, ..*shape };
+                            stage_lines(isa, input, lines, shape, plane);
                         }
+                        None => copy_lines(input, lines, *shape, run_stride, plane),
                     }
                 }
             }
         }
+    }
+
+    /// The lines of one channel, phase by phase, rising; sources count from the channel.
+    fn lines(&self, pixels: &PixelBox) -> Vec<(LineShape, Vec<Line>)> {
+        let [axis_d, axis_h, axis_w] = &self.axes;
+        let [(phase_d, stride_d), (phase_h, stride_h), (phase_w, _)] = self.strides;
+        let lens = [0, 1, 2].map(|dim| pixels.o[dim].len() + self.axes[dim].halo);
+        let [o_d, o_h, o_w] = [0, 1, 2].map(|dim| pixels.o[dim].start);
+        let mut all = Vec::new();
+        for (index_d, &of_d) in axis_d.phases.iter().enumerate() {
+            for (index_h, &of_h) in axis_h.phases.iter().enumerate() {
+                for (index_w, &of_w) in axis_w.phases.iter().enumerate() {
+                    let begin = index_d * phase_d + index_h * phase_h + index_w * phase_w;
+                    let inside = axis_w.inside(o_w, of_w, lens[2]);
+                    let mut lines = Vec::with_capacity(lens[0] * lens[1]);
+                    for d in 0..lens[0] {
+                        for h in 0..lens[1] {
+                            let outer =
+                                axis_d.offset(o_d, of_d, d).zip(axis_h.offset(o_h, of_h, h));
+                            let from = outer.filter(|_| !inside.is_empty()).map(|(in_d, in_h)| {
+                                let first = axis_w.coordinate(o_w, of_w, inside.start) as usize;
+                                in_d + in_h + first * axis_w.in_stride
+                            });
+                            lines.push((begin + d * stride_d + h * stride_h, from));
+                        }
+                    }
+                    let shape = LineShape {
+                        before: inside.start,
+                        len: inside.len(),
+                        total: lens[2],
+                        stride: 1,
+                    };
+                    all.push((shape, lines));
+                }
+            }
+        }
+        all
+    }
+}
+
+/// Fills lines of any element type at any stride.
+fn copy_lines<T: Element>(
+    input: &[T],
+    lines: &[Line],
+    shape: LineShape,
+    stride: usize,
+    plane: &mut [f32],
+) {
+    for &(to, from) in lines {
+        let line = &mut plane[to..to + shape.total];
+        let Some(from) = from else {
+            line.fill(0.0);
+            continue;
+        };
+        line[..shape.before].fill(0.0);
+        line[shape.before + shape.len..].fill(0.0);
+        copy_run(&input[from..], stride, &mut line[shape.before..shape.before + shape.len]);
     }
 }
 

@@ -18,9 +18,7 @@ use crate::cpu::isa::Isa;
 use crate::cpu::pool;
 use crate::cpu::store::store_filter_tile;
 use crate::cpu::tiles::{BoxLengths, even_piece, pieces};
-use crate::cpu::ukernel::{
-    Rows, block_rows, multiply_block, pack_panel_transposed, panel_columns,
-};
+use crate::cpu::ukernel::{Rows, block_rows, multiply_block, pack_panel_transposed, panel_columns};
 use crate::error::Result;
 use crate::memory::{MatrixMut, TensorMut, merge_dims};
 use crate::problem::{ConvProblem, DataType, Role};
@@ -39,6 +37,13 @@ const WANTED_TASKS: usize = 8;
 /// Multiply-adds that are worth a task of their own: some twenty microseconds.
 const MIN_TASK_MULTIPLY_ADDS: usize = 1 << 20;
 
+/// What packing one element costs, in multiply-adds of one lane: transposing
+/// 32 floats takes some 24 instructions (measured on Zen 3, staging included).
+const PACK_COST: f64 = 8.0;
+
+/// What starting a task costs, in multiply-adds: about 1 us at 50 G/s.
+const TASK_COST: f64 = 5e4;
+
 /// What is prepared for a backward-weights problem.
 pub struct WrwPlan {
     isa: Isa,
@@ -48,8 +53,7 @@ pub struct WrwPlan {
     /// Output channels and input channels of a task.
     rows: usize,
     channels: usize,
-    boxes: Vec<PixelBox>,
-    box_pixels: usize,
+    box_lengths: BoxLengths,
     x_planes: Planes,
     /// `None`: rows of dy are read from the tensor itself.
     dy_planes: Option<Planes>,
@@ -77,7 +81,6 @@ impl WrwPlan {
         // A panel of a box in half of the L1 cache.
         let max_pixels = CacheSizes::get().l1_bytes / 2 / (panel_columns(isa) * size_of::<f32>());
         let lengths = BoxLengths::choose(1, problem.out_spatial(), max_pixels);
-        let boxes = lengths.cut(&dy.all_pixels(problem.n()));
         let y = problem.tensor5(Role::Y);
         let pixel_dims = [2, 3, 4].map(|dim| (y.lengths[dim], y.strides[dim]));
         let is_direct = problem.input_dtype() == DataType::F32
@@ -93,9 +96,20 @@ impl WrwPlan {
             dy,
             rows,
             channels,
-            boxes,
-            box_pixels: lengths.pixels(),
+            box_lengths: lengths,
         }
+    }
+
+    /// The estimated time in multiply-adds of the busiest thread.
+    pub fn cost(problem: &ConvProblem, isa: Isa, threads: NonZeroUsize) -> f64 {
+        let (gather, dy) = (Gather::over_x(problem), Gather::pixels_of_y(problem));
+        let (rows, channels) = tile(problem, &gather, &dy, isa);
+        let columns = (channels * gather.taps()).next_multiple_of(panel_columns(isa));
+        let pixels = (problem.n() * problem.out_spatial().iter().product::<usize>()) as f64;
+        let tasks =
+            problem.groups() * dy.channels.div_ceil(rows) * gather.channels.div_ceil(channels);
+        let task = pixels * columns as f64 * ((rows as f64).max(4.0) + PACK_COST) + TASK_COST;
+        tasks.div_ceil(threads.get()) as f64 * task
     }
 
     /// Runs, with alpha 1 and beta 0. The slices span the tensors of the problem.
@@ -124,13 +138,14 @@ impl WrwPlan {
                 }));
             }
         }
+        let boxes = self.box_lengths.cut(&self.dy.all_pixels(self.problem.n()));
         let has_nan = AtomicBool::new(false);
         pool::for_each(
             threads,
             tasks,
             || arena::take(self.scratch_elems().iter().sum()),
             |scratch, task| {
-                if self.run_task(x, dy, scratch, task) {
+                if self.run_task(x, dy, &boxes, scratch, task) {
                     has_nan.store(true, Ordering::Relaxed);
                 }
                 Ok(())
@@ -150,7 +165,7 @@ impl WrwPlan {
             // Lines are read in steps of four pixels.
             self.x_planes.elems(1) + 3,
             self.dy_planes.as_ref().map_or(0, |planes| planes.elems(1)),
-            columns.next_multiple_of(panel_cols) * self.box_pixels + 3 * panel_cols,
+            columns.next_multiple_of(panel_cols) * self.box_lengths.pixels() + 3 * panel_cols,
             self.rows * columns,
         ]
     }
@@ -160,6 +175,7 @@ impl WrwPlan {
         &self,
         x: &[T],
         dy: &[T],
+        boxes: &[PixelBox],
         scratch: &mut [f32],
         task: Task<'_, O>,
     ) -> bool {
@@ -174,8 +190,8 @@ impl WrwPlan {
         let x = &x[self.gather.group_offset(task.group)..];
         let dy = &dy[self.dy.group_offset(task.group)..];
         let mut lines = Vec::new();
-        for (index, pixels) in self.boxes.iter().enumerate() {
-            self.x_planes.stage(x, task.channels.clone(), pixels, planes);
+        for (index, pixels) in boxes.iter().enumerate() {
+            self.x_planes.stage(self.isa, x, task.channels.clone(), pixels, planes);
             self.lines(pixels, &mut lines);
             let (panel_cols, len) = (panel_columns(self.isa), pixels.o[2].len());
             let one_panel = pixels.len() * panel_cols;
@@ -231,7 +247,7 @@ impl WrwPlan {
                 Rows { data: &dy[first..], stride: strides[1] }
             }
             (Some(stager), _) => {
-                stager.stage(dy, rows.clone(), pixels, planes);
+                stager.stage(self.isa, dy, rows.clone(), pixels, planes);
                 Rows { data: planes, stride: stager.layout.channel_stride }
             }
             (None, None) => unreachable!("only f32 is read without planes"),
@@ -249,9 +265,8 @@ fn tile(problem: &ConvProblem, gather: &Gather, dy: &Gather, isa: Isa) -> (usize
         let channels = even_piece(gather.channels, max_channels);
         let rows = even_piece(dy.channels, max_rows).next_multiple_of(block_rows(isa));
         let rows = rows.min(dy.channels);
-        let tasks = problem.groups()
-            * dy.channels.div_ceil(rows)
-            * gather.channels.div_ceil(channels);
+        let tasks =
+            problem.groups() * dy.channels.div_ceil(rows) * gather.channels.div_ceil(channels);
         let work = rows.saturating_mul(channels * taps).saturating_mul(pixels);
         if tasks >= WANTED_TASKS || work < 2 * MIN_TASK_MULTIPLY_ADDS {
             return (rows, channels);

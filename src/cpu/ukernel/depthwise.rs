@@ -7,13 +7,7 @@ use crate::cpu::isa::Isa;
 ///
 /// # Panics
 /// Where a tap would read outside the source.
-pub fn sum_shifted(
-    isa: Isa,
-    source: &[f32],
-    offsets: &[usize],
-    weights: &[f32],
-    out: &mut [f32],
-) {
+pub fn sum_shifted(isa: Isa, source: &[f32], offsets: &[usize], weights: &[f32], out: &mut [f32]) {
     assert_eq!(offsets.len(), weights.len());
     let reach = offsets.iter().max().map_or(0, |offset| offset + out.len());
     assert!(reach <= source.len());

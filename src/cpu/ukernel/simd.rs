@@ -32,6 +32,9 @@ pub(super) trait Simd: Copy {
     /// `c - a * b`; rounded once where the instruction set can.
     unsafe fn neg_mul_add(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
 
+    /// Every other one of `2 * LANES` floats, from the first on.
+    unsafe fn load_even(from: *const f32) -> Self::V;
+
     /// Four floats from each of `LANES` pointers: vector i holds every pointer's i-th float.
     unsafe fn load_4_columns(from: [*const f32; MAX_LANES]) -> [Self::V; 4];
 
@@ -85,6 +88,12 @@ impl Simd for Scalar {
     #[inline(always)]
     unsafe fn neg_mul_add(a: [f32; 4], b: [f32; 4], c: [f32; 4]) -> [f32; 4] {
         std::array::from_fn(|i| c[i] - a[i] * b[i])
+    }
+    #[inline(always)]
+    unsafe fn load_even(from: *const f32) -> [f32; 4] {
+        // SAFETY: eight floats are valid there.
+        let pairs = unsafe { from.cast::<[f32; 8]>().read_unaligned() };
+        [pairs[0], pairs[2], pairs[4], pairs[6]]
     }
     #[inline(always)]
     unsafe fn load_4_columns(from: [*const f32; MAX_LANES]) -> [[f32; 4]; 4] {
@@ -161,6 +170,16 @@ mod x86 {
         unsafe fn neg_mul_add(a: __m256, b: __m256, c: __m256) -> __m256 {
             // SAFETY: the trait's condition.
             unsafe { _mm256_fnmadd_ps(a, b, c) }
+        }
+        #[inline(always)]
+        unsafe fn load_even(from: *const f32) -> __m256 {
+            // SAFETY: the trait's condition; sixteen floats are valid there.
+            unsafe {
+                let (low, high) = (_mm256_loadu_ps(from), _mm256_loadu_ps(from.add(8)));
+                // Even ones of both halves of both, then the halves in order.
+                let mixed = _mm256_shuffle_ps::<0x88>(low, high);
+                _mm256_castpd_ps(_mm256_permute4x64_pd::<0xD8>(_mm256_castps_pd(mixed)))
+            }
         }
         #[inline(always)]
         unsafe fn load_4_columns(from: [*const f32; MAX_LANES]) -> [__m256; 4] {
@@ -259,6 +278,14 @@ mod x86 {
         unsafe fn neg_mul_add(a: __m512, b: __m512, c: __m512) -> __m512 {
             // SAFETY: the trait's condition.
             unsafe { _mm512_fnmadd_ps(a, b, c) }
+        }
+        #[inline(always)]
+        unsafe fn load_even(from: *const f32) -> __m512 {
+            // SAFETY: AVX-512 implies AVX2; thirty-two floats are valid there.
+            unsafe {
+                let (low, high) = (Avx2::load_even(from), Avx2::load_even(from.add(16)));
+                _mm512_insertf32x8::<1>(_mm512_castps256_ps512(low), high)
+            }
         }
         #[inline(always)]
         unsafe fn load_4_columns(from: [*const f32; MAX_LANES]) -> [__m512; 4] {

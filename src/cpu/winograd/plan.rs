@@ -97,8 +97,7 @@ impl DataPlan {
         let mut gather = gathers_of(problem).swap_remove(0);
         gather.order = Order::TapInner;
         let filter = FilterMatrix::new(problem, &gather);
-        let packs_rows =
-            problem.input_dtype() != DataType::F32 || !filter.rows_are_contiguous();
+        let packs_rows = problem.input_dtype() != DataType::F32 || !filter.rows_are_contiguous();
         let taps = &gather.axes[1].taps;
         let is_reversed = taps[0].offset > taps[2].offset;
         let lengths = BoxLengths {
@@ -289,7 +288,7 @@ impl DataPlan {
             ],
         };
         let group_input = &input[self.gather.group_offset(task.group)..];
-        self.planes.stage(group_input, 0..channels, &pixels, scratch.planes);
+        self.planes.stage(self.isa, group_input, 0..channels, &pixels, scratch.planes);
         let (input_offsets, output_offsets) = self.tile_offsets(&task);
         let tiles = input_offsets.len();
         let input_tiles = InputTiles {
