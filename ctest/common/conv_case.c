@@ -27,7 +27,7 @@ static size_t span_elems(const tensor_t* tensor)
     return last + 1;
 }
 
-/* Place in memory of the element that comes at `logical` when all are counted in N C (D) H W order. */
+/* Place in memory of the element at `logical`, counted in N C (D) H W order. */
 static size_t offset_of(const tensor_t* tensor, size_t logical)
 {
     size_t offset = 0;

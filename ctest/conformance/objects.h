@@ -8,6 +8,7 @@
 
 #include <miopen/miopen.h>
 #include <stdexcept>
+#include <string>
 #include <vector>
 
 namespace conformance {
@@ -15,7 +16,8 @@ namespace conformance {
 inline void must(miopenStatus_t status)
 {
     if(status != miopenStatusSuccess) {
-        throw std::runtime_error(std::string("preparation failed: ") + miopenGetErrorString(status));
+        throw std::runtime_error(
+            std::string("preparation failed: ") + miopenGetErrorString(status));
     }
 }
 

@@ -99,7 +99,8 @@ void solutions_of_shape(direction_t direction, Text& text, Answer& answer)
     if(x.size() != 4 || g < 1 || s < 1) {
         text.fail("a 2-D convolution");
     }
-    int ho = (x[2] + 2 * p - d * (f - 1) - 1) / s + 1, wo = (x[3] + 2 * p - d * (f - 1) - 1) / s + 1;
+    int reach = d * (f - 1) + 1;
+    int ho = (x[2] + 2 * p - reach) / s + 1, wo = (x[3] + 2 * p - reach) / s + 1;
     Tensor x_desc = packed_tensor(x, dtype), w_desc = packed_tensor({k, x[1] / g, f, f}, dtype);
     Tensor y_desc = packed_tensor({x[0], k, ho, wo}, dtype);
     Convolution conv;

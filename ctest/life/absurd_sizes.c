@@ -25,7 +25,8 @@ static void tensors(void)
         }
         check_context("lengths %d %d %d %d", v[0], v[1], v[2], v[3]);
         CHECK_OK(miopenSet4dTensorDescriptor(desc, miopenHalf, 2, 3, 4, 5));
-        miopenStatus_t status = miopenSet4dTensorDescriptor(desc, miopenFloat, v[0], v[1], v[2], v[3]);
+        miopenStatus_t status
+            = miopenSet4dTensorDescriptor(desc, miopenFloat, v[0], v[1], v[2], v[3]);
         int n, c, h, w, strides[4];
         miopenDataType_t dtype;
         size_t bytes;
@@ -50,8 +51,8 @@ static void tensors(void)
 
 static void tensors_beyond_int(void)
 {
-    static const size_t huge[] = {(size_t)1 << 31, (size_t)1 << 32, (size_t)1 << 62, (size_t)1 << 63,
-        SIZE_MAX / 2, SIZE_MAX - 1, SIZE_MAX};
+    static const size_t huge[] = {(size_t)1 << 31, (size_t)1 << 32, (size_t)1 << 62,
+        (size_t)1 << 63, SIZE_MAX / 2, SIZE_MAX - 1, SIZE_MAX};
     miopenTensorDescriptor_t desc;
     CHECK_OK(miopenCreateTensorDescriptor(&desc));
     for(int a = 0; a < 7; ++a) {

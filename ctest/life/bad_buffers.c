@@ -118,7 +118,8 @@ static void overlaps(direction_t direction)
         unsigned char* const overlapping[] = {buffer->data, buffer->data + buffer->size_bytes - 1,
             buffer->data - 63};
         for(int place = 0; place < 3; ++place) {
-            check_context("%s, workspace over %d, place %d", direction_name(direction), which, place);
+            check_context(
+                "%s, workspace over %d, place %d", direction_name(direction), which, place);
             conv_call_t call = good;
             call.workspace = overlapping[place];
             call.workspace_bytes = 64;

@@ -152,6 +152,12 @@ static void layouts_that_do_not_serve(void)
     CHECK_OK(miopenSetConvolutionGroupCount(world.conv, 2));
     all_directions_refuse(&world, miopenStatusInternalError);
 
+    check_context("groups that do not divide the stride of a channel's neighbour");
+    CHECK_OK(miopenSet4dTensorDescriptorEx(
+        world.x_desc, miopenFloat, 2, 4, 8, 8, 257, 64, 8, 1));
+    CHECK_OK(miopenSet4dTensorDescriptor(world.y_desc, miopenFloat, 2, 4, 8, 8));
+    all_directions_refuse(&world, miopenStatusBadParm);
+
     check_context("NCHWc4");
     CHECK_OK(miopenSetConvolutionGroupCount(world.conv, 1));
     const int vectors[] = {1, 4, 8, 8};

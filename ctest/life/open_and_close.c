@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Can a program open the library by itself, use it, close it, and do so again? A thread that used it
- * ends after the library was closed, and the process after that.
+ * Can a program open the library by itself, use it, close it, and do so again? A thread that used
+ * it ends after the library was closed, and the process after that.
  *
  *     open_and_close libMIOpen.so.1
  */

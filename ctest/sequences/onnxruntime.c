@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Does ONNX Runtime's path work? Packed NCHW tensors from their lengths alone, a fixed workspace of
- * 32 MiB for the search, an algorithm remembered by the input's lengths, the bias added by a call of
- * its own; ConvTranspose as backward-data; a key of the descriptors read back through the getters.
+ * Does ONNX Runtime's path work? Packed NCHW tensors from their lengths alone, a fixed workspace
+ * of 32 MiB for the search, an algorithm remembered by the input's lengths, the bias added by a
+ * call of its own; ConvTranspose as backward-data; a key of the descriptors read back through the
+ * getters.
  * (onnxruntime/core/providers/rocm/nn/conv.cc, orttraining/.../conv_grad.cc)
  */
 #include "bias.h"
