@@ -21,9 +21,9 @@ mod tiles;
 mod ukernel;
 mod winograd;
 
+pub use bias::{add_bias, sum_bias_gradient};
 pub use blocked::Blocked;
 pub use depthwise::Depthwise;
-pub use bias::{add_bias, sum_bias_gradient};
 pub use igemm::ImplicitGemm;
 pub use naive::Naive;
 pub use winograd::Winograd;

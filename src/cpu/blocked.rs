@@ -21,8 +21,8 @@ mod wrw;
 use std::sync::OnceLock;
 
 use super::element::{Element, Output};
-use super::igemm::ImplicitGemm;
 use super::ids;
+use super::igemm::ImplicitGemm;
 use super::isa::Isa;
 use super::rates;
 use crate::config::IsaLevel;
@@ -52,8 +52,8 @@ struct BlockedPlan {
 }
 
 enum Kind {
-    Data(DataPlan),
-    Wrw(WrwPlan),
+    Data(Box<DataPlan>),
+    Wrw(Box<WrwPlan>),
 }
 
 impl Solver for Blocked {
@@ -100,9 +100,9 @@ impl Solver for Blocked {
             problem: problem.clone(),
             kind: match problem.direction() {
                 Direction::Fwd | Direction::Bwd => {
-                    Kind::Data(DataPlan::new(problem, isa, context.cpu_threads))
+                    Kind::Data(Box::new(DataPlan::new(problem, isa, context.cpu_threads)))
                 }
-                Direction::Wrw => Kind::Wrw(WrwPlan::new(problem, isa)),
+                Direction::Wrw => Kind::Wrw(Box::new(WrwPlan::new(problem, isa))),
             },
             fallback: OnceLock::new(),
         }))
@@ -146,8 +146,12 @@ impl Plan for BlockedPlan {
             use OutputBuffer as Out;
             let workspace = &mut *args.workspace;
             let holds = match (buffers.inputs, buffers.output.reborrow()) {
-                ([In::F32(a), In::F32(b)], Out::F32(out)) => self.run(context, a, b, out, workspace),
-                ([In::F16(a), In::F16(b)], Out::F16(out)) => self.run(context, a, b, out, workspace),
+                ([In::F32(a), In::F32(b)], Out::F32(out)) => {
+                    self.run(context, a, b, out, workspace)
+                }
+                ([In::F16(a), In::F16(b)], Out::F16(out)) => {
+                    self.run(context, a, b, out, workspace)
+                }
                 ([In::BF16(a), In::BF16(b)], Out::BF16(out)) => {
                     self.run(context, a, b, out, workspace)
                 }

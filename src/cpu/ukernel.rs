@@ -1,4 +1,9 @@
 //! The innermost loops: the only part of `cpu` with unsafe code.
+#![allow(
+    clippy::needless_range_loop,
+    reason = "arrays of registers are indexed by constants; iterators would need closures, \
+              which do not inherit the instruction set"
+)]
 
 mod block;
 mod depthwise;

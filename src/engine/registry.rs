@@ -15,7 +15,6 @@ static SOLVERS: [&dyn Solver; 14] = [
     &cpu::Winograd { tile: 2, level: IsaLevel::Avx512 },
     &cpu::Winograd { tile: 2, level: IsaLevel::Avx2Fma },
     &cpu::Winograd { tile: 2, level: IsaLevel::Scalar },
-
     &cpu::Blocked(IsaLevel::Avx512),
     &cpu::Blocked(IsaLevel::Avx2Fma),
     &cpu::Blocked(IsaLevel::Scalar),

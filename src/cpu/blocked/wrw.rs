@@ -18,9 +18,7 @@ use crate::cpu::isa::Isa;
 use crate::cpu::pool;
 use crate::cpu::store::store_filter_tile;
 use crate::cpu::tiles::{BoxLengths, even_piece, pieces};
-use crate::cpu::ukernel::{
-    Rows, block_rows, multiply_block, pack_panel_transposed, panel_columns,
-};
+use crate::cpu::ukernel::{Rows, block_rows, multiply_block, pack_panel_transposed, panel_columns};
 use crate::error::Result;
 use crate::memory::{MatrixMut, TensorMut, merge_dims};
 use crate::problem::{ConvProblem, DataType, Role};
@@ -108,9 +106,8 @@ impl WrwPlan {
         let (rows, channels) = tile(problem, &gather, &dy, isa);
         let columns = (channels * gather.taps()).next_multiple_of(panel_columns(isa));
         let pixels = (problem.n() * problem.out_spatial().iter().product::<usize>()) as f64;
-        let tasks = problem.groups()
-            * dy.channels.div_ceil(rows)
-            * gather.channels.div_ceil(channels);
+        let tasks =
+            problem.groups() * dy.channels.div_ceil(rows) * gather.channels.div_ceil(channels);
         let task = pixels * columns as f64 * ((rows as f64).max(4.0) + PACK_COST) + TASK_COST;
         tasks.div_ceil(threads.get()) as f64 * task
     }
@@ -268,9 +265,8 @@ fn tile(problem: &ConvProblem, gather: &Gather, dy: &Gather, isa: Isa) -> (usize
         let channels = even_piece(gather.channels, max_channels);
         let rows = even_piece(dy.channels, max_rows).next_multiple_of(block_rows(isa));
         let rows = rows.min(dy.channels);
-        let tasks = problem.groups()
-            * dy.channels.div_ceil(rows)
-            * gather.channels.div_ceil(channels);
+        let tasks =
+            problem.groups() * dy.channels.div_ceil(rows) * gather.channels.div_ceil(channels);
         let work = rows.saturating_mul(channels * taps).saturating_mul(pixels);
         if tasks >= WANTED_TASKS || work < 2 * MIN_TASK_MULTIPLY_ADDS {
             return (rows, channels);
