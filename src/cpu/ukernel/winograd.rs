@@ -297,9 +297,7 @@ unsafe fn filter_body<S: Simd, const SIDE: usize>(
                     shifted[lane] = shifted[lane].add(first);
                 }
                 let columns = S::load_4_columns(shifted);
-                for index in skip..4 {
-                    weights[first + index] = columns[index];
-                }
+                weights[first + skip..first + 4].copy_from_slice(&columns[skip..]);
             }
             if reversed {
                 weights.reverse();
