@@ -54,8 +54,8 @@ struct BlockedPlan {
 // One a plan, and every plan is boxed.
 #[allow(clippy::large_enum_variant)]
 enum Kind {
-    Data(DataPlan),
-    Wrw(WrwPlan),
+    Data(Box<DataPlan>),
+    Wrw(Box<WrwPlan>),
 }
 
 impl Solver for Blocked {
@@ -102,9 +102,9 @@ impl Solver for Blocked {
             problem: problem.clone(),
             kind: match problem.direction() {
                 Direction::Fwd | Direction::Bwd => {
-                    Kind::Data(DataPlan::new(problem, isa, context.cpu_threads))
+                    Kind::Data(Box::new(DataPlan::new(problem, isa, context.cpu_threads)))
                 }
-                Direction::Wrw => Kind::Wrw(WrwPlan::new(problem, isa)),
+                Direction::Wrw => Kind::Wrw(Box::new(WrwPlan::new(problem, isa))),
             },
             fallback: OnceLock::new(),
         }))

@@ -25,7 +25,7 @@ use super::tiles::{BoxLengths, even_piece};
 use super::ukernel::sum_shifted;
 use crate::config::IsaLevel;
 use crate::error::{Error, Result};
-use crate::memory::{InputBuffer, OutputBuffer, TensorMut};
+use crate::memory::{InputBuffer, MatrixMut, OutputBuffer, TensorMut};
 use crate::problem::{ConvProblem, Direction, Role};
 use crate::solver::{
     Algorithm, Applicability, Buffers, Context, ConvArgs, Plan, Reason, Solver, SolverId,
@@ -220,7 +220,6 @@ impl DepthwisePlan {
         out: TensorMut<'_, O>,
         scratch: &mut [f32],
     ) {
-        let channels = out.lengths()[1];
         let mut parts = vec![out];
         if self.problem.direction().output_role() == Role::X {
             for dim in 0..3 {
@@ -229,66 +228,85 @@ impl DepthwisePlan {
             }
         }
         for (phase, mut out) in self.phases.iter().zip(parts) {
-            for index in 0..channels {
-                let channel = first_channel + index;
-                let (weights, rest) = scratch.split_at_mut(phase.gather.taps());
-                phase.filter.pack_row(filter, channel, 0, weights);
-                let input = &input[phase.gather.group_offset(channel)..];
-                for pixels in &phase.boxes {
-                    let of_image = PixelBox { n: n..n + 1, o: pixels.o.clone() };
-                    phase.run_box(self.isa, input, weights, &of_image, index, &mut out, rest);
-                }
+            for pixels in &phase.boxes {
+                let pixels = PixelBox { n: n..n + 1, o: pixels.o.clone() };
+                phase.run_box(self.isa, [input, filter], &pixels, first_channel, &mut out, scratch);
             }
         }
     }
 }
 
 impl Phase {
-    #[allow(clippy::too_many_arguments)] // what a box of one channel needs, each once
+    /// A box of all channels of `out`.
     fn run_box<T: Element, O: Output<f32>>(
         &self,
         isa: Isa,
-        input: &[T],
-        weights: &[f32],
+        [input, filter]: [&[T]; 2],
         pixels: &PixelBox,
-        channel: usize,
+        first_channel: usize,
         out: &mut TensorMut<'_, O>,
         scratch: &mut [f32],
     ) {
-        let (planes, lines) = scratch.split_at_mut(self.planes.elems(1));
-        // A phase that no tap meets has no planes, and its sums are zero.
-        if self.gather.taps() > 0 {
-            self.planes.stage(isa, input, 0..1, pixels, planes);
-        }
-        let layout = &self.planes.layout;
-        let len_w = pixels.o[2].len();
-        let line_elems = self.line_elems();
-        let is_whole_width = len_w == out.lengths()[4];
-        for (index_d, d) in pixels.o[0].clone().enumerate() {
-            let plane = &planes[index_d * layout.strides[1]..];
-            if self.is_flat {
-                let len = (pixels.o[1].len() - 1) * line_elems + len_w;
-                sum_shifted(isa, plane, &layout.tap_offsets, weights, &mut lines[..len]);
+        let (weights, rest) = scratch.split_at_mut(self.gather.taps());
+        let (planes, sums) = rest.split_at_mut(self.planes.elems(1));
+        let lines = self.planes.lines(pixels);
+        for channel in 0..out.lengths()[1] {
+            let group = first_channel + channel;
+            self.filter.pack_row(filter, group, 0, weights);
+            let input = &input[self.gather.group_offset(group)..];
+            // A phase that no tap meets has no planes, and its sums are zero.
+            if self.gather.taps() > 0 {
+                let image = &input[pixels.n.start * self.gather.n_stride..];
+                self.planes.stage_channel(isa, image, &lines, planes);
             }
-            for (index_h, h) in pixels.o[1].clone().enumerate() {
-                let mut lane = out.lane(4, [0, channel, d, h, 0]);
-                let source = &plane[index_h * layout.strides[2]..];
-                if !self.is_flat
-                    && is_whole_width
-                    && let Some(line) = lane.as_slice().and_then(O::as_f32_slice)
-                {
-                    sum_shifted(isa, source, &layout.tap_offsets, weights, line);
-                    continue;
-                }
-                let line = &mut lines[index_h * line_elems..][..len_w];
-                if !self.is_flat {
-                    sum_shifted(isa, source, &layout.tap_offsets, weights, line);
-                }
-                let begin = pixels.o[2].start;
-                match lane.as_slice() {
-                    Some(elements) => O::from_sums(line, &mut elements[begin..begin + len_w]),
-                    None => lane.fill_some(begin, line.iter().map(|&sum| O::from_sum(sum))),
-                }
+            for (index, d) in pixels.o[0].clone().enumerate() {
+                let plane = &planes[index * self.planes.layout.strides[1]..];
+                self.run_lines(isa, plane, weights, pixels, [channel, d], out, sums);
+            }
+        }
+    }
+
+    /// The lines of one channel and depth.
+    #[allow(clippy::too_many_arguments)] // what the lines need, each once
+    fn run_lines<O: Output<f32>>(
+        &self,
+        isa: Isa,
+        plane: &[f32],
+        weights: &[f32],
+        pixels: &PixelBox,
+        [channel, d]: [usize; 2],
+        out: &mut TensorMut<'_, O>,
+        sums: &mut [f32],
+    ) {
+        let layout = &self.planes.layout;
+        let (offsets, line_stride) = (&layout.tap_offsets, layout.strides[2]);
+        let (len_h, len_w) = (pixels.o[1].len(), pixels.o[2].len());
+        let is_whole = [len_h, len_w] == out.lengths()[3..];
+        if !self.is_flat
+            && is_whole
+            && let Some(mut lines) = O::as_f32_matrix(out.lines([0, channel, d]))
+            && (len_w == 1 || lines.strides().1 == 1)
+        {
+            sum_shifted(isa, plane, line_stride, offsets, weights, &mut lines);
+            return;
+        }
+        let line_elems = self.line_elems();
+        if self.is_flat {
+            let len = (len_h - 1) * line_elems + len_w;
+            let mut one_line = MatrixMut::row_major(&mut sums[..len], 1, len);
+            sum_shifted(isa, plane, 0, offsets, weights, &mut one_line);
+        } else {
+            let mut lines = MatrixMut::row_major(&mut sums[..len_h * len_w], len_h, len_w);
+            sum_shifted(isa, plane, line_stride, offsets, weights, &mut lines);
+        }
+        let distance = if self.is_flat { line_elems } else { len_w };
+        for (index, h) in pixels.o[1].clone().enumerate() {
+            let line = &sums[index * distance..][..len_w];
+            let begin = pixels.o[2].start;
+            let mut lane = out.lane(4, [0, channel, d, h, 0]);
+            match lane.as_slice() {
+                Some(elements) => O::from_sums(line, &mut elements[begin..begin + len_w]),
+                None => lane.fill_some(begin, line.iter().map(|&sum| O::from_sum(sum))),
             }
         }
     }

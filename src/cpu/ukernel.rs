@@ -1,4 +1,9 @@
 //! The innermost loops: the only part of `cpu` with unsafe code.
+#![allow(
+    clippy::needless_range_loop,
+    reason = "arrays of registers are indexed by constants; iterators would need closures, \
+              which do not inherit the instruction set"
+)]
 
 // Arrays of vectors are indexed by loops with constant bounds, which unroll into registers; an
 // iterator over two of them at once would say less.

@@ -136,6 +136,28 @@ impl<'a, T: Copy> TensorMut<'a, T> {
         }
     }
 
+    /// The lines of one n, c and d as a matrix of h and w.
+    ///
+    /// # Panics
+    /// Where a coordinate is out of range.
+    pub fn lines(&mut self, [n, c, d]: [usize; 3]) -> MatrixMut<'_, T> {
+        let mut offset = 0;
+        for (dim, at) in [n, c, d].into_iter().enumerate() {
+            assert!(at < self.lengths[dim]);
+            offset += at * self.strides[dim];
+        }
+        let [_, _, _, rows, cols] = self.lengths;
+        MatrixMut {
+            // SAFETY: the coordinates are indices of this view, unless it is empty.
+            base: if rows * cols == 0 { self.base } else { unsafe { self.base.add(offset) } },
+            rows,
+            cols,
+            row_stride: if rows > 1 { self.strides[3] } else { 1 },
+            col_stride: if cols > 1 { self.strides[4] } else { 1 },
+            slice: PhantomData,
+        }
+    }
+
     /// The view as a matrix: `row_dim` against all other dimensions in order,
     /// if those lie at one common stride.
     pub fn as_matrix(&mut self, row_dim: usize) -> Option<MatrixMut<'_, T>> {

@@ -196,29 +196,40 @@ impl Planes {
         planes: &mut [f32],
     ) {
         assert!(channels.len() <= self.channels);
-        let axis_w = &self.axes[2];
-        let run_stride = (axis_w.step as usize).saturating_mul(axis_w.in_stride);
         let lines = self.lines(pixels);
         for (index_n, n) in pixels.n.clone().enumerate() {
             for (index_c, c) in channels.clone().enumerate() {
                 let input = &group_input[n * self.n_stride_in + c * self.channel_stride_in..];
                 let plane =
                     &mut planes[(index_n * self.channels + index_c) * self.layout.channel_stride..];
-                for (shape, lines) in &lines {
-                    match T::as_f32(input).filter(|_| run_stride <= 2) {
-                        Some(input) => {
-                            let shape = LineShape { stride: run_stride, ..*shape };
-                            stage_lines(isa, input, lines, shape, plane);
-                        }
-                        None => copy_lines(input, lines, *shape, run_stride, plane),
-                    }
+                self.stage_channel(isa, input, &lines, plane);
+            }
+        }
+    }
+
+    /// Fills the planes of one channel with [`Planes::lines`]; the input begins with the channel.
+    pub fn stage_channel<T: Element>(
+        &self,
+        isa: Isa,
+        input: &[T],
+        lines: &[(LineShape, Vec<Line>)],
+        plane: &mut [f32],
+    ) {
+        let axis_w = &self.axes[2];
+        let run_stride = (axis_w.step as usize).saturating_mul(axis_w.in_stride);
+        for (shape, lines) in lines {
+            match T::as_f32(input).filter(|_| run_stride <= 2) {
+                Some(input) => {
+                    let shape = LineShape { stride: run_stride, ..*shape };
+                    stage_lines(isa, input, lines, shape, plane);
                 }
+                None => copy_lines(input, lines, *shape, run_stride, plane),
             }
         }
     }
 
     /// The lines of one channel, phase by phase, rising; sources count from the channel.
-    fn lines(&self, pixels: &PixelBox) -> Vec<(LineShape, Vec<Line>)> {
+    pub fn lines(&self, pixels: &PixelBox) -> Vec<(LineShape, Vec<Line>)> {
         let [axis_d, axis_h, axis_w] = &self.axes;
         let [(phase_d, stride_d), (phase_h, stride_h), (phase_w, _)] = self.strides;
         let lens = [0, 1, 2].map(|dim| pixels.o[dim].len() + self.axes[dim].halo);
