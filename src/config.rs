@@ -48,9 +48,15 @@ pub const VERBOSE: Setting = Setting {
     text: "what goes to stderr; 0: one line at the first convolution of ours, 1: why a call \
            failed, 2: which solver ran and why others did not, 3: every call",
 };
+pub const ISA: Setting = Setting {
+    name: "MIOPEN_BYPASS_ISA",
+    values: "`scalar`, `avx2` or `avx512`",
+    default: "the highest that the processor has",
+    text: "the highest instruction set that the CPU engine's own kernels use",
+};
 
 /// All settings, in the order in which they are listed.
-pub const SETTINGS: [Setting; 4] = [REAL_LIB, DEVICE, THREADS, VERBOSE];
+pub const SETTINGS: [Setting; 5] = [REAL_LIB, DEVICE, THREADS, VERBOSE, ISA];
 
 /// Value of [`REAL_LIB`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,6 +71,17 @@ pub enum RealLib {
 pub enum Device {
     Auto,
     Cpu,
+}
+
+/// Value of [`ISA`]: instruction sets for which kernels exist, in rising order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum IsaLevel {
+    /// What every processor of the architecture has.
+    Scalar,
+    /// AVX2, FMA and F16C: Intel since Haswell, AMD since Zen.
+    Avx2Fma,
+    /// AVX-512 F and DQ besides: Intel servers since Skylake, AMD since Zen 4.
+    Avx512,
 }
 
 /// A value that a setting does not take. The default holds in its place.
@@ -90,6 +107,8 @@ pub struct Config {
     pub threads: Option<NonZeroUsize>,
     /// 0 to 3, see [`VERBOSE`].
     pub verbose: u8,
+    /// `None`: whatever the processor has.
+    pub isa: Option<IsaLevel>,
     /// Values that were given and could not be used.
     pub unusable: Vec<Unusable>,
 }
@@ -116,6 +135,12 @@ impl Config {
         let verbose = parsed(&given, &VERBOSE, &mut unusable, |text| {
             text.parse().ok().filter(|level| *level <= 3)
         });
+        let isa = parsed(&given, &ISA, &mut unusable, |text| match text {
+            "scalar" => Some(IsaLevel::Scalar),
+            "avx2" => Some(IsaLevel::Avx2Fma),
+            "avx512" => Some(IsaLevel::Avx512),
+            _ => None,
+        });
         // MIOpen's own variable serves too: a user who turns its log on wants ours beside it.
         let log_level =
             given("MIOPEN_LOG_LEVEL").and_then(|value| value.to_str()?.trim().parse().ok());
@@ -124,6 +149,7 @@ impl Config {
             device: device.unwrap_or(Device::Auto),
             threads,
             verbose: verbose.unwrap_or_else(|| verbose_of_log_level(log_level.unwrap_or(0))),
+            isa,
             unusable,
         }
     }
@@ -206,6 +232,7 @@ mod tests {
                 device: Device::Auto,
                 threads: None,
                 verbose: 0,
+                isa: None,
                 unusable: Vec::new()
             }
         );
@@ -218,11 +245,13 @@ mod tests {
             ("MIOPEN_BYPASS_DEVICE", "CPU"),
             ("MIOPEN_BYPASS_THREADS", " 3 "),
             ("MIOPEN_BYPASS_VERBOSE", "2"),
+            ("MIOPEN_BYPASS_ISA", "avx2"),
         ]);
         assert_eq!(config.real_lib, RealLib::Path("/opt/rocm/lib/libMIOpen.so.1".into()));
         assert_eq!(config.device, Device::Cpu);
         assert_eq!(config.threads, NonZeroUsize::new(3));
         assert_eq!(config.verbose, 2);
+        assert_eq!(config.isa, Some(IsaLevel::Avx2Fma));
         assert!(config.unusable.is_empty());
     }
 

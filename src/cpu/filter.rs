@@ -58,6 +58,11 @@ impl FilterMatrix {
         self.columns.is_some()
     }
 
+    /// Whether an f32 filter can be read row by row, each contiguous.
+    pub fn rows_are_contiguous(&self) -> bool {
+        self.columns.is_some_and(|(_, distance)| distance == 1 || self.gather.gemm_k() == 1)
+    }
+
     /// A block as it lies in the tensor: f32 and equidistant columns only.
     pub fn direct<'a, T: Element>(
         &self,

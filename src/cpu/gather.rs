@@ -36,9 +36,11 @@ pub struct Axis {
     /// Number of output indices.
     pub out_len: usize,
     /// Input coordinates from one output index to the next.
-    step: usize,
-    in_len: usize,
-    in_stride: usize,
+    pub step: usize,
+    /// Input coordinates.
+    pub in_len: usize,
+    /// Distance of neighbouring input coordinates in elements.
+    pub in_stride: usize,
     /// The taps, by rising filter index.
     pub taps: Vec<Tap>,
 }
@@ -95,8 +97,10 @@ pub struct Gather {
     pub axes: [Axis; 3],
     /// Channels per group.
     pub channels: usize,
-    n_stride: usize,
-    channel_stride: usize,
+    /// Distance of neighbouring images in elements.
+    pub n_stride: usize,
+    /// Distance of neighbouring channels in elements.
+    pub channel_stride: usize,
     /// Order of the reduction.
     pub order: Order,
 }

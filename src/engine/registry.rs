@@ -1,10 +1,24 @@
 //! The list of all solvers.
 #![forbid(unsafe_code)]
 
+use crate::config::IsaLevel;
 use crate::cpu;
 use crate::solver::Solver;
 
-static SOLVERS: [&dyn Solver; 2] = [&cpu::ImplicitGemm, &cpu::Naive];
+static SOLVERS: [&dyn Solver; 11] = [
+    &cpu::Winograd { tile: 4, level: IsaLevel::Avx512 },
+    &cpu::Winograd { tile: 4, level: IsaLevel::Avx2Fma },
+    &cpu::Winograd { tile: 4, level: IsaLevel::Scalar },
+    &cpu::Winograd { tile: 2, level: IsaLevel::Avx512 },
+    &cpu::Winograd { tile: 2, level: IsaLevel::Avx2Fma },
+    &cpu::Winograd { tile: 2, level: IsaLevel::Scalar },
+
+    &cpu::Blocked(IsaLevel::Avx512),
+    &cpu::Blocked(IsaLevel::Avx2Fma),
+    &cpu::Blocked(IsaLevel::Scalar),
+    &cpu::ImplicitGemm,
+    &cpu::Naive,
+];
 
 /// Every solver: the specialised before the general, the naive reference last.
 /// Where two guess the same time, the earlier one wins.

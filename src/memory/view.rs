@@ -261,6 +261,11 @@ impl<'a, T> MatrixRef<'a, T> {
         (self.row_stride, self.col_stride)
     }
 
+    /// The slice from the first element on, and the distance of rows, where rows are contiguous.
+    pub fn contiguous_rows(self) -> Option<(&'a [T], usize)> {
+        (self.col_stride == 1).then_some((self.slice, self.row_stride))
+    }
+
     /// The first element's address.
     pub fn as_ptr(&self) -> *const T {
         self.slice.as_ptr()
