@@ -11,9 +11,12 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 mod completions;
+mod conv;
 mod ending;
+mod isa;
 mod man;
 mod output;
+mod paste;
 
 use ending::{Ending, Failure, complain};
 use output::Output;
@@ -28,6 +31,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    Conv(conv::Args),
     Completions(completions::Args),
     Man(man::Args),
 }
@@ -35,6 +39,7 @@ enum Command {
 impl Command {
     fn run(self, output: &mut Output) -> Result<Ending, Failure> {
         match self {
+            Command::Conv(args) => conv::run(&args, output),
             Command::Completions(args) => completions::run(args, Cli::command(), output),
             Command::Man(args) => man::run(&args, Cli::command(), output),
         }
@@ -42,7 +47,7 @@ impl Command {
 }
 
 fn main() -> ExitCode {
-    let words: Vec<OsString> = std::env::args_os().collect();
+    let words: Vec<OsString> = paste::expand(std::env::args_os().collect());
     let cli = match Cli::try_parse_from(words) {
         Ok(cli) => cli,
         Err(error) => return ending::of_parser(&error),
