@@ -41,8 +41,8 @@ const MAX_PHASES: usize = 4096;
 pub struct ImplicitGemm;
 
 enum ImplicitGemmPlan {
-    Data { problem: ConvProblem, plan: DataPlan },
-    Wrw { problem: ConvProblem, plan: WrwPlan },
+    Data(Box<DataPlan>),
+    Wrw(Box<WrwPlan>),
 }
 
 impl Solver for ImplicitGemm {
@@ -83,12 +83,11 @@ impl Solver for ImplicitGemm {
     }
 
     fn plan(&self, problem: &ConvProblem, _context: &Context) -> Result<Box<dyn Plan>> {
-        let problem = problem.clone();
         Ok(Box::new(match problem.direction() {
             Direction::Fwd | Direction::Bwd => {
-                ImplicitGemmPlan::Data { plan: DataPlan::new(&problem), problem }
+                ImplicitGemmPlan::Data(Box::new(DataPlan::new(problem)))
             }
-            Direction::Wrw => ImplicitGemmPlan::Wrw { plan: WrwPlan::new(&problem), problem },
+            Direction::Wrw => ImplicitGemmPlan::Wrw(Box::new(WrwPlan::new(problem))),
         }))
     }
 }
@@ -96,8 +95,8 @@ impl Solver for ImplicitGemm {
 impl Plan for ImplicitGemmPlan {
     fn workspace_bytes(&self) -> usize {
         match self {
-            ImplicitGemmPlan::Data { plan, .. } => plan.workspace.total_bytes(),
-            ImplicitGemmPlan::Wrw { plan, .. } => plan.workspace.total_bytes(),
+            ImplicitGemmPlan::Data(plan) => plan.workspace.total_bytes(),
+            ImplicitGemmPlan::Wrw(plan) => plan.workspace.total_bytes(),
         }
     }
 
@@ -123,9 +122,8 @@ impl Plan for ImplicitGemmPlan {
 impl ImplicitGemmPlan {
     fn problem(&self) -> &ConvProblem {
         match self {
-            ImplicitGemmPlan::Data { problem, .. } | ImplicitGemmPlan::Wrw { problem, .. } => {
-                problem
-            }
+            ImplicitGemmPlan::Data(plan) => &plan.problem,
+            ImplicitGemmPlan::Wrw(plan) => &plan.problem,
         }
     }
 }
@@ -146,10 +144,10 @@ impl Run<'_> {
     {
         let threads = self.context.cpu_threads;
         match self.plan {
-            ImplicitGemmPlan::Data { plan, .. } => {
+            ImplicitGemmPlan::Data(plan) => {
                 plan.execute(threads, a, b, out, self.scalars, self.workspace)
             }
-            ImplicitGemmPlan::Wrw { plan, .. } => {
+            ImplicitGemmPlan::Wrw(plan) => {
                 plan.execute(threads, a, b, out, self.scalars, self.workspace)
             }
         }
@@ -167,7 +165,7 @@ impl Run<'_> {
             check_integer_scalars(alpha, beta)?;
         }
         match self.plan {
-            ImplicitGemmPlan::Data { plan, .. } => plan.execute(
+            ImplicitGemmPlan::Data(plan) => plan.execute(
                 self.context.cpu_threads,
                 input,
                 filter,
@@ -175,7 +173,7 @@ impl Run<'_> {
                 self.scalars,
                 self.workspace,
             ),
-            ImplicitGemmPlan::Wrw { .. } => Err(mixed_types()),
+            ImplicitGemmPlan::Wrw(_) => Err(mixed_types()),
         }
     }
 }

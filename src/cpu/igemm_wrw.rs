@@ -44,7 +44,8 @@ const MAX_PARTIAL_ELEMS: usize = 4 << 20;
 
 /// What is prepared for a backward-weights problem.
 pub struct WrwPlan {
-    problem: ConvProblem,
+    /// The problem.
+    pub problem: ConvProblem,
     gather: Gather,
     /// dy as a matrix of channels and pixels.
     dy: Gather,

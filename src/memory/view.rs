@@ -118,10 +118,10 @@ impl<'a, T: Copy> TensorMut<'a, T> {
     /// Where a coordinate is out of range.
     pub fn lane(&mut self, dim: usize, at: [usize; 5]) -> LaneMut<'_, T> {
         let mut offset = 0;
-        for other in 0..5 {
+        for (other, index) in at.into_iter().enumerate() {
             if other != dim {
-                assert!(at[other] < self.lengths[other]);
-                offset += at[other] * self.strides[other];
+                assert!(index < self.lengths[other]);
+                offset += index * self.strides[other];
             }
         }
         if self.lengths[dim] == 0 {
