@@ -20,8 +20,8 @@ mod shape;
 use std::sync::OnceLock;
 
 use super::element::{Element, Output};
-use super::igemm::ImplicitGemm;
 use super::ids;
+use super::igemm::ImplicitGemm;
 use super::isa::Isa;
 use super::rates;
 use crate::config::IsaLevel;
@@ -111,8 +111,12 @@ impl Plan for BlockedPlan {
             use OutputBuffer as Out;
             let workspace = &mut *args.workspace;
             let holds = match (buffers.inputs, buffers.output.reborrow()) {
-                ([In::F32(a), In::F32(b)], Out::F32(out)) => self.run(context, a, b, out, workspace),
-                ([In::F16(a), In::F16(b)], Out::F16(out)) => self.run(context, a, b, out, workspace),
+                ([In::F32(a), In::F32(b)], Out::F32(out)) => {
+                    self.run(context, a, b, out, workspace)
+                }
+                ([In::F16(a), In::F16(b)], Out::F16(out)) => {
+                    self.run(context, a, b, out, workspace)
+                }
                 ([In::BF16(a), In::BF16(b)], Out::BF16(out)) => {
                     self.run(context, a, b, out, workspace)
                 }

@@ -34,8 +34,8 @@ fn data_cache_bytes(level: usize) -> Option<usize> {
             let path = format!("/sys/devices/system/cpu/cpu0/cache/index{index}/{what}");
             std::fs::read_to_string(path).ok()
         };
-        let is_wanted = read("level")?.trim().parse() == Ok(level)
-            && read("type")?.trim() != "Instruction";
+        let is_wanted =
+            read("level")?.trim().parse() == Ok(level) && read("type")?.trim() != "Instruction";
         let kib: usize = read("size")?.trim().strip_suffix('K')?.parse().ok()?;
         (is_wanted && kib > 0).then_some(kib << 10)
     })

@@ -88,7 +88,9 @@ impl Solver for Winograd {
         }
         let channels = problem.c().max(problem.k()) / problem.groups();
         if self.tile == 4 && channels > MAX_CHANNELS_4X4 {
-            return Err(Reason::new(format!("rounding errors of more than {MAX_CHANNELS_4X4} channels")));
+            return Err(Reason::new(format!(
+                "rounding errors of more than {MAX_CHANNELS_4X4} channels"
+            )));
         }
         Blocked(self.level).applicable(problem, context)
     }
@@ -130,8 +132,12 @@ impl Plan for WinogradPlan {
             use OutputBuffer as Out;
             let workspace = &mut *args.workspace;
             let holds = match (buffers.inputs, buffers.output.reborrow()) {
-                ([In::F32(a), In::F32(b)], Out::F32(out)) => self.run(context, a, b, out, workspace),
-                ([In::F16(a), In::F16(b)], Out::F16(out)) => self.run(context, a, b, out, workspace),
+                ([In::F32(a), In::F32(b)], Out::F32(out)) => {
+                    self.run(context, a, b, out, workspace)
+                }
+                ([In::F16(a), In::F16(b)], Out::F16(out)) => {
+                    self.run(context, a, b, out, workspace)
+                }
                 ([In::BF16(a), In::BF16(b)], Out::BF16(out)) => {
                     self.run(context, a, b, out, workspace)
                 }

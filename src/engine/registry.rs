@@ -12,7 +12,6 @@ static SOLVERS: [&dyn Solver; 11] = [
     &cpu::Winograd { tile: 2, level: IsaLevel::Avx512 },
     &cpu::Winograd { tile: 2, level: IsaLevel::Avx2Fma },
     &cpu::Winograd { tile: 2, level: IsaLevel::Scalar },
-
     &cpu::Blocked(IsaLevel::Avx512),
     &cpu::Blocked(IsaLevel::Avx2Fma),
     &cpu::Blocked(IsaLevel::Scalar),

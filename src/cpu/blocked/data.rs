@@ -131,8 +131,8 @@ impl DataPlan {
             });
             packed_begin += problem.groups() * shape.rows * gemm_k;
         }
-        let packs_filter =
-            !is_f32 || phases.iter().any(|p| p.gather.taps() > 0 && !p.filter.rows_are_contiguous());
+        let packs_filter = !is_f32
+            || phases.iter().any(|p| p.gather.taps() > 0 && !p.filter.rows_are_contiguous());
         let scratch = ScratchElems::of(&phases, isa);
         let mut workspace = WorkspaceLayout::default();
         if packs_filter {

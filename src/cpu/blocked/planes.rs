@@ -112,9 +112,8 @@ impl PixelLayout {
             let (n, d) = (plane / len_d, plane % len_d);
             let offset = n * self.strides[0] + d * self.strides[1] + h * self.strides[2] + w;
             let column = at - first;
-            let continues = segments
-                .last()
-                .is_some_and(|last| last.offset + (column - last.column) == offset);
+            let continues =
+                segments.last().is_some_and(|last| last.offset + (column - last.column) == offset);
             if !continues {
                 segments.push(Segment { offset, column });
             }
@@ -154,7 +153,9 @@ impl Planes {
             tap_offsets = tap_offsets
                 .into_iter()
                 .flat_map(|outer| {
-                    axis.taps.iter().map(move |&(phase, q)| outer + phase * phase_stride + q * stride)
+                    axis.taps
+                        .iter()
+                        .map(move |&(phase, q)| outer + phase * phase_stride + q * stride)
                 })
                 .collect();
         }

@@ -75,10 +75,7 @@ impl Blocking {
                 }
             }
         }
-        best.map_or_else(
-            || unreachable!("there are candidates"),
-            |(_, blocking)| blocking,
-        )
+        best.map_or_else(|| unreachable!("there are candidates"), |(_, blocking)| blocking)
     }
 
     /// Tasks of all groups.

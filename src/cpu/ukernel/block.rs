@@ -182,12 +182,8 @@ impl Tile {
     #[inline(always)]
     unsafe fn run_partial<S: Simd, const NV: usize>(self, height: usize, cols: usize) {
         let mut buffer = [0f32; 14 * MAX_COLUMNS];
-        let inner = Tile {
-            c: buffer.as_mut_ptr(),
-            c_stride: MAX_COLUMNS,
-            accumulate: false,
-            ..self
-        };
+        let inner =
+            Tile { c: buffer.as_mut_ptr(), c_stride: MAX_COLUMNS, accumulate: false, ..self };
         // SAFETY: the buffer has room for the highest block, the rest is the caller's promise.
         unsafe {
             inner.run::<S, NV>(height);

@@ -206,7 +206,9 @@ pub fn transform_filter(
     let side = tile + 2;
     assert!(channels * 9 <= row.len());
     assert!(channels.next_multiple_of(MAX_LANES) <= position_stride || out.is_empty());
-    assert!((side * side - 1) * position_stride + channels.next_multiple_of(MAX_LANES) <= out.len());
+    assert!(
+        (side * side - 1) * position_stride + channels.next_multiple_of(MAX_LANES) <= out.len()
+    );
     // SAFETY: reads stay inside `row`, writes inside `out`, by the assertions.
     unsafe {
         match tile {

@@ -97,8 +97,7 @@ impl DataPlan {
         let mut gather = gathers_of(problem).swap_remove(0);
         gather.order = Order::TapInner;
         let filter = FilterMatrix::new(problem, &gather);
-        let packs_rows =
-            problem.input_dtype() != DataType::F32 || !filter.rows_are_contiguous();
+        let packs_rows = problem.input_dtype() != DataType::F32 || !filter.rows_are_contiguous();
         let taps = &gather.axes[1].taps;
         let is_reversed = taps[0].offset > taps[2].offset;
         let lengths = BoxLengths {
