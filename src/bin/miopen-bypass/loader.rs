@@ -41,7 +41,9 @@ fn line(text: &str) -> Option<Loaded> {
     let (name, path) = match text.split_once(" => ") {
         Some((name, "not found")) => (name.to_owned(), None),
         Some((name, path)) => (name.to_owned(), Some(without_address(path))),
-        None => (without_address(text), text.starts_with('/').then(|| without_address(text))),
+        // A library that was asked for by its path; what has none is the kernel's own.
+        None if text.starts_with('/') => (without_address(text), Some(without_address(text))),
+        None => return None,
     };
     (!name.is_empty()).then(|| Loaded { name, path: path.map(PathBuf::from) })
 }
@@ -68,7 +70,7 @@ mod tests {
         );
         let preloaded = read("\t/x/libMIOpen.so (0x00007f00)").unwrap();
         assert_eq!(preloaded.1, Some(PathBuf::from("/x/libMIOpen.so")));
-        let kernels = read("\tlinux-vdso.so.1 (0x00007fff)");
-        assert_eq!(kernels, Some(("linux-vdso.so.1".to_owned(), None)));
+        assert_eq!(read("\tlinux-vdso.so.1 (0x00007fff)"), None);
+        assert_eq!(read("\tstatically linked"), None);
     }
 }

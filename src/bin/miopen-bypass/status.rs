@@ -118,7 +118,8 @@ fn report(site: &Site) -> Result<Report, Failure> {
 /// What is wrong with an installation, and what is merely worth knowing.
 fn examine(site: &Site, manifest: &Manifest) -> Result<(Vec<String>, Vec<String>), Failure> {
     let (mut problems, mut notes) = (Vec::new(), Vec::new());
-    for (name, state) in &site.entries {
+    // While an installation is unfinished, some names are not ours yet.
+    for (name, state) in site.entries.iter().filter(|_| manifest.complete) {
         match state {
             State::Ours => {}
             State::Gone => problems.push(format!("{name} is gone: its package was removed")),
