@@ -4,6 +4,7 @@ mod arena;
 mod bias;
 mod blocked;
 mod cache;
+mod depthwise;
 mod element;
 mod filter;
 mod gather;
@@ -22,7 +23,9 @@ mod winograd;
 
 pub use bias::{add_bias, sum_bias_gradient};
 pub use blocked::Blocked;
+pub use depthwise::Depthwise;
 pub use igemm::ImplicitGemm;
+pub use isa::Isa;
 pub use naive::Naive;
 pub use winograd::Winograd;
 

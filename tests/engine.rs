@@ -273,3 +273,29 @@ fn calls_from_many_threads() {
         }
     });
 }
+
+/// Descriptors may claim anything; asking about them costs neither time nor memory.
+#[test]
+fn absurd_problems_are_planned_in_no_time() {
+    let desc = |lengths: &[usize]| TensorDesc::packed(DataType::F32, lengths).unwrap();
+    let conv = |stride: i32| {
+        ConvDesc::new(Mode::Convolution, &[1, 1], &[stride, stride], &[1, 1]).unwrap()
+    };
+    let many = 1usize << 28;
+    for direction in DIRECTIONS {
+        for (x, w, y, stride) in [
+            ([many, 1, 999, 999], [64, 1, 3, 3], [many, 64, 999, 999], 1),
+            ([1, many, 9, 9], [many, many, 3, 3], [1, many, 9, 9], 1),
+            ([1, 1, 1, 1 << 40], [1, 1, 1, 1 << 40], [1, 1, 3, 3], 1),
+            ([1, 1, 1 << 20, 1 << 20], [1, 1, 1, 1], [1, 1, 9, 9], i32::MAX),
+        ] {
+            let context = threads(2);
+            let problem =
+                ConvProblem::new(direction, desc(&x), desc(&w), desc(&y), &conv(stride)).unwrap();
+            let solutions = engine::solutions(&problem, &context).unwrap();
+            assert!(!solutions.is_empty());
+            assert!(solutions.iter().all(|solution| solution.time_us.is_finite()));
+            engine::workspace_bytes(&problem, &context).unwrap();
+        }
+    }
+}

@@ -185,10 +185,10 @@ fn splits_of_backward_weights() {
 
 #[test]
 fn bits_do_not_depend_on_threads_or_workspace_or_the_run() {
-    for seed in 0..60 {
+    for seed in 0..24 {
         let rng = &mut Rng::new(2000 + seed);
         let case = match seed % 4 {
-            0 => Case::square(rng.pick(&DIRECTIONS), 2, 17, 40, 23, 3),
+            0 => Case::square(rng.pick(&DIRECTIONS), 1, 17, 40, 21, 3),
             1 => Case::square(rng.pick(&DIRECTIONS), 1, 70, 33, 12, 1),
             _ => random(rng),
         };
@@ -201,7 +201,7 @@ fn bits_do_not_depend_on_threads_or_workspace_or_the_run() {
             let mut first = old.clone();
             let alone = RunOptions { threads: 1, ..PLAIN };
             run_solver(*solver, &case.problem(), &inputs, &mut first, alone);
-            for threads in [1, 2, 3, 7] {
+            for threads in [1, 2, 3, 5] {
                 let mut again = old.clone();
                 let options = RunOptions { threads, grants_workspace: threads % 2 == 0, ..PLAIN };
                 run_solver(*solver, &case.problem(), &inputs, &mut again, options);

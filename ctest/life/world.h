@@ -7,6 +7,7 @@
 #ifndef LIFE_WORLD_H
 #define LIFE_WORLD_H
 
+#include "conv_call.h"
 #include "guarded.h"
 
 #include <miopen/miopen.h>
@@ -19,11 +20,18 @@ typedef struct {
     guarded_t x, w, y, bias, workspace;
 } world_t;
 
-/** All objects alive, inputs of ones. */
+/** All objects alive, buffers full of ones. */
 void world_new(world_t* world);
 
 /** Destroys what is alive. Objects that a test has destroyed are set to NULL by it. */
 void world_free(world_t* world);
+
+/** The objects alone, for worlds that come and go while the buffers stay. */
+void world_objects_new(world_t* world);
+void world_objects_free(world_t* world);
+
+/** A convolution of that world, with its workspace. */
+conv_call_t world_call(const world_t* world, direction_t direction);
 
 /** What a pointer argument of a call is. */
 typedef enum {

@@ -1,7 +1,7 @@
 //! Implicit GEMM on kernels of our own: panels packed from planes, register blocks by ISA.
 //!
-//! Forward and backward-data of the float types, any strides, groups, dilation
-//! and number of dimensions. The input of a box of pixels becomes planes (see
+//! All directions of the float types, any strides, groups, dilation and number
+//! of dimensions. The input of a box of pixels becomes planes (see
 //! [`planes`]), those become panels, and filter rows are multiplied with panels.
 //! No im2col buffer: a panel block fits the L2 cache.
 //!
@@ -16,6 +16,7 @@
 mod data;
 mod planes;
 mod shape;
+mod wrw;
 
 use std::sync::OnceLock;
 
@@ -33,14 +34,20 @@ use crate::solver::{
 };
 use data::DataPlan;
 pub use planes::Planes;
+use wrw::WrwPlan;
 
 /// The blocked implicit GEMM at one instruction set level.
 pub struct Blocked(pub IsaLevel);
 
 struct BlockedPlan {
     problem: ConvProblem,
-    data: DataPlan,
+    kind: Kind,
     fallback: OnceLock<Result<Box<dyn Plan>>>,
+}
+
+enum Kind {
+    Data(DataPlan),
+    Wrw(WrwPlan),
 }
 
 impl Solver for Blocked {
@@ -61,16 +68,22 @@ impl Solver for Blocked {
     }
 
     fn applicable(&self, problem: &ConvProblem, context: &Context) -> Applicability {
-        if problem.direction() == Direction::Wrw {
-            return Err(Reason::new("serves forward and backward-data"));
-        }
         check_float(problem, self.0)?;
         // The same conditions on strides hold.
         ImplicitGemm.applicable(problem, context)
     }
 
     fn estimate_us(&self, problem: &ConvProblem, context: &Context) -> f64 {
-        rates::gemm_us(problem, self.0, context)
+        let Some(isa) = Isa::allowed(self.0) else {
+            return f64::INFINITY;
+        };
+        let cost = match problem.direction() {
+            Direction::Wrw => WrwPlan::cost(problem, isa, context.cpu_threads),
+            Direction::Fwd | Direction::Bwd => DataPlan::cost(problem, isa, context.cpu_threads),
+        };
+        cost / rates::kernel_multiply_adds_per_us(self.0)
+            + problem.tensor_bytes() / rates::MEMORY_BYTES_PER_US
+            + rates::overhead_us(context)
     }
 
     fn plan(&self, problem: &ConvProblem, context: &Context) -> Result<Box<dyn Plan>> {
@@ -78,7 +91,12 @@ impl Solver for Blocked {
             .ok_or_else(|| Error::not_implemented("the processor lacks this instruction set"))?;
         Ok(Box::new(BlockedPlan {
             problem: problem.clone(),
-            data: DataPlan::new(problem, isa, context.cpu_threads),
+            kind: match problem.direction() {
+                Direction::Fwd | Direction::Bwd => {
+                    Kind::Data(DataPlan::new(problem, isa, context.cpu_threads))
+                }
+                Direction::Wrw => Kind::Wrw(WrwPlan::new(problem, isa)),
+            },
             fallback: OnceLock::new(),
         }))
     }
@@ -100,7 +118,10 @@ pub fn check_float(problem: &ConvProblem, level: IsaLevel) -> Applicability {
 
 impl Plan for BlockedPlan {
     fn workspace_bytes(&self) -> usize {
-        self.data.workspace.total_bytes()
+        match &self.kind {
+            Kind::Data(plan) => plan.workspace.total_bytes(),
+            Kind::Wrw(_) => 0,
+        }
     }
 
     fn execute(&self, context: &Context, args: &mut ConvArgs<'_>) -> Result<()> {
@@ -140,6 +161,9 @@ impl BlockedPlan {
         out: &mut [O],
         workspace: &mut [u8],
     ) -> Result<bool> {
-        self.data.execute(context.cpu_threads, a, b, out, workspace)
+        match &self.kind {
+            Kind::Data(plan) => plan.execute(context.cpu_threads, a, b, out, workspace),
+            Kind::Wrw(plan) => plan.execute(context.cpu_threads, a, b, out),
+        }
     }
 }

@@ -37,6 +37,10 @@ const OVERHEAD_US: f64 = 20.0;
 /// beyond this many (a stride of 64 in both dimensions) bookkeeping dominates.
 const MAX_PHASES: usize = 4096;
 
+/// Most taps of a filter: beyond it the tables of taps would outgrow caches, if
+/// not memory, since a descriptor may claim any length without any buffer.
+const MAX_TAPS: usize = 1 << 20;
+
 /// The general implicit GEMM.
 pub struct ImplicitGemm;
 
@@ -64,14 +68,16 @@ impl Solver for ImplicitGemm {
         if !output.has_distinct_elems() {
             return Err(Reason::new("output strides make elements share memory"));
         }
-        if problem.direction() == Direction::Bwd {
-            let phases = [0, 1, 2]
-                .map(|dim| problem.strides()[dim].min(problem.in_spatial()[dim]))
-                .into_iter()
-                .try_fold(1usize, usize::checked_mul);
-            if phases.is_none_or(|phases| phases > MAX_PHASES) {
-                return Err(Reason::new(format!("more than {MAX_PHASES} phases of strides")));
-            }
+        let exceeds = |factors: [usize; 3], limit: usize| {
+            let product = factors.into_iter().try_fold(1usize, usize::checked_mul);
+            product.is_none_or(|product| product > limit)
+        };
+        if exceeds(problem.filter_spatial(), MAX_TAPS) {
+            return Err(Reason::new(format!("more than {MAX_TAPS} taps")));
+        }
+        let phases = [0, 1, 2].map(|dim| problem.strides()[dim].min(problem.in_spatial()[dim]));
+        if problem.direction() == Direction::Bwd && exceeds(phases, MAX_PHASES) {
+            return Err(Reason::new(format!("more than {MAX_PHASES} phases of strides")));
         }
         Ok(())
     }

@@ -2,7 +2,6 @@
 #![forbid(unsafe_code)]
 
 use crate::config::IsaLevel;
-use crate::problem::ConvProblem;
 use crate::solver::Context;
 
 /// Multiply-adds a microsecond and thread that the GEMM kernel attains on
@@ -23,12 +22,4 @@ pub const MEMORY_BYTES_PER_US: f64 = 15_000.0;
 /// Start of a call: plan look-up, and waking the threads if there are several.
 pub fn overhead_us(context: &Context) -> f64 {
     if context.cpu_threads.get() > 1 { 8.0 } else { 2.0 }
-}
-
-/// The time of a blocked implicit GEMM.
-pub fn gemm_us(problem: &ConvProblem, level: IsaLevel, context: &Context) -> f64 {
-    let rate = kernel_multiply_adds_per_us(level) * context.cpu_threads.get() as f64;
-    problem.multiply_adds() / rate
-        + problem.tensor_bytes() / MEMORY_BYTES_PER_US
-        + overhead_us(context)
 }

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::error::Result;
 use crate::per_process::PerProcess;
 use crate::problem::ConvProblem;
-use crate::solver::{Context, Plan, SolverId};
+use crate::solver::{Algorithm, Context, Plan, SolverId};
 
 /// Problems kept. A large network has some hundred distinct layers in three
 /// directions; a plan holds a few kilobytes of offsets.
@@ -29,6 +29,8 @@ type Key = (ConvProblem, Context);
 struct Entry {
     plans: Vec<(SolverId, Arc<dyn Plan>)>,
     times_us: Vec<(SolverId, f64)>,
+    /// What was chosen among the solvers of a family, or of all.
+    choices: Vec<(Option<Algorithm>, SolverId)>,
     last_use: u64,
 }
 
@@ -111,7 +113,10 @@ pub fn plan(
 pub fn remember_time(problem: &ConvProblem, context: &Context, solver: SolverId, time_us: f64) {
     if let Some(cache) = CACHE.get(Cache::new) {
         let key = (problem.clone(), context.clone());
-        cache.write(key, |entry| put(&mut entry.times_us, solver, time_us));
+        cache.write(key, |entry| {
+            put(&mut entry.times_us, solver, time_us);
+            entry.choices.clear();
+        });
     }
 }
 
@@ -121,6 +126,34 @@ pub fn measured_time_us(problem: &ConvProblem, context: &Context, solver: Solver
     CACHE.get(Cache::new)?.read(&key, |entry| {
         entry.times_us.iter().find(|(id, _)| *id == solver).map(|&(_, time_us)| time_us)
     })
+}
+
+/// What [`remember_choice`] stored, unless a time was measured since.
+pub fn choice(
+    problem: &ConvProblem,
+    context: &Context,
+    family: Option<Algorithm>,
+) -> Option<SolverId> {
+    let key = (problem.clone(), context.clone());
+    CACHE.get(Cache::new)?.read(&key, |entry| {
+        entry.choices.iter().find(|(known, _)| *known == family).map(|&(_, id)| id)
+    })
+}
+
+/// Stores the solver chosen by estimates and times, which take a while to compare.
+pub fn remember_choice(
+    problem: &ConvProblem,
+    context: &Context,
+    family: Option<Algorithm>,
+    solver: SolverId,
+) {
+    if let Some(cache) = CACHE.get(Cache::new) {
+        let key = (problem.clone(), context.clone());
+        cache.write(key, |entry| {
+            entry.choices.retain(|(known, _)| *known != family);
+            entry.choices.push((family, solver));
+        });
+    }
 }
 
 #[cfg(test)]

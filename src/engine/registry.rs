@@ -5,7 +5,10 @@ use crate::config::IsaLevel;
 use crate::cpu;
 use crate::solver::Solver;
 
-static SOLVERS: [&dyn Solver; 11] = [
+static SOLVERS: [&dyn Solver; 14] = [
+    &cpu::Depthwise(IsaLevel::Avx512),
+    &cpu::Depthwise(IsaLevel::Avx2Fma),
+    &cpu::Depthwise(IsaLevel::Scalar),
     &cpu::Winograd { tile: 4, level: IsaLevel::Avx512 },
     &cpu::Winograd { tile: 4, level: IsaLevel::Avx2Fma },
     &cpu::Winograd { tile: 4, level: IsaLevel::Scalar },

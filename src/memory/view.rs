@@ -202,6 +202,18 @@ impl<T: Copy> LaneMut<'_, T> {
         }
     }
 
+    /// Overwrites the elements from `first` on, as many as there are values.
+    ///
+    /// # Panics
+    /// Where there are more values than elements.
+    pub fn fill_some(&mut self, first: usize, values: impl ExactSizeIterator<Item = T>) {
+        assert!(first + values.len() <= self.len);
+        for (index, value) in (first..self.len).zip(values) {
+            // SAFETY: `index` is below the length, and the lane owns its elements.
+            unsafe { self.base.add(index * self.stride).write(value) };
+        }
+    }
+
     /// Overwrites every element; the old values are not read.
     pub fn fill_with(&mut self, mut new_value: impl FnMut(usize) -> T) {
         for index in 0..self.len {

@@ -89,14 +89,7 @@ impl DataPlan {
             gather.order = Order::TapInner;
             let filter = FilterMatrix::new(problem, &gather);
             let gemm_k = gather.gemm_k();
-            let shape = BlockShape {
-                groups: problem.groups(),
-                rows: filter.gemm_m,
-                channels: gather.channels,
-                taps: gather.taps(),
-                images: problem.n(),
-                spatial: [0, 1, 2].map(|dim| gather.axes[dim].out_len),
-            };
+            let shape = BlockShape::new(problem, &gather);
             let blocking = Blocking::choose(&shape, isa, threads);
             let direct = direct_layout(&gather, problem.n()).filter(|_| is_f32);
             let planes = match direct {
@@ -150,6 +143,15 @@ impl DataPlan {
             scratch,
             workspace,
         }
+    }
+
+    /// The estimated time in multiply-adds of the busiest thread.
+    pub fn cost(problem: &ConvProblem, isa: Isa, threads: NonZeroUsize) -> f64 {
+        let of_phase = |gather: &Gather| {
+            let shape = BlockShape::new(problem, gather);
+            Blocking::choose(&shape, isa, threads).cost(&shape, isa, threads)
+        };
+        gathers_of(problem).iter().map(of_phase).sum()
     }
 
     /// Runs, with alpha 1 and beta 0. The slices span the tensors of the problem.
@@ -316,13 +318,13 @@ impl ScratchElems {
 /// The tensor itself as the source of panels: where no tap leaves it and pixels are contiguous.
 fn direct_layout(gather: &Gather, images: usize) -> Option<PixelLayout> {
     let all = gather.all_pixels(images);
-    let [d, h, w] = &gather.axes;
+    let [d, h, w] = &*gather.axes;
     let is_contiguous = w.out_len == 1 || w.step * w.in_stride == 1;
     if !is_contiguous || gather.taps() == 0 || gather.touches_padding(&all) {
         return None;
     }
     let mut tap_offsets = vec![0];
-    for axis in &gather.axes {
+    for axis in gather.axes.iter() {
         tap_offsets = tap_offsets
             .into_iter()
             .flat_map(|outer| {

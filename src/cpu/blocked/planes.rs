@@ -142,10 +142,13 @@ impl Planes {
         let axes = [0, 1, 2].map(|dim| PlaneAxis::new(&gather.axes[dim]));
         let mut strides = [(0, 0); 3];
         let mut size = 1;
+        // Phases outermost: within one, lines follow each other.
         for dim in (0..3).rev() {
-            let coordinate_stride = size;
+            strides[dim].1 = size;
             size *= lengths.spatial[dim] + axes[dim].halo;
-            strides[dim] = (size, coordinate_stride);
+        }
+        for dim in (0..3).rev() {
+            strides[dim].0 = size;
             size *= axes[dim].phases.len();
         }
         let mut tap_offsets = vec![0];

@@ -4,9 +4,11 @@
 use std::num::NonZeroUsize;
 
 use crate::cpu::cache::CacheSizes;
+use crate::cpu::gather::Gather;
 use crate::cpu::isa::Isa;
 use crate::cpu::tiles::{BoxLengths, even_piece};
 use crate::cpu::ukernel::{block_rows, panel_columns};
+use crate::problem::{ConvProblem, Direction};
 
 /// The GEMMs of one gather: `groups` times `rows` x pixels x (`channels` x `taps`).
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +19,24 @@ pub struct BlockShape {
     pub taps: usize,
     pub images: usize,
     pub spatial: [usize; 3],
+}
+
+impl BlockShape {
+    /// Of one gather of a forward or backward-data problem.
+    pub fn new(problem: &ConvProblem, gather: &Gather) -> Self {
+        let channels = match problem.direction() {
+            Direction::Bwd => problem.c(),
+            Direction::Fwd | Direction::Wrw => problem.k(),
+        };
+        BlockShape {
+            groups: problem.groups(),
+            rows: channels / problem.groups(),
+            channels: gather.channels,
+            taps: gather.taps(),
+            images: problem.n(),
+            spatial: [0, 1, 2].map(|dim| gather.axes[dim].out_len),
+        }
+    }
 }
 
 /// Lengths of blocks.
@@ -37,6 +57,10 @@ const PACK_COST: f64 = 4.0;
 
 /// What reading a filter element from beyond the L1 cache costs, in the same unit.
 const FILTER_COST: f64 = 8.0;
+
+/// A register block of fewer rows takes as long: with two vectors a row, at
+/// least eight sums must be under way to fill two pipelines of four cycles.
+const MIN_EFFICIENT_ROWS: f64 = 4.0;
 
 /// What starting a task costs, in multiply-adds: about 1 us at 50 G/s.
 const TASK_COST: f64 = 5e4;
@@ -90,7 +114,8 @@ impl Blocking {
         let columns = self.pixel_box.pixels().next_multiple_of(panel_columns(isa)) as f64;
         let rows = self.rows as f64;
         let gemm_k = (shape.channels * shape.taps) as f64;
-        let task = gemm_k * (rows * columns + PACK_COST * columns + FILTER_COST * rows) + TASK_COST;
+        let block = rows.max(MIN_EFFICIENT_ROWS) * columns;
+        let task = gemm_k * (block + PACK_COST * columns + FILTER_COST * rows) + TASK_COST;
         self.tasks(shape).div_ceil(threads.get()) as f64 * task
     }
 }

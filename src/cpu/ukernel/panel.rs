@@ -1,7 +1,7 @@
 //! Packing panels of columns from planes whose rows are contiguous.
 
 use super::block::panel_columns;
-use super::simd::{Simd, isa_kernel};
+use super::simd::{MAX_LANES, Simd, isa_kernel};
 use crate::cpu::isa::Isa;
 
 /// Columns of a panel that are contiguous in the source.
@@ -142,5 +142,86 @@ unsafe fn copy<S: Simd>(from: *const f32, to: *mut f32) {
         let (low, high) = (S::load(from), S::load(from.add(S::LANES)));
         S::store(to, low);
         S::store(to.add(S::LANES), high);
+    }
+}
+
+/// Packs one panel whose columns are contiguous in the source: pixel i of line l
+/// becomes row `l * len + i`, and column j is read at `columns[j] + lines[l] + i`.
+///
+/// `columns` has a panel's columns, repeated where there are fewer. Lines are
+/// read, and rows written, up to the next multiple of four pixels; `panel` has
+/// room for three rows more, whose contents are undefined afterwards.
+///
+/// # Panics
+/// Where a line lies outside the source, or the panel is too short.
+pub fn pack_panel_transposed(
+    isa: Isa,
+    source: &[f32],
+    columns: &[usize],
+    lines: &[usize],
+    len: usize,
+    panel: &mut [f32],
+) {
+    let panel_cols = panel_columns(isa);
+    assert_eq!(columns.len(), panel_cols);
+    let read_len = len.next_multiple_of(4);
+    let reach = columns.iter().max().zip(lines.iter().max()).map_or(0, |(c, l)| c + l + read_len);
+    assert!(reach <= source.len());
+    assert!((lines.len() * len + 3) * panel_cols <= panel.len());
+    // SAFETY: every read ends inside the source; every write ends at most three
+    // rows behind the last, inside the panel.
+    unsafe {
+        transpose(isa, source.as_ptr(), columns, lines, len, panel.as_mut_ptr());
+    }
+}
+
+isa_kernel! {
+    /// # Safety
+    /// As [`pack_panel_transposed`] asserts.
+    unsafe fn transpose(
+        source: *const f32,
+        columns: &[usize],
+        lines: &[usize],
+        len: usize,
+        panel: *mut f32,
+    ) = transpose_body
+}
+
+/// # Safety
+/// As `transpose`; the instruction set of `S` must be present.
+#[inline(always)]
+unsafe fn transpose_body<S: Simd>(
+    source: *const f32,
+    columns: &[usize],
+    lines: &[usize],
+    len: usize,
+    panel: *mut f32,
+) {
+    let panel_cols = 2 * S::LANES;
+    // SAFETY: the caller's promise. Rows written beyond a line's end are
+    // overwritten by the next line.
+    unsafe {
+        let mut from = [[source; MAX_LANES]; 2];
+        for half in 0..2 {
+            for lane in 0..S::LANES {
+                from[half][lane] = source.add(columns[half * S::LANES + lane]);
+            }
+        }
+        for (index, &line) in lines.iter().enumerate() {
+            let rows = panel.add(index * len * panel_cols);
+            for pixel in (0..len).step_by(4) {
+                for half in 0..2 {
+                    let mut at = from[half];
+                    for lane in 0..S::LANES {
+                        at[lane] = at[lane].add(line + pixel);
+                    }
+                    let pixels = S::load_4_columns(at);
+                    let to = rows.add(pixel * panel_cols + half * S::LANES);
+                    for i in 0..4 {
+                        S::store(to.add(i * panel_cols), pixels[i]);
+                    }
+                }
+            }
+        }
     }
 }
