@@ -13,6 +13,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 mod completions;
 mod config;
 mod conv;
+mod doctor;
 mod ending;
 mod environments;
 mod install;
@@ -44,6 +45,7 @@ enum Command {
     Uninstall(uninstall::Args),
     Status(status::Args),
     Config(config::Args),
+    Doctor(doctor::Args),
     Conv(conv::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -57,6 +59,7 @@ impl Command {
             Command::Uninstall(args) => uninstall::run(&args, output),
             Command::Status(args) => status::run(&args, output),
             Command::Config(args) => config::run(&args, output),
+            Command::Doctor(args) => doctor::run(&args, output),
             Command::Conv(args) => conv::run(&args, output),
             Command::Completions(args) => completions::run(args, Cli::command(), output),
             Command::Man(args) => man::run(&args, Cli::command(), output),
