@@ -25,6 +25,7 @@ pub use bias::{add_bias, sum_bias_gradient};
 pub use blocked::Blocked;
 pub use depthwise::Depthwise;
 pub use igemm::ImplicitGemm;
+pub use isa::Isa;
 pub use naive::Naive;
 pub use winograd::Winograd;
 

@@ -5,6 +5,7 @@
 //! this library in its place would send calls round in a circle.
 
 mod identity;
+pub mod layout;
 mod own_file;
 mod search;
 

@@ -14,6 +14,10 @@ const OUR_MARK: &[u8] = b"miopenBypassVersion";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     pub build_id: Option<Vec<u8>>,
+    /// The name under which the loader knows it, whatever its file is called.
+    pub soname: Option<String>,
+    /// Names of the libraries that it needs.
+    pub needed: Vec<String>,
     pub exports_miopen: bool,
     /// Some build of this very library.
     pub is_ours: bool,
@@ -59,7 +63,22 @@ impl Identity {
             }
         }
         let build_id = file.build_id().ok().flatten().map(<[u8]>::to_vec);
-        Ok(Identity { build_id, exports_miopen, is_ours })
+        let (mut soname, mut needed) = (None, Vec::new());
+        let dynamic = file
+            .elf_dynamic_table()
+            .map_err(|error| format!("has no dynamic section that can be read ({error})"))?;
+        for entry in dynamic.iter() {
+            let name = || {
+                let name = names.get(u32::try_from(entry.val).ok()?).ok()?;
+                Some(String::from_utf8_lossy(name).into_owned())
+            };
+            match entry.tag {
+                object::elf::DT_SONAME => soname = name(),
+                object::elf::DT_NEEDED => needed.extend(name()),
+                _ => {}
+            }
+        }
+        Ok(Identity { build_id, soname, needed, exports_miopen, is_ours })
     }
 
     /// Whether calls may be forwarded to this file by the library in `own`.

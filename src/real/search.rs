@@ -5,6 +5,7 @@
 //! before what the system has.
 #![forbid(unsafe_code)]
 
+use super::layout::{libraries_in, rocm_wheel_neighbours, system_folders};
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
@@ -100,66 +101,6 @@ pub fn candidates(places: &Places) -> Vec<PathBuf> {
         }
     }
     files
-}
-
-/// The libMIOpen files of a folder, highest version first. A wheel's may carry a hash
-/// (`libMIOpen-0a1b2c3d.so.1`); an installation keeps a moved file beside the link.
-fn libraries_in(folder: &Path) -> Vec<PathBuf> {
-    let mut files: Vec<(Vec<u64>, PathBuf)> = fs::read_dir(folder)
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| {
-            let name = entry.ok()?.file_name().into_string().ok()?;
-            let (stem, version) = name.split_once(".so")?;
-            let is_library = stem.starts_with("libMIOpen")
-                && (version.is_empty() || version.starts_with('.'))
-                // Debug files and packaging leftovers are no libraries to run.
-                && !version.ends_with(".debug");
-            is_library.then(|| (version_numbers(version), folder.join(&name)))
-        })
-        .collect();
-    files.sort_by(|a, b| b.cmp(a));
-    files.into_iter().map(|(_, path)| path).collect()
-}
-
-fn version_numbers(text: &str) -> Vec<u64> {
-    text.split(|letter: char| !letter.is_ascii_digit())
-        .filter_map(|part| part.parse().ok())
-        .collect()
-}
-
-/// `site-packages/_rocm_sdk_core/lib` has `_rocm_sdk_libraries_gfx101X/lib` for a neighbour.
-fn rocm_wheel_neighbours(folder: &Path) -> Vec<PathBuf> {
-    let in_wheel = folder.ancestors().find_map(|ancestor| {
-        let name = ancestor.file_name()?.to_str()?;
-        name.starts_with("_rocm_sdk").then(|| ancestor.parent()).flatten()
-    });
-    in_wheel.map(|packages| matching(packages, "_rocm_sdk_libraries", "lib")).unwrap_or_default()
-}
-
-/// `folder/<prefix>*/<below>`, highest version first.
-fn matching(folder: &Path, prefix: &str, below: &str) -> Vec<PathBuf> {
-    let mut found: Vec<(Vec<u64>, PathBuf)> = fs::read_dir(folder)
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| {
-            let name = entry.ok()?.file_name().into_string().ok()?;
-            let rest = name.strip_prefix(prefix)?;
-            Some((version_numbers(rest), folder.join(&name).join(below)))
-        })
-        .collect();
-    found.sort_by(|a, b| b.cmp(a));
-    found.into_iter().map(|(_, path)| path).collect()
-}
-
-/// AMD's packages and Arch use /opt/rocm, beside which older ones stay; the distributions use
-/// their library folders.
-fn system_folders(root: &Path) -> Vec<PathBuf> {
-    let mut folders = vec![root.join("opt/rocm/lib")];
-    folders.extend(matching(&root.join("opt"), "rocm-", "lib"));
-    let usual = ["usr/local/lib", "usr/lib/x86_64-linux-gnu", "usr/lib64", "usr/lib"];
-    folders.extend(usual.map(|folder| root.join(folder)));
-    folders
 }
 
 #[cfg(test)]

@@ -11,13 +11,22 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 mod completions;
+mod config;
 mod conv;
+mod doctor;
 mod ending;
+mod environments;
+mod install;
 mod isa;
+mod loader;
 mod man;
 mod output;
+mod own_library;
 mod paste;
 mod peak;
+mod run;
+mod status;
+mod uninstall;
 
 use ending::{Ending, Failure, complain};
 use output::Output;
@@ -32,6 +41,12 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    Run(run::Args),
+    Install(install::Args),
+    Uninstall(uninstall::Args),
+    Status(status::Args),
+    Config(config::Args),
+    Doctor(doctor::Args),
     Conv(conv::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -41,6 +56,12 @@ enum Command {
 impl Command {
     fn run(self, output: &mut Output) -> Result<Ending, Failure> {
         match self {
+            Command::Run(args) => run::run(&args, output),
+            Command::Install(args) => install::run(&args, output),
+            Command::Uninstall(args) => uninstall::run(&args, output),
+            Command::Status(args) => status::run(&args, output),
+            Command::Config(args) => config::run(&args, output),
+            Command::Doctor(args) => doctor::run(&args, output),
             Command::Conv(args) => conv::run(&args, output),
             Command::Completions(args) => completions::run(args, Cli::command(), output),
             Command::Man(args) => man::run(&args, Cli::command(), output),
