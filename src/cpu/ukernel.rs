@@ -4,10 +4,6 @@
     reason = "arrays of registers are indexed by constants; iterators would need closures, \
               which do not inherit the instruction set"
 )]
-// Arrays of vectors are indexed by loops with constant bounds, which unroll into registers; an
-// iterator over two of them at once would say less.
-#![allow(clippy::needless_range_loop)]
-
 mod block;
 mod depthwise;
 mod gemm;
