@@ -68,6 +68,14 @@ struct Task<'a, O> {
     out: TensorMut<'a, O>,
 }
 
+/// What a task multiplies.
+struct Block<'a> {
+    group: usize,
+    rows: Range<usize>,
+    channels: Range<usize>,
+    boxes: &'a [PixelBox],
+}
+
 impl WrwPlan {
     /// Prepares `problem`, which must be backward-weights.
     pub fn new(problem: &ConvProblem, isa: Isa) -> Self {
@@ -179,19 +187,41 @@ impl WrwPlan {
         scratch: &mut [f32],
         task: Task<'_, O>,
     ) -> bool {
-        let [x_elems, dy_elems, panel_elems, _] = self.scratch_elems();
-        let (planes, rest) = scratch.split_at_mut(x_elems);
-        let (dy_planes, rest) = rest.split_at_mut(dy_elems);
-        let (panels, sums) = rest.split_at_mut(panel_elems);
+        let (parts, sums) = scratch.split_at_mut(self.scratch_elems()[..3].iter().sum());
         let columns = task.channels.len() * self.gather.taps();
-        let sums = &mut sums[..task.rows.len() * columns];
-        let mut dst = MatrixMut::row_major(sums, task.rows.len(), columns);
-        let column_offsets = self.column_offsets(task.channels.len());
-        let x = &x[self.gather.group_offset(task.group)..];
-        let dy = &dy[self.dy.group_offset(task.group)..];
+        let Task { group, rows, channels, mut out } = task;
+        let block = Block { group, rows, channels, boxes };
+        let direct = out.as_matrix(0).and_then(O::as_f32_matrix);
+        if let Some(mut dst) = direct.filter(|dst| dst.shape().1 == 1 || dst.strides().1 == 1) {
+            self.multiply(x, dy, &block, parts, &mut dst);
+            return self.touches_padding && dst.any(f32::is_nan);
+        }
+        let sums = &mut sums[..block.rows.len() * columns];
+        let mut dst = MatrixMut::row_major(sums, block.rows.len(), columns);
+        self.multiply(x, dy, &block, parts, &mut dst);
+        let has_nan = self.touches_padding && dst.any(f32::is_nan);
+        store_filter_tile(sums, Order::TapInner, out, Scalars { alpha: 1.0, beta: 0.0 });
+        has_nan
+    }
+
+    /// `dst = dy * x`, the whole reduction.
+    fn multiply<T: Element>(
+        &self,
+        x: &[T],
+        dy: &[T],
+        block: &Block<'_>,
+        scratch: &mut [f32],
+        dst: &mut MatrixMut<'_, f32>,
+    ) {
+        let [x_elems, dy_elems, ..] = self.scratch_elems();
+        let (planes, rest) = scratch.split_at_mut(x_elems);
+        let (dy_planes, panels) = rest.split_at_mut(dy_elems);
+        let column_offsets = self.column_offsets(block.channels.len());
+        let x = &x[self.gather.group_offset(block.group)..];
+        let dy = &dy[self.dy.group_offset(block.group)..];
         let mut lines = Vec::new();
-        for (index, pixels) in boxes.iter().enumerate() {
-            self.x_planes.stage(self.isa, x, task.channels.clone(), pixels, planes);
+        for (index, pixels) in block.boxes.iter().enumerate() {
+            self.x_planes.stage(self.isa, x, block.channels.clone(), pixels, planes);
             self.lines(pixels, &mut lines);
             let (panel_cols, len) = (panel_columns(self.isa), pixels.o[2].len());
             let one_panel = pixels.len() * panel_cols;
@@ -199,12 +229,9 @@ impl WrwPlan {
                 let panel = &mut panels[number * one_panel..];
                 pack_panel_transposed(self.isa, planes, offsets, &lines, len, panel);
             }
-            let a = self.rows_of_dy(dy, &task.rows, pixels, dy_planes);
-            multiply_block(self.isa, pixels.len(), a, panels, &mut dst, index > 0);
+            let a = self.rows_of_dy(dy, &block.rows, pixels, dy_planes);
+            multiply_block(self.isa, pixels.len(), a, panels, dst, index > 0);
         }
-        let has_nan = self.touches_padding && dst.any(f32::is_nan);
-        store_filter_tile(sums, Order::TapInner, task.out, Scalars { alpha: 1.0, beta: 0.0 });
-        has_nan
     }
 
     /// Where each column begins in the planes; panels are filled up with the first.
