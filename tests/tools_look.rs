@@ -20,7 +20,7 @@ fn json(command: Command) -> Value {
 }
 
 fn args<'a>(words: &[&'a str]) -> Vec<&'a OsStr> {
-    words.iter().map(OsStr::new).collect()
+    words.iter().map(|word| OsStr::new(*word)).collect()
 }
 
 #[test]
@@ -187,12 +187,14 @@ fn a_diagnosis_tells_who_wins_for_a_program() {
 fn a_python_counts_with_the_wheels_of_its_environment() {
     let scene = machine("python");
     let packages = "venv/lib/python3.12/site-packages";
-    let wheel = scene.real(&format!("{packages}/torch/lib/libMIOpen.so"), STUB_VERSION, &[]);
-    // Linked as PyTorch's is.
+    let file = format!("{packages}/torch/lib/libMIOpen.so");
+    // Linked as PyTorch's is: it asks for libMIOpen.so, which is known to the loader as .so.1.
+    let wheel = scene.real(&file, STUB_VERSION, &["-Wl,-soname,libMIOpen.so".as_ref()]);
     let folder = wheel.parent().unwrap();
     let library = folder.join("libtorch_hip.so");
     let program = scene.linked_program("unused", folder, false);
     fs::rename(program, &library).unwrap();
+    scene.real(&file, STUB_VERSION, &[]);
     fs::create_dir_all(scene.path("venv/bin")).unwrap();
     scene.link("venv/bin/python3", "/bin/sh");
     let script = scene.path("train.py");
