@@ -151,6 +151,11 @@ fn a_diagnosis_names_gpu_libraries_and_folders() {
     let cache = folders.iter().find(|folder| folder["purpose"] == "kernel cache").unwrap();
     assert_eq!(cache["writable"], true, "{cache}");
 
+    // The processor is node 0, the card node 1.
+    let mut command = scene.command(&args(&["doctor", "--json", "--root", root]));
+    command.env("HSA_OVERRIDE_GFX_VERSION_1", "10.3.1").env("HSA_OVERRIDE_GFX_VERSION", "10.3.0");
+    assert_eq!(json(command)["gpus"][0]["reported"], "gfx1031");
+
     let text = succeeds(scene.command(&args(&["doctor", "--root", root])));
     assert!(text.contains("physical gfx1010, reported gfx1010"), "{text}");
     assert!(text.contains("no table of hazards"), "{text}");

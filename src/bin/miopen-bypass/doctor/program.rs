@@ -97,7 +97,7 @@ fn users_in(environment: &Path) -> Vec<PathBuf> {
     let named = |name: &&str| -> Vec<PathBuf> {
         folders.iter().flat_map(|folder| layout::libraries_named(folder, name)).collect()
     };
-    USERS_IN_WHEELS.iter().flat_map(|name| named(name)).collect()
+    USERS_IN_WHEELS.iter().flat_map(named).collect()
 }
 
 /// As a shell finds it.
