@@ -20,7 +20,7 @@ fn json(command: Command) -> Value {
 }
 
 fn args<'a>(words: &[&'a str]) -> Vec<&'a OsStr> {
-    words.iter().map(OsStr::new).collect()
+    words.iter().map(|word| OsStr::new(*word)).collect()
 }
 
 #[test]
@@ -151,6 +151,11 @@ fn a_diagnosis_names_gpu_libraries_and_folders() {
     let cache = folders.iter().find(|folder| folder["purpose"] == "kernel cache").unwrap();
     assert_eq!(cache["writable"], true, "{cache}");
 
+    // The processor is node 0, the card node 1.
+    let mut command = scene.command(&args(&["doctor", "--json", "--root", root]));
+    command.env("HSA_OVERRIDE_GFX_VERSION_1", "10.3.1").env("HSA_OVERRIDE_GFX_VERSION", "10.3.0");
+    assert_eq!(json(command)["gpus"][0]["reported"], "gfx1031");
+
     let text = succeeds(scene.command(&args(&["doctor", "--root", root])));
     assert!(text.contains("physical gfx1010, reported gfx1010"), "{text}");
     assert!(text.contains("no table of hazards"), "{text}");
@@ -187,12 +192,14 @@ fn a_diagnosis_tells_who_wins_for_a_program() {
 fn a_python_counts_with_the_wheels_of_its_environment() {
     let scene = machine("python");
     let packages = "venv/lib/python3.12/site-packages";
-    let wheel = scene.real(&format!("{packages}/torch/lib/libMIOpen.so"), STUB_VERSION, &[]);
-    // Linked as PyTorch's is.
+    let file = format!("{packages}/torch/lib/libMIOpen.so");
+    // Linked as PyTorch's is: it asks for libMIOpen.so, which is known to the loader as .so.1.
+    let wheel = scene.real(&file, STUB_VERSION, &["-Wl,-soname,libMIOpen.so".as_ref()]);
     let folder = wheel.parent().unwrap();
     let library = folder.join("libtorch_hip.so");
     let program = scene.linked_program("unused", folder, false);
     fs::rename(program, &library).unwrap();
+    scene.real(&file, STUB_VERSION, &[]);
     fs::create_dir_all(scene.path("venv/bin")).unwrap();
     scene.link("venv/bin/python3", "/bin/sh");
     let script = scene.path("train.py");

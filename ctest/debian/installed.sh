@@ -5,7 +5,8 @@
 # real library, uninstalls, and compares every file with what was there.
 # Exits 77 with "skipped: ..." where Debian's archive is out of reach.
 set -eu -o pipefail
-command=$(realpath "$1") library=$(realpath "$2") include=$3 cache=$4 build=$5
+command=$(realpath "$1") library=$(realpath "$2") include=$(realpath "$3")
+cache=$(realpath -m "$4") build=$5
 here=$(cd "$(dirname "$0")" && pwd)
 
 # Tests run side by side: one fetches, the others wait and find the tree complete.
@@ -42,7 +43,8 @@ if ! run ./same_answers >before.txt 2>before.err; then
     exit 77
 fi
 # A C++ function, as MIOpenDriver imports many.
-function=$(nm -D --defined-only lib/libMIOpen.so.1 | sed -n 's/.* T \(_ZN6miopen[A-Za-z0-9_]*\).*/\1/p' | head -n 1)
+function=$(nm -D --defined-only lib/libMIOpen.so.1 |
+    awk '$2 == "T" && $3 ~ /^_ZN6miopen/ && !found { sub(/@.*/, "", $3); print $3; found = 1 }')
 [ -n "$function" ] || { echo "the real library exports no C++ function"; exit 1; }
 cat >uses_cxx.c <<C
 #include <stdio.h>

@@ -44,8 +44,8 @@ pub fn gpus(root: &Path, variable: impl Fn(&str) -> Option<String>) -> Vec<Gpu> 
     let mut gpus: Vec<Gpu> = Vec::new();
     for node in numbers {
         let text = fs::read_to_string(nodes.join(node.to_string()).join("properties"));
-        // Since ROCm 6.1 one device at a time can be overridden, counted without the processors.
-        let of_this = format!("HSA_OVERRIDE_GFX_VERSION_{}", gpus.len());
+        // One node's own comes first (source: topology.c of ROCm's libhsakmt).
+        let of_this = format!("HSA_OVERRIDE_GFX_VERSION_{node}");
         let given = variable(&of_this).or_else(|| variable("HSA_OVERRIDE_GFX_VERSION"));
         gpus.extend(text.ok().and_then(|text| gpu(node, &text, given.as_deref())));
     }

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use MIOpen::real::layout;
+use MIOpen::real::{Identity, layout};
 use serde::Serialize;
 
 use super::libraries::{Library, library};
@@ -60,11 +60,13 @@ pub fn answer(program: &Path) -> Result<Answer, Failure> {
 fn of_file(program: &Path, file: &Path) -> Option<Answer> {
     let loaded = loader::list(file)?;
     let is_miopen = |one: &&Loaded| {
-        let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
-        [Some(one.name.clone()), name(Path::new(&one.name)), one.path.as_deref().and_then(name)]
-            .iter()
-            .flatten()
-            .any(|name| name.starts_with("libMIOpen"))
+        let name = Path::new(&one.name);
+        let is_named =
+            name.file_name().is_some_and(|name| name.to_string_lossy().starts_with("libMIOpen"));
+        // A library that was preloaded stands there by its path, whatever its file is called.
+        is_named
+            || (name.is_absolute()
+                && Identity::of_file(name).is_ok_and(|identity| identity.exports_miopen))
     };
     let mut found: Vec<Loaded> = loaded.iter().filter(is_miopen).cloned().collect();
     if found.is_empty() {
@@ -95,7 +97,7 @@ fn users_in(environment: &Path) -> Vec<PathBuf> {
     let named = |name: &&str| -> Vec<PathBuf> {
         folders.iter().flat_map(|folder| layout::libraries_named(folder, name)).collect()
     };
-    USERS_IN_WHEELS.iter().flat_map(|name| named(name)).collect()
+    USERS_IN_WHEELS.iter().flat_map(named).collect()
 }
 
 /// As a shell finds it.

@@ -62,15 +62,21 @@ impl Plan {
                 site.folder.display()
             )));
         }
-        let kept = keep.iter().find(|(from, _)| *from == site.real).map(|(_, to)| to.clone());
-        let real = kept.unwrap_or_else(|| site.real.clone());
         if !site.path(&site.real).exists() {
             return Err(Failure::failed(format!(
                 "{}: the real library is gone; install its package again, then this",
                 site.path(&site.real).display()
             )));
         }
-        let real = Record { sha256: sha256_of_file(&site.path(&site.real))?, name: real };
+        let sha256 = sha256_of_file(&site.path(&site.real))?;
+        let kept = keep.iter().find(|(from, _)| *from == site.real).map(|(_, to)| to.clone());
+        // An entry that is ours already needs the file under the name that it has.
+        let known = before.map(|manifest| manifest.real.name.clone()).filter(|name| {
+            sha256_of_file(&site.path(name)).is_ok_and(|known| known == sha256)
+                && !site.entries.iter().any(|(entry, _)| entry == name)
+        });
+        let name = known.or(kept).unwrap_or_else(|| site.real.clone());
+        let real = Record { name, sha256 };
         refuse_two_originals(site, &entries, &turn, &real)?;
 
         let data = fs::read(library)
@@ -80,6 +86,10 @@ impl Plan {
         let name = format!("{}{OURS_SUFFIX}", real.name);
         let ours = Record { name, sha256: sha256_of_bytes(&patched) };
         refuse_unknown_file(site, &ours.name)?;
+        if before.is_some_and(|manifest| manifest.ours.name != ours.name) {
+            let stale = site.entries.iter().filter(|(_, state)| *state == State::Ours);
+            turn.extend(stale.map(|(entry, _)| entry.clone()));
+        }
 
         let is_done = turn.is_empty()
             && before.is_some_and(|manifest| {

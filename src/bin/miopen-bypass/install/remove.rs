@@ -28,6 +28,11 @@ impl Removal {
             let state = state.map_or(&State::Gone, |(_, state)| state);
             removal.entry(site, manifest, entry, state)?;
         }
+        // As long as an entry is ours, the real library must keep the name by which ours needs it.
+        removal.restore.sort_by_key(|entry| match &entry.was {
+            Was::File(kept) => *kept == manifest.real.name,
+            Was::Link(_) => false,
+        });
         let ours = site.path(&manifest.ours.name);
         // While an installation is unfinished, the file may be that of the one before.
         if manifest.complete && ours.exists() && !has_sum(&ours, &manifest.ours.sha256)? {

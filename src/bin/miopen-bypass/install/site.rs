@@ -149,7 +149,12 @@ fn state(
         return Some(State::File);
     }
     let target = fs::read_link(&path).ok()?.to_string_lossy().into_owned();
-    if manifest.is_some_and(|manifest| manifest.ours.name == target) {
+    // While an installation replaces an earlier one, some links lead to the earlier library yet.
+    let is_ours = |manifest: &Manifest| {
+        manifest.ours.name == target
+            || manifest.leftovers.iter().any(|leftover| leftover.name == target)
+    };
+    if manifest.is_some_and(is_ours) {
         return Some(State::Ours);
     }
     if target != *name && names.contains(&target) {
