@@ -43,7 +43,7 @@ fn a_program_keeps_its_arguments_its_status_and_what_was_preloaded() {
     let scene = Scene::new("arguments");
     let script = "echo \"$0|$1|$2|$LD_PRELOAD\"; exit 7";
     let words = ["run", "--", "sh", "-c", script, "zero", "a b", "--version"];
-    let mut command = scene.command(&args(&words));
+    let mut command = scene.command_beside_the_library(&args(&words));
     let before = scene.ours.to_str().unwrap();
     let output = command.env("LD_PRELOAD", before).output().unwrap();
     assert_eq!(output.status.code(), Some(7), "{}", text(&output));
@@ -52,7 +52,8 @@ fn a_program_keeps_its_arguments_its_status_and_what_was_preloaded() {
     // The library beside the command, then what was there.
     assert!(line.trim_end().ends_with(&format!("/libMIOpen.so:{before}")), "{line}");
 
-    let output = scene.command(&args(&["run", "--", "./no-such-program"])).output().unwrap();
+    let words = args(&["run", "--", "./no-such-program"]);
+    let output = scene.command_beside_the_library(&words).output().unwrap();
     assert_eq!(output.status.code(), Some(3));
     assert!(text(&output).contains("no-such-program"), "{}", text(&output));
     assert_eq!(scene.command(&args(&["run"])).status().unwrap().code(), Some(2));

@@ -37,7 +37,8 @@ impl Scene {
         fs::create_dir_all(&root).unwrap();
         let root = root.canonicalize().unwrap();
         let built = Path::new(env!("CARGO_BIN_EXE_miopen-bypass"));
-        let built = built.with_file_name("libMIOpen.so");
+        // Tests are built with the library in `deps`; only `cargo build` puts it beside the command.
+        let built = built.with_file_name("deps").join("libMIOpen.so");
         // As it is released, without what only debuggers read: copying that takes its time.
         let ours = root.join("ours.so");
         let stripped = Command::new("strip").arg("-g").arg(&built).arg("-o").arg(&ours).status();
@@ -99,7 +100,21 @@ impl Scene {
 
     /// The command, in an environment in which nothing else is to be found.
     pub fn command(&self, args: &[&OsStr]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_miopen-bypass"));
+        self.command_at(Path::new(env!("CARGO_BIN_EXE_miopen-bypass")), args)
+    }
+
+    /// The command as a release has it: with the library in its folder.
+    pub fn command_beside_the_library(&self, args: &[&OsStr]) -> Command {
+        let folder = self.path("release");
+        fs::create_dir_all(&folder).unwrap();
+        let command = folder.join("miopen-bypass");
+        fs::copy(env!("CARGO_BIN_EXE_miopen-bypass"), &command).unwrap();
+        fs::copy(&self.ours, folder.join("libMIOpen.so")).unwrap();
+        self.command_at(&command, args)
+    }
+
+    fn command_at(&self, path: &Path, args: &[&OsStr]) -> Command {
+        let mut command = Command::new(path);
         command.args(args).env_clear().env("PATH", "/usr/bin:/bin").env("HOME", &self.root);
         command
     }
