@@ -25,11 +25,17 @@ use crate::output::Output;
 const TOLERANCE: f64 = 1.10;
 
 /// A solver whose estimate is that many times the best time measured is not run: estimates are good
-/// to a factor of 3 or so, and the naive reference would take minutes on a large layer.
+/// to a factor of 3 or so, and the naive reference would take minutes on a large layer. Nor is one
+/// run again whose first run took that long: no disturbance from outside is so large.
 const HOPELESS: f64 = 30.0;
 
-/// A solver whose first run took that many times the best one's is not run again.
+/// A solver that is that many times slower after the first runs takes no part in the rounds, unless
+/// it is the chosen one.
 const BEATEN: f64 = 3.0;
+
+/// Runs of each solver before the rounds, beside a first one that pays for memory touched for the
+/// first time.
+const WARM_UPS: usize = 3;
 
 /// Rounds at first, and rounds added before a layer is called wrong.
 const ROUNDS: usize = 7;
@@ -99,9 +105,9 @@ fn check(layer: &Layer, context: &Context) -> MIOpen::error::Result<SelectionRes
     let chosen = solvers::chosen(problem, Choice::Default, context)?;
     let mut race = Race::new(problem, context)?;
     race.warm_up(chosen)?;
-    race.rounds(ROUNDS)?;
+    race.rounds(chosen, ROUNDS)?;
     if race.ratio(chosen) > TOLERANCE {
-        race.rounds(MORE_ROUNDS)?;
+        race.rounds(chosen, MORE_ROUNDS)?;
     }
     let ratio = race.ratio(chosen);
     let solvers = race.applicable.iter().map(|&solver| Measured {
@@ -164,21 +170,27 @@ impl<'a> Race<'a> {
                 continue;
             }
             let plan = solver.plan(self.problem, self.context)?;
-            // The first run pays for memory that is touched for the first time.
-            let first_us = self.run(&*plan)?;
-            let min_us = if first_us > BEATEN * best_us { first_us } else { self.run(&*plan)? };
+            let mut min_us = self.run(&*plan)?;
+            if min_us <= HOPELESS * best_us {
+                for _ in 0..WARM_UPS {
+                    min_us = min_us.min(self.run(&*plan)?);
+                }
+            }
             best_us = best_us.min(min_us);
             self.entrants.push(Entrant { solver, plan, min_us });
         }
         Ok(())
     }
 
-    /// Measures those who are not beaten, in turns.
-    fn rounds(&mut self, rounds: usize) -> MIOpen::error::Result<()> {
+    /// Measures the chosen one and those who are not beaten, in turns.
+    fn rounds(&mut self, chosen: &dyn Solver, rounds: usize) -> MIOpen::error::Result<()> {
         let best_us = self.best().map_or(f64::INFINITY, |best| best.min_us);
         let mut entrants = std::mem::take(&mut self.entrants);
+        let takes_part = |entrant: &Entrant| {
+            entrant.min_us <= BEATEN * best_us || entrant.solver.id() == chosen.id()
+        };
         for _ in 0..rounds {
-            for entrant in entrants.iter_mut().filter(|e| e.min_us <= BEATEN * best_us) {
+            for entrant in entrants.iter_mut().filter(|entrant| takes_part(entrant)) {
                 entrant.min_us = entrant.min_us.min(self.run(&*entrant.plan)?);
             }
         }
