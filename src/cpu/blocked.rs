@@ -42,6 +42,13 @@ const MAX_ELEMS: usize = 1 << 31;
 /// Most taps of a filter: 64 x 64. Plans hold lists of taps.
 const MAX_TAPS: usize = 4096;
 
+/// Elements of a padded plane for each of the larger of input and output plane: beyond it copying
+/// costs more than the general solver, which makes no copies.
+const MAX_PADDED_PER_PLANE: usize = 32;
+
+/// Padded planes of up to so many elements are always fine: 256 KiB.
+const MIN_PADDED_ELEMS: usize = 1 << 16;
+
 /// The blocked implicit GEMM at one instruction set level.
 pub struct Blocked(pub IsaLevel);
 
@@ -129,7 +136,26 @@ pub fn check_float(problem: &ConvProblem, level: IsaLevel) -> Applicability {
     if problem.filter_spatial().iter().product::<usize>() > MAX_TAPS {
         return Err(Reason::new(format!("a filter of more than {MAX_TAPS} taps")));
     }
+    if mostly_padding(problem) {
+        return Err(Reason::new("padding and dilation reach far beyond the image"));
+    }
     Ok(())
+}
+
+/// Whether copies of planes with their padding, which these solvers make, would be out of all
+/// proportion to the planes.
+fn mostly_padding(problem: &ConvProblem) -> bool {
+    let larger = |dim: usize| problem.in_spatial()[dim].max(problem.out_spatial()[dim]);
+    let padded = |dim: usize| {
+        let reach = (problem.filter_spatial()[dim] - 1).checked_mul(problem.dilations()[dim])?;
+        larger(dim).checked_add(problem.pads()[dim].checked_mul(2)?)?.checked_add(reach)
+    };
+    let product = |lengths: [Option<usize>; 3]| {
+        lengths.into_iter().try_fold(1usize, |product, length| product.checked_mul(length?))
+    };
+    let plane = product([0, 1, 2].map(|dim| Some(larger(dim)))).unwrap_or(usize::MAX);
+    let most = plane.saturating_mul(MAX_PADDED_PER_PLANE).max(MIN_PADDED_ELEMS);
+    product([0, 1, 2].map(padded)).is_none_or(|padded| padded > most)
 }
 
 impl Plan for BlockedPlan {
