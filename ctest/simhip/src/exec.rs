@@ -130,7 +130,7 @@ fn arith(op: Arith, w: &mut Wave, code: &Code, i: &Inst) -> Result<(), Fault> {
         Nop | Readfirstlane | Readlane | Writelane | SwapB32 | MbcntLo | MbcntHi | Permlane16
         | Permlanex16 => lane::execute(op, w, code, i),
         AddF32 | SubF32 | SubrevF32 | MulF32 | MulLegacyF32 | FmacF32 | FmamkF32 | FmaakF32
-        | FmaF32 | MacF32 | MadF32 | MinF32 | MaxF32 | Min3F32 | Max3F32 | Med3F32 | TruncF32
+        | FmaF32 | MacF32 | MadF32 | MadmkF32 | MadakF32 | MinF32 | MaxF32 | Min3F32 | Max3F32 | Med3F32 | TruncF32
         | CeilF32 | FloorF32 | RndneF32 | FractF32 | ExpF32 | LogF32 | RcpF32 | RcpIflagF32
         | RsqF32 | SqrtF32 | SinF32 | CosF32 | FrexpMantF32 | FrexpExpF32 | CvtI32F32
         | CvtU32F32 | CvtRpiI32F32 | CvtFlrI32F32 | CvtF32I32 | CvtF32U32 | CvtF32Ubyte0

@@ -88,14 +88,10 @@ fn unsupported(kernel: &Kernel) -> Option<String> {
     if !kernel.wave32 {
         return Some("the kernel wants waves of 64 lanes: compile for wave32".into());
     }
-    if kernel.private_bytes != 0 || kernel.user.private_segment_buffer {
-        let bytes = kernel.private_bytes;
-        return Some(format!("the kernel wants {bytes} bytes of scratch a lane"));
+    match kernel.private_bytes {
+        0 => None,
+        bytes => Some(format!("the kernel wants {bytes} bytes of scratch a lane")),
     }
-    if kernel.user.queue_ptr || kernel.user.flat_scratch_init {
-        return Some("the kernel wants a queue pointer or flat scratch".into());
-    }
-    None
 }
 
 /// Adds where a fault happened.
@@ -221,27 +217,28 @@ fn start_wave(wave: &mut Wave, id: u32, launch: &Launch, group: [u32; 3], entry:
     for (k, row) in ids.into_iter().enumerate().take(kernel.workitem_id as usize + 1) {
         wave.preset_vector(k, row);
     }
-    let mut next = 0;
-    let mut preset = |value: u32| {
-        wave.preset_scalar(next, value);
-        next += 1;
-    };
+    // In the order of the descriptor's bits. Compilers ask for more than they use: what this
+    // simulator does not have stays unwritten, so that a use is a finding.
     let user = &kernel.user;
-    if user.dispatch_ptr {
-        preset(launch.dispatch as u32);
-        preset((launch.dispatch >> 32) as u32);
-    }
-    if user.kernarg_ptr {
-        preset(launch.kernarg as u32);
-        preset((launch.kernarg >> 32) as u32);
-    }
-    if user.dispatch_id {
-        preset(0);
-        preset(0);
-    }
-    if user.private_segment_size {
-        preset(0);
-    }
+    let mut next = 0;
+    let mut preset = |asked: bool, count: usize, value: Option<u64>| {
+        if !asked {
+            return;
+        }
+        if let Some(value) = value {
+            for k in 0..count {
+                wave.preset_scalar(next + k, (value >> (32 * k)) as u32);
+            }
+        }
+        next += count;
+    };
+    preset(user.private_segment_buffer, 4, None);
+    preset(user.dispatch_ptr, 2, Some(launch.dispatch));
+    preset(user.queue_ptr, 2, None);
+    preset(user.kernarg_ptr, 2, Some(launch.kernarg));
+    preset(user.dispatch_id, 2, Some(0));
+    preset(user.flat_scratch_init, 2, None);
+    preset(user.private_segment_size, 1, Some(0));
     next = next.max(kernel.user_registers as usize);
     for k in 0..3 {
         if kernel.workgroup_id[k] {

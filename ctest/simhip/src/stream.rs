@@ -378,6 +378,8 @@ fn run_launch(work: &LaunchWork, device: usize) -> Result<Option<f64>, HipError>
     }
     let mut bytes = dispatch_packet(work);
     bytes.extend_from_slice(&work.arguments);
+    // The runtime rounds the segment up, and compilers read whole vectors of arguments.
+    bytes.resize(bytes.len().next_multiple_of(PACKET_BYTES), 0);
     let area = registry()
         .allocate(bytes.len() as u64, device, Use::Launch, 0)
         .ok_or(HipError::OUT_OF_MEMORY)?;

@@ -182,7 +182,7 @@ pub fn execute(op: Arith, w: &mut Wave, code: &Code, i: &Inst) -> Done {
             |a, b| if a == 0.0 || b == 0.0 { 0.0 } else { odd::mul(a, b) },
         ),
         FmacF32 | FmamkF32 | FmaakF32 | FmaF32 => fma(w, code, i),
-        MacF32 | MadF32 => mad(w, code, i),
+        MacF32 | MadF32 | MadmkF32 | MadakF32 => mad(w, code, i),
         MinF32 => min_max(w, code, i, false),
         MaxF32 => min_max(w, code, i, true),
         Min3F32 | Max3F32 | Med3F32 => ternary_order(w, code, i, op),
@@ -300,7 +300,7 @@ fn div_scale(w: &mut Wave, code: &Code, i: &Inst) -> Done {
         } else if denormal(1.0 / d) && denormal(n / d) {
             flags |= 1 << l;
             if value == den {
-                out[l] = scale(value, 64);
+                out[l] = scale(value, -64);
             }
         } else if denormal(1.0 / d) {
             out[l] = scale(value, -64);
@@ -357,6 +357,9 @@ fn div_fixup(w: &mut Wave, code: &Code, i: &Inst) -> Done {
             sign | 0x7f80_0000
         } else if d.is_infinite() || n == 0.0 {
             sign
+        } else if is_nan32(a[l]) {
+            // The steps ran over: numbers went in, so that only an overflow can have come out.
+            sign | 0x7f80_0000
         } else {
             sign | a[l] & 0x7fff_ffff
         }

@@ -132,6 +132,7 @@ mnemonics! {
         MinF32 = "v_min_f32", MaxF32 = "v_max_f32",
         FmacF32 = "v_fmac_f32", FmamkF32 = "v_fmamk_f32", FmaakF32 = "v_fmaak_f32",
         FmaF32 = "v_fma_f32", MacF32 = "v_mac_f32", MadF32 = "v_mad_f32",
+        MadmkF32 = "v_madmk_f32", MadakF32 = "v_madak_f32",
         MulI32I24 = "v_mul_i32_i24", MulHiI32I24 = "v_mul_hi_i32_i24",
         MulU32U24 = "v_mul_u32_u24", MulHiU32U24 = "v_mul_hi_u32_u24",
         MinI32 = "v_min_i32", MaxI32 = "v_max_i32", MinU32 = "v_min_u32", MaxU32 = "v_max_u32",
@@ -210,7 +211,8 @@ impl Arith {
     pub fn multiply_adds(self) -> u32 {
         use Arith::*;
         match self {
-            FmacF32 | FmamkF32 | FmaakF32 | FmaF32 | MacF32 | MadF32 | FmaF64 | FmacF16
+            FmacF32 | FmamkF32 | FmaakF32 | FmaF32 | MacF32 | MadF32 | MadmkF32
+            | MadakF32 | FmaF64 | FmacF16
             | FmamkF16 | FmaakF16 | FmaF16 | FmaMixF32 | FmaMixloF16 | FmaMixhiF16 => 1,
             PkFmaF16 | PkFmacF16 => 2,
             _ => 0,
