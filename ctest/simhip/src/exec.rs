@@ -167,11 +167,9 @@ fn fmac_plain(w: &mut Wave, code: &Code, i: &Inst) -> Result<(), Fault> {
         w.check_vector(a, u32::MAX)?;
         w.check_vector(b, u32::MAX)?;
         w.check_vector(d, u32::MAX)?;
-        let sum = w.v[d as usize];
-        let (x, y) = (w.v[a as usize], w.v[b as usize]);
-        let mut out = sum;
-        if !crate::simd::fma(&x, &y, &sum, &mut out) {
-            w.v[d as usize] = out;
+        if let Ok([sum, x, y]) = w.v.get_disjoint_mut([d as usize, a as usize, b as usize])
+            && !crate::simd::fmac(sum, x, y)
+        {
             return Ok(());
         }
     }

@@ -94,16 +94,23 @@ impl Lds {
         let mine = self.epoch << 8 | (wave + 1);
         for k in self.marks(address, bytes) {
             let writer = self.writer[k];
-            if writer >> 8 == self.epoch && writer != mine {
-                return Err(self.race_fault(lane, address, wave, writer, "reads"));
-            }
-            if writer >> 8 < self.first_epoch {
-                let message = format!("LDS {address:#x} is read, never written by this workgroup");
-                return Err(Fault::in_lane(Kind::UnwrittenLds, lane, message));
+            if writer >> 8 == self.epoch && writer != mine || writer >> 8 < self.first_epoch {
+                return Err(self.read_fault(lane, address, wave, writer));
             }
             self.mark_read(k, mine);
         }
         Ok(())
+    }
+
+    #[cold]
+    fn read_fault(&self, lane: usize, address: u32, wave: u32, writer: u32) -> Fault {
+        if writer >> 8 < self.first_epoch {
+            let message = format!(
+                "LDS {address:#x} is read, never written by this workgroup (or not before a barrier)"
+            );
+            return Fault::in_lane(Kind::UnwrittenLds, lane, message);
+        }
+        self.race_fault(lane, address, wave, writer, "reads")
     }
 
     #[inline(always)]

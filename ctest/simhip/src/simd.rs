@@ -30,6 +30,35 @@ pub fn fma(a: &Row, b: &Row, c: &Row, out: &mut Row) -> bool {
     fma_lanes(a, b, c, out)
 }
 
+/// `d[l] += a[l] * b[l]` likewise, unless a lane becomes NaN: then nothing is written, and the answer
+/// is true.
+pub fn fmac(d: &mut Row, a: &Row, b: &Row) -> bool {
+    if has_fma() {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: `has_fma` saw both features on this processor.
+        unsafe {
+            return fmac_avx2(d, a, b);
+        }
+    }
+    let mut out = [0; LANES];
+    let nan = fma_lanes(a, b, d, &mut out);
+    if !nan {
+        *d = out;
+    }
+    nan
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn fmac_avx2(d: &mut Row, a: &Row, b: &Row) -> bool {
+    let mut out = [0; LANES];
+    let nan = fma_lanes(a, b, d, &mut out);
+    if !nan {
+        *d = out;
+    }
+    nan
+}
+
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
 fn fma_avx2(a: &Row, b: &Row, c: &Row, out: &mut Row) -> bool {

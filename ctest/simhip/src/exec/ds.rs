@@ -70,18 +70,28 @@ fn read_rows(
     let lanes = w.exec;
     let words = bytes.div_ceil(4);
     let each = bytes.min(4);
-    let mut previous = None;
+    let same = |l: usize, other: usize| lanes >> other & 1 != 0 && address[l] == address[other];
     for l in 0..LANES {
         if lanes >> l & 1 == 0 {
             continue;
         }
         let a = address[l];
-        // Neighbours that read the same place need one check.
-        if previous != Some(a) {
-            env.lds.check(l, a, bytes, alignment(bytes))?;
-            env.lds.note_read(l, a, bytes, w.id)?;
-            previous = Some(a);
+        // Tiles are read by rows and columns of lanes: whoever reads the same place as a neighbour
+        // or as the lane half a wave before gets the same.
+        let twin = match l {
+            0 => None,
+            _ if same(l, l - 1) => Some(l - 1),
+            16.. if same(l, l - 16) => Some(l - 16),
+            _ => None,
+        };
+        if let Some(twin) = twin.filter(|_| bytes >= 4) {
+            for row in &mut w.v[to..to + words as usize] {
+                row[l] = row[twin];
+            }
+            continue;
         }
+        env.lds.check(l, a, bytes, alignment(bytes))?;
+        env.lds.note_read(l, a, bytes, w.id)?;
         for k in 0..words {
             let value = env.lds.load(a + 4 * k, each);
             let old = w.v[to + k as usize][l];
@@ -258,7 +268,8 @@ fn crossbar(w: &mut Wave, env: &mut Env, op: Ds, i: &Inst) -> Done {
 }
 
 fn add_f32(mode: fp::Mode, a: u32, b: u32) -> u32 {
-    let value = fp::odd::add(f64::from(f32::from_bits(a)), f64::from(f32::from_bits(b)));
+    let wide = |x| f64::from(f32::from_bits(x));
+    let value = fp::odd::add(wide(a), wide(b), mode.round32());
     if value.is_nan() { fp::nan32(&[a, b]) } else { fp::round_to_f32(value, mode) }
 }
 

@@ -80,8 +80,9 @@ pub fn fma_rows(w: &Wave, a: &Row, b: &Row, c: &Row) -> Row {
         }
         return out;
     }
+    let round = w.mode.round32();
     for l in 0..LANES {
-        let value = odd::fma(widen(a[l]), widen(b[l]), widen(c[l]));
+        let value = odd::fma(widen(a[l]), widen(b[l]), widen(c[l]), round);
         out[l] =
             if value.is_nan() { nan32(&[a[l], b[l], c[l]]) } else { round_to_f32(value, w.mode) };
     }
@@ -108,7 +109,7 @@ fn mad(w: &mut Wave, code: &Code, i: &Inst) -> Done {
             return nan32(&[a[l], b[l], c[l]]);
         }
         let product = fp::flush32(round_to_f32(product, w.mode));
-        let sum = odd::add(widen(product), widen(c[l]));
+        let sum = odd::add(widen(product), widen(c[l]), w.mode.round32());
         if sum.is_nan() { nan32(&[c[l]]) } else { fp::flush32(round_to_f32(sum, w.mode)) }
     });
     put_f32(w, code, i, &mut out)
@@ -169,10 +170,11 @@ fn flushed(value: f32) -> f32 {
 
 pub fn execute(op: Arith, w: &mut Wave, code: &Code, i: &Inst) -> Done {
     use Arith::*;
+    let round = w.mode.round32();
     match op {
-        AddF32 => binary(w, code, i, |a, b| a + b, odd::add),
-        SubF32 => binary(w, code, i, |a, b| a - b, |a, b| odd::add(a, -b)),
-        SubrevF32 => binary(w, code, i, |a, b| b - a, |a, b| odd::add(b, -a)),
+        AddF32 => binary(w, code, i, |a, b| a + b, |a, b| odd::add(a, b, round)),
+        SubF32 => binary(w, code, i, |a, b| a - b, |a, b| odd::add(a, -b, round)),
+        SubrevF32 => binary(w, code, i, |a, b| b - a, |a, b| odd::add(b, -a, round)),
         MulF32 => binary(w, code, i, |a, b| a * b, odd::mul),
         MulLegacyF32 => binary(
             w,
@@ -323,9 +325,9 @@ fn div_fmas(w: &mut Wave, code: &Code, i: &Inst) -> Done {
     let b = f32_src(w, code, i, 1)?;
     let c = f32_src(w, code, i, 2)?;
     let scaled = w.read_scalar(crate::isa::VCC_LO)?;
-    let mode = w.mode;
+    let (mode, round) = (w.mode, w.mode.round32());
     let mut out = std::array::from_fn(|l| {
-        let value = odd::fma(widen(a[l]), widen(b[l]), widen(c[l]));
+        let value = odd::fma(widen(a[l]), widen(b[l]), widen(c[l]), round);
         if value.is_nan() {
             return nan32(&[a[l], b[l], c[l]]);
         }

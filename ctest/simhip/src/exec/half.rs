@@ -30,7 +30,7 @@ fn binary_lane(a: u32, b: u32, mode: Mode, f: impl Fn(f64, f64) -> f64) -> u32 {
 }
 
 fn fma_lane(a: u32, b: u32, c: u32, mode: Mode) -> u32 {
-    let value = odd::fma(to_f64(a), to_f64(b), to_f64(c));
+    let value = odd::fma(to_f64(a), to_f64(b), to_f64(c), mode.round16_64());
     if value.is_nan() { nan16(&[a, b, c]) } else { round_to_f16(value, mode) }
 }
 
@@ -144,7 +144,7 @@ pub fn fma_mix(op: Arith, w: &mut Wave, code: &Code, i: &Inst) -> Done {
     let mode = w.mode;
     let wide = |x: u32| f64::from(f32::from_bits(x));
     let out: Row = std::array::from_fn(|l| {
-        let value = odd::fma(wide(a[l]), wide(b[l]), wide(c[l]));
+        let value = odd::fma(wide(a[l]), wide(b[l]), wide(c[l]), mode.round16_64());
         let bits = if value.is_nan() {
             let first = [a[l], b[l], c[l]].into_iter().find(|&x| is_nan32(x));
             first.map_or(fp::NAN16, |x| {
@@ -173,11 +173,12 @@ pub fn execute(op: Arith, w: &mut Wave, code: &Code, i: &Inst) -> Done {
     let mode = w.mode;
     let ieee = mode.ieee();
     let clamp = i.mods.clamp;
+    let add = |a, b| odd::add(a, b, mode.round16_64());
     match op {
         FmaMixF32 | FmaMixloF16 | FmaMixhiF16 => fma_mix(op, w, code, i),
-        AddF16 => binary(w, code, i, odd::add),
-        SubF16 => binary(w, code, i, |a, b| odd::add(a, -b)),
-        SubrevF16 => binary(w, code, i, |a, b| odd::add(b, -a)),
+        AddF16 => binary(w, code, i, add),
+        SubF16 => binary(w, code, i, |a, b| add(a, -b)),
+        SubrevF16 => binary(w, code, i, |a, b| add(b, -a)),
         MulF16 => binary(w, code, i, odd::mul),
         FmacF16 | FmamkF16 | FmaakF16 | FmaF16 => {
             ternary(w, code, i, |a, b, c| fma_lane(a, b, c, mode))
@@ -201,7 +202,11 @@ pub fn execute(op: Arith, w: &mut Wave, code: &Code, i: &Inst) -> Done {
         CeilF16 => unary(w, code, i, f64::ceil),
         FloorF16 => unary(w, code, i, f64::floor),
         RndneF16 => unary(w, code, i, f64::round_ties_even),
-        FractF16 => unary(w, code, i, |x| (x - x.floor()).min(0.99951171875)),
+        FractF16 => unary(w, code, i, |x| {
+            // The largest f16 below one.
+            let fraction = x - x.floor();
+            if fraction > 0.99951171875 { 0.99951171875 } else { fraction }
+        }),
         RcpF16 => unary(w, code, i, |x| 1.0 / x),
         RsqF16 => unary(w, code, i, |x| 1.0 / x.sqrt()),
         SqrtF16 => unary(w, code, i, f64::sqrt),
@@ -246,7 +251,7 @@ pub fn execute(op: Arith, w: &mut Wave, code: &Code, i: &Inst) -> Done {
             }
             put(w, code, i, &out)
         }
-        PkAddF16 => packed2(w, code, i, |a, b| binary_lane(a, b, mode, odd::add)),
+        PkAddF16 => packed2(w, code, i, |a, b| binary_lane(a, b, mode, add)),
         PkMulF16 => packed2(w, code, i, |a, b| binary_lane(a, b, mode, odd::mul)),
         PkMinF16 => packed2(w, code, i, |a, b| fp::min_max16(a, b, false, ieee)),
         PkMaxF16 => packed2(w, code, i, |a, b| fp::min_max16(a, b, true, ieee)),

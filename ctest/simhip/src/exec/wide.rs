@@ -1,7 +1,6 @@
 //! 64-bit integers and f64.
 #![forbid(unsafe_code)]
 
-use super::float::ldexp;
 use super::modifiers::{f32_src, f64_src, finish64, put, put_f32, src};
 use crate::fp::{self, is_nan32, is_nan64, nan32, nan64, round_to_f32};
 use crate::isa::valu::Arith;
@@ -115,7 +114,10 @@ pub fn execute(op: Arith, w: &mut Wave, code: &Code, i: &Inst) -> Done {
         CeilF64 => unary(w, code, i, f64::ceil),
         FloorF64 => unary(w, code, i, f64::floor),
         RndneF64 => unary(w, code, i, f64::round_ties_even),
-        FractF64 => unary(w, code, i, |x| (x - x.floor()).min(f64::from_bits(0x3fef_ffff_ffff_ffff))),
+        FractF64 => unary(w, code, i, |x| {
+            let fraction = x - x.floor();
+            if fraction >= 1.0 { 1f64.next_down() } else { fraction }
+        }),
         RcpF64 => unary(w, code, i, |x| 1.0 / x),
         RsqF64 => unary(w, code, i, |x| 1.0 / x.sqrt()),
         SqrtF64 => unary(w, code, i, f64::sqrt),
@@ -126,10 +128,7 @@ pub fn execute(op: Arith, w: &mut Wave, code: &Code, i: &Inst) -> Done {
                 if is_nan64(a[l]) {
                     return nan64(&[a[l]]);
                 }
-                // In two steps, so that an extreme exponent does not overflow the power.
-                let by = (by[l] as i32).clamp(-2200, 2200);
-                let half = by / 2;
-                ldexp2(f64::from_bits(a[l]), half, by - half).to_bits()
+                scale(f64::from_bits(a[l]), by[l] as i32).to_bits()
             });
             finish(w, i, out)
         }
@@ -181,7 +180,14 @@ pub fn execute(op: Arith, w: &mut Wave, code: &Code, i: &Inst) -> Done {
     }
 }
 
-fn ldexp2(value: f64, first: i32, second: i32) -> f64 {
-    ldexp(ldexp(value, first / 2), first - first / 2) * ldexp(1.0, second / 2)
-        * ldexp(1.0, second - second / 2)
+/// `value * 2^by`, rounded once: where a step before the last rounds, the result is zero or infinite
+/// anyway.
+fn scale(mut value: f64, by: i32) -> f64 {
+    let mut left = by.clamp(-2200, 2200);
+    while left != 0 && value != 0.0 && value.is_finite() {
+        let step = left.clamp(-1000, 1000);
+        value *= 2f64.powi(step);
+        left -= step;
+    }
+    value
 }

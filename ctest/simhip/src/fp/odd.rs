@@ -14,9 +14,12 @@ fn to_odd(rounded: f64, error: f64) -> f64 {
     f64::from_bits(if away { bits + 1 } else { bits - 1 })
 }
 
-/// `a + b` rounded to odd.
-pub fn add(a: f64, b: f64) -> f64 {
+/// `a + b` rounded to odd. `round` decides the sign of a sum that is exactly zero.
+pub fn add(a: f64, b: f64, round: Round) -> f64 {
     let sum = a + b;
+    if sum == 0.0 && round == Round::Down && (a.is_sign_negative() || b.is_sign_negative()) {
+        return -0.0;
+    }
     let b_part = sum - a;
     let error = (a - (sum - b_part)) + (b - b_part);
     to_odd(sum, error)
@@ -28,8 +31,8 @@ pub fn mul(a: f64, b: f64) -> f64 {
 }
 
 /// `a * b + c` rounded to odd, for factors whose product is exact in f64.
-pub fn fma(a: f64, b: f64, c: f64) -> f64 {
-    add(a * b, c)
+pub fn fma(a: f64, b: f64, c: f64, round: Round) -> f64 {
+    add(a * b, c, round)
 }
 
 /// Bits of the value in a format of `mantissa` bits and exponents `min..=max`, rounded once.
