@@ -130,12 +130,14 @@ fn arith(op: Arith, w: &mut Wave, code: &Code, i: &Inst) -> Result<(), Fault> {
         Nop | Readfirstlane | Readlane | Writelane | SwapB32 | MbcntLo | MbcntHi | Permlane16
         | Permlanex16 => lane::execute(op, w, code, i),
         AddF32 | SubF32 | SubrevF32 | MulF32 | MulLegacyF32 | FmacF32 | FmamkF32 | FmaakF32
-        | FmaF32 | MacF32 | MadF32 | MadmkF32 | MadakF32 | MinF32 | MaxF32 | Min3F32 | Max3F32 | Med3F32 | TruncF32
-        | CeilF32 | FloorF32 | RndneF32 | FractF32 | ExpF32 | LogF32 | RcpF32 | RcpIflagF32
-        | RsqF32 | SqrtF32 | SinF32 | CosF32 | FrexpMantF32 | FrexpExpF32 | CvtI32F32
-        | CvtU32F32 | CvtRpiI32F32 | CvtFlrI32F32 | CvtF32I32 | CvtF32U32 | CvtF32Ubyte0
-        | CvtF32Ubyte1 | CvtF32Ubyte2 | CvtF32Ubyte3 | CvtF16F32 | CvtPkrtzF16F32 | CvtF32F16
-        | LdexpF32 | DivScaleF32 | DivFmasF32 | DivFixupF32 => float::execute(op, w, code, i),
+        | FmaF32 | MacF32 | MadF32 | MadmkF32 | MadakF32 | MinF32 | MaxF32 | Min3F32 | Max3F32
+        | Med3F32 | TruncF32 | CeilF32 | FloorF32 | RndneF32 | FractF32 | ExpF32 | LogF32
+        | RcpF32 | RcpIflagF32 | RsqF32 | SqrtF32 | SinF32 | CosF32 | FrexpMantF32
+        | FrexpExpF32 | CvtI32F32 | CvtU32F32 | CvtRpiI32F32 | CvtFlrI32F32 | CvtF32I32
+        | CvtF32U32 | CvtF32Ubyte0 | CvtF32Ubyte1 | CvtF32Ubyte2 | CvtF32Ubyte3 | CvtF16F32
+        | CvtPkrtzF16F32 | CvtF32F16 | LdexpF32 | DivScaleF32 | DivFmasF32 | DivFixupF32 => {
+            float::execute(op, w, code, i)
+        }
         FmaMixloF16 | FmaMixhiF16 | AddF16 | SubF16 | SubrevF16 | MulF16 | FmacF16 | FmamkF16
         | FmaakF16 | FmaF16 | MinF16 | MaxF16 | Min3F16 | Max3F16 | Med3F16 | TruncF16
         | CeilF16 | FloorF16 | RndneF16 | FractF16 | RcpF16 | RsqF16 | SqrtF16 | ExpF16
@@ -145,12 +147,10 @@ fn arith(op: Arith, w: &mut Wave, code: &Code, i: &Inst) -> Result<(), Fault> {
         | PkLshrrevB16 | PkAshrrevI16 | PkMinU16 | PkMaxU16 | PkMinI16 | PkMaxI16 => {
             half::execute(op, w, code, i)
         }
-        LshlrevB64 | LshrrevB64 | AshrrevI64 | MadU64U32 | MadI64I32 | AddF64 | MulF64
-        | MinF64 | MaxF64 | FmaF64 | TruncF64 | CeilF64 | FloorF64 | RndneF64 | FractF64
-        | RcpF64 | RsqF64 | SqrtF64 | LdexpF64 | FrexpExpF64 | FrexpMantF64 | CvtI32F64
-        | CvtU32F64 | CvtF64I32 | CvtF64U32 | CvtF64F32 | CvtF32F64 => {
-            wide::execute(op, w, code, i)
-        }
+        LshlrevB64 | LshrrevB64 | AshrrevI64 | MadU64U32 | MadI64I32 | AddF64 | MulF64 | MinF64
+        | MaxF64 | FmaF64 | TruncF64 | CeilF64 | FloorF64 | RndneF64 | FractF64 | RcpF64
+        | RsqF64 | SqrtF64 | LdexpF64 | FrexpExpF64 | FrexpMantF64 | CvtI32F64 | CvtU32F64
+        | CvtF64I32 | CvtF64U32 | CvtF64F32 | CvtF32F64 => wide::execute(op, w, code, i),
         _ => int::execute(op, w, code, i),
     }
 }

@@ -47,8 +47,7 @@ pub fn injected(function: &'static str) -> Option<HipError> {
         return None;
     }
     static CALLS: OnceLock<Mutex<HashMap<&'static str, u64>>> = OnceLock::new();
-    let mut calls =
-        CALLS.get_or_init(Mutex::default).lock().unwrap_or_else(|e| e.into_inner());
+    let mut calls = CALLS.get_or_init(Mutex::default).lock().unwrap_or_else(|e| e.into_inner());
     let mut count = |name| {
         let calls = calls.entry(name).or_insert(0);
         *calls += 1;

@@ -189,7 +189,13 @@ pub fn min_max64(a: u64, b: u64, max: bool, ieee: bool) -> u64 {
 
 /// Bit of `v_cmp_class` that a value belongs to: signalling NaN, quiet NaN, -inf, -normal,
 /// -denormal, -0, +0, +denormal, +normal, +inf.
-pub fn class_bit(negative: bool, exponent: u64, exponent_max: u64, mantissa: u64, quiet: u64) -> u32 {
+pub fn class_bit(
+    negative: bool,
+    exponent: u64,
+    exponent_max: u64,
+    mantissa: u64,
+    quiet: u64,
+) -> u32 {
     let kind = if exponent == exponent_max {
         if mantissa != 0 {
             return if mantissa & quiet != 0 { 1 << 1 } else { 1 };

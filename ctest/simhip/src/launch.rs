@@ -177,7 +177,8 @@ impl<'a> Workgroup<'a> {
                 _ => None,
             };
             if let Some(problem) = problem {
-                let message = format!("wave {first} waits at s_barrier, wave {} {problem}", wave.id);
+                let message =
+                    format!("wave {first} waits at s_barrier, wave {} {problem}", wave.id);
                 let fault = Fault::new(Kind::DivergentBarrier, message);
                 return Err(place(fault, launch, group, Some(&self.waves[first])));
             }

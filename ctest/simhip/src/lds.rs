@@ -90,7 +90,13 @@ impl Lds {
 
     /// Notes a read; the range was checked.
     #[inline(always)]
-    pub fn note_read(&mut self, lane: usize, address: u32, bytes: u32, wave: u32) -> Result<(), Fault> {
+    pub fn note_read(
+        &mut self,
+        lane: usize,
+        address: u32,
+        bytes: u32,
+        wave: u32,
+    ) -> Result<(), Fault> {
         let mine = self.epoch << 8 | (wave + 1);
         for k in self.marks(address, bytes) {
             let writer = self.writer[k];
@@ -122,7 +128,13 @@ impl Lds {
 
     /// Notes a write; the range was checked.
     #[inline(always)]
-    pub fn note_write(&mut self, lane: usize, address: u32, bytes: u32, wave: u32) -> Result<(), Fault> {
+    pub fn note_write(
+        &mut self,
+        lane: usize,
+        address: u32,
+        bytes: u32,
+        wave: u32,
+    ) -> Result<(), Fault> {
         let mine = self.epoch << 8 | (wave + 1);
         for k in self.marks(address, bytes) {
             let (writer, reader) = (self.writer[k], self.reader[k]);

@@ -81,9 +81,8 @@ fn poison(start: *mut u8, bytes: usize) {
         let access = libc::PROT_READ | libc::PROT_WRITE;
         while bytes - done >= TILE_BYTES {
             // SAFETY: the range lies within our own fresh mapping, which it replaces.
-            let mapped = unsafe {
-                libc::mmap(start.add(done).cast(), TILE_BYTES, access, flags, fd, 0)
-            };
+            let mapped =
+                unsafe { libc::mmap(start.add(done).cast(), TILE_BYTES, access, flags, fd, 0) };
             if mapped == libc::MAP_FAILED {
                 break;
             }

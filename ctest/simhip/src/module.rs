@@ -100,7 +100,8 @@ fn unbundle<'a>(data: &'a [u8], name: &str) -> Result<&'a [u8], LoadError> {
     if !data.starts_with(MAGIC) {
         return Ok(data);
     }
-    let word = |at: usize| little_endian(data, at, 8).ok_or(LoadError::Image("short bundle".into()));
+    let word =
+        |at: usize| little_endian(data, at, 8).ok_or(LoadError::Image("short bundle".into()));
     let count = word(24)?;
     let mut at = 32;
     for _ in 0..count {
@@ -140,7 +141,9 @@ pub fn load(data: &[u8], reported: &str, physical: &str) -> Result<Loaded, LoadE
         .and_then(msgpack::parse)
         .ok_or(LoadError::Image("no AMDGPU metadata".into()))?;
     let target = metadata.get("amdhsa.target").and_then(Value::text).unwrap_or("");
-    if !target.is_empty() && target.split(':').next() != Some(&format!("amdgcn-amd-amdhsa--{reported}")) {
+    if !target.is_empty()
+        && target.split(':').next() != Some(&format!("amdgcn-amd-amdhsa--{reported}"))
+    {
         return Err(LoadError::Target(format!("metadata for {target}, device is {reported}")));
     }
     let code = objdump::load(data, physical).map_err(LoadError::Image)?;

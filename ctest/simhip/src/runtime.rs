@@ -121,9 +121,8 @@ pub fn load_module(data: &[u8], device: usize) -> Result<u64, HipError> {
         }
     })?;
     let bytes = loaded.image.len() as u64;
-    let allocation = registry()
-        .allocate(bytes, device, Use::Code, 0)
-        .ok_or(HipError::OUT_OF_MEMORY)?;
+    let allocation =
+        registry().allocate(bytes, device, Use::Code, 0).ok_or(HipError::OUT_OF_MEMORY)?;
     let mut image = loaded.image.clone();
     for &(at, addend) in &loaded.relocations {
         let value = allocation.start.wrapping_add_signed(addend);

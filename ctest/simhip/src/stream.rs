@@ -33,13 +33,28 @@ pub struct LaunchWork {
 
 pub enum Work {
     Nothing,
-    Copy { to: u64, from: u64, bytes: u64 },
+    Copy {
+        to: u64,
+        from: u64,
+        bytes: u64,
+    },
     /// The source was copied when the call was made, as HIP does with pageable memory.
-    Upload { to: u64, data: Vec<u8> },
-    Fill { to: u64, value: u32, element_bytes: u64, count: u64 },
+    Upload {
+        to: u64,
+        data: Vec<u8>,
+    },
+    Fill {
+        to: u64,
+        value: u32,
+        element_bytes: u64,
+        count: u64,
+    },
     Launch(Box<LaunchWork>),
     Record(Arc<Event>),
-    Call { function: unsafe extern "C" fn(*mut c_void), data: usize },
+    Call {
+        function: unsafe extern "C" fn(*mut c_void),
+        data: usize,
+    },
 }
 
 struct Op {
@@ -313,8 +328,10 @@ fn step((id, position): Position) -> Step {
 fn perform(work: Work, device: usize) -> Result<Option<f64>, HipError> {
     let bad = |memory::BadRange(message): memory::BadRange| {
         eprintln!("simhip: queued memory operation: {message}");
-        let line =
-            format!("{{\"event\":\"fault\",\"kind\":\"bad_copy\",\"message\":{}}}", quote(&message));
+        let line = format!(
+            "{{\"event\":\"fault\",\"kind\":\"bad_copy\",\"message\":{}}}",
+            quote(&message)
+        );
         append(config().report.as_deref(), &line);
         HipError::ILLEGAL_ADDRESS
     };
@@ -365,7 +382,8 @@ fn run_launch(work: &LaunchWork, device: usize) -> Result<Option<f64>, HipError>
     let config = config();
     let kernel = &work.function.kernel;
     if let Some(hang) = &config.hang
-        && (hang.parse() == Ok(work.number) || (hang.parse::<u64>().is_err() && kernel.name.contains(hang)))
+        && (hang.parse() == Ok(work.number)
+            || (hang.parse::<u64>().is_err() && kernel.name.contains(hang)))
     {
         return Ok(None);
     }

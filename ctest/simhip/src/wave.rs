@@ -262,7 +262,9 @@ impl Wave {
                 .iter()
                 .chain(&self.lgkm)
                 .rev()
-                .find(|f| f.unit != Unit::Smem && r.wrapping_sub(f.register.into()) < f.count.into())
+                .find(|f| {
+                    f.unit != Unit::Smem && r.wrapping_sub(f.register.into()) < f.count.into()
+                })
                 .map_or("memory", |f| if f.unit == Unit::Lds { "LDS" } else { "vector memory" });
             return Fault::in_lane(
                 Kind::MissingWait,

@@ -37,7 +37,8 @@ fn passes(body: &str, lds_bytes: u32, workgroup: u32) {
     assert_eq!(error, 0, "{finding}");
 }
 
-const POINTERS: &str = "s_load_dwordx4 s[8:11], s[0:1], 0x0\ns_waitcnt lgkmcnt(0)\nv_lshlrev_b32 v1, 2, v0\n";
+const POINTERS: &str =
+    "s_load_dwordx4 s[8:11], s[0:1], 0x0\ns_waitcnt lgkmcnt(0)\nv_lshlrev_b32 v1, 2, v0\n";
 
 fn with_pointers(body: &str) -> String {
     format!("{POINTERS}{body}")
@@ -94,7 +95,12 @@ fn unwritten_registers_and_lds() {
 fn lds_bounds_and_alignment() {
     finds("out_of_range", "v_mov_b32 v1, 0x7e\nds_write_b32 v1, v0", 128, 32);
     finds("misaligned", "v_mov_b32 v1, 2\nds_write_b32 v1, v0", 128, 32);
-    finds("misaligned", "v_mov_b32 v1, 4\nv_mov_b32 v2, 0\nv_mov_b32 v3, 0\nds_write_b64 v1, v[2:3]", 128, 32);
+    finds(
+        "misaligned",
+        "v_mov_b32 v1, 4\nv_mov_b32 v2, 0\nv_mov_b32 v3, 0\nds_write_b64 v1, v[2:3]",
+        128,
+        32,
+    );
     let b128 = "v_mov_b32 v4, 0\nv_mov_b32 v5, 0\nv_mov_b32 v6, 0\nv_mov_b32 v7, 0\nds_write_b128 v1, v[4:7]";
     finds("misaligned", &format!("v_mov_b32 v1, 8\n{b128}"), 128, 32);
     passes(&format!("v_mov_b32 v1, 16\n{b128}"), 128, 32);
@@ -107,7 +113,12 @@ fn memory_bounds() {
     finds("out_of_range", &with_pointers(&format!("v_mov_b32 v2, 4093\n{store}")), 0, 32);
     finds("out_of_range", &with_pointers(&format!("v_mov_b32 v2, -4\n{store}")), 0, 32);
     finds("out_of_range", &with_pointers("s_load_dwordx2 s[12:13], s[8:9], 0xffc"), 0, 32);
-    finds("misaligned", &with_pointers("s_add_u32 s8, s8, 2\ns_addc_u32 s9, s9, 0\ns_load_dword s12, s[8:9], 0x0"), 0, 32);
+    finds(
+        "misaligned",
+        &with_pointers("s_add_u32 s8, s8, 2\ns_addc_u32 s9, s9, 0\ns_load_dword s12, s[8:9], 0x0"),
+        0,
+        32,
+    );
 }
 
 #[test]
@@ -118,15 +129,46 @@ fn buffer_range_check() {
     );
     let end = "s_waitcnt vmcnt(0)\nglobal_store_dword v1, v3, s[10:11]";
     // Inside, and far outside: the same under every reading.
-    passes(&format!("{resource}v_mov_b32 v2, 0x80\nbuffer_load_dword v3, v2, s[12:15], s20 offen\n{end}"), 0, 32);
-    passes(&format!("{resource}v_mov_b32 v2, 0xffff0000\nbuffer_load_dword v3, v2, s[12:15], s20 offen\n{end}"), 0, 32);
+    passes(
+        &format!(
+            "{resource}v_mov_b32 v2, 0x80\nbuffer_load_dword v3, v2, s[12:15], s20 offen\n{end}"
+        ),
+        0,
+        32,
+    );
+    passes(
+        &format!(
+            "{resource}v_mov_b32 v2, 0xffff0000\nbuffer_load_dword v3, v2, s[12:15], s20 offen\n{end}"
+        ),
+        0,
+        32,
+    );
     // Inside without the scalar offset, outside with it.
-    finds("ambiguous", &format!("{resource}v_mov_b32 v2, 0xf0\nbuffer_load_dword v3, v2, s[12:15], s20 offen\n{end}"), 0, 32);
+    finds(
+        "ambiguous",
+        &format!(
+            "{resource}v_mov_b32 v2, 0xf0\nbuffer_load_dword v3, v2, s[12:15], s20 offen\n{end}"
+        ),
+        0,
+        32,
+    );
     // A wide access across the end.
-    finds("ambiguous", &format!("{resource}v_mov_b32 v2, 0xf8\nbuffer_load_dwordx4 v[4:7], v2, s[12:15], 0 offen\n{end}"), 0, 32);
+    finds(
+        "ambiguous",
+        &format!(
+            "{resource}v_mov_b32 v2, 0xf8\nbuffer_load_dwordx4 v[4:7], v2, s[12:15], 0 offen\n{end}"
+        ),
+        0,
+        32,
+    );
     // Inside the resource, outside of the allocation.
     let wide = resource.replace("s_mov_b32 s14, 0x100", "s_mov_b32 s14, 0x10000");
-    finds("out_of_range", &format!("{wide}v_mov_b32 v2, 0x2000\nbuffer_load_dword v3, v2, s[12:15], 0 offen\n{end}"), 0, 32);
+    finds(
+        "out_of_range",
+        &format!("{wide}v_mov_b32 v2, 0x2000\nbuffer_load_dword v3, v2, s[12:15], 0 offen\n{end}"),
+        0,
+        32,
+    );
 }
 
 #[test]
@@ -138,9 +180,15 @@ fn unknown_instruction_and_endless_loop() {
 #[test]
 fn barriers() {
     // Some lanes do not come.
-    finds("divergent_barrier", "v_cmp_gt_u32 vcc_lo, 16, v0\ns_and_saveexec_b32 s4, vcc_lo\ns_barrier\ns_mov_b32 exec_lo, s4", 0, 64);
+    finds(
+        "divergent_barrier",
+        "v_cmp_gt_u32 vcc_lo, 16, v0\ns_and_saveexec_b32 s4, vcc_lo\ns_barrier\ns_mov_b32 exec_lo, s4",
+        0,
+        64,
+    );
     // One wave ends while the other waits.
-    let early = "v_readfirstlane_b32 s4, v0\ns_cmp_lg_u32 s4, 0\ns_cbranch_scc0 .Lout\ns_barrier\n.Lout:";
+    let early =
+        "v_readfirstlane_b32 s4, v0\ns_cmp_lg_u32 s4, 0\ns_cbranch_scc0 .Lout\ns_barrier\n.Lout:";
     finds("divergent_barrier", early, 0, 64);
     // Two barriers that are not the same.
     let other = "v_readfirstlane_b32 s4, v0\ns_cmp_lg_u32 s4, 0\ns_cbranch_scc0 .Lelse\ns_barrier\ns_branch .Lend\n.Lelse:\ns_barrier\n.Lend:";

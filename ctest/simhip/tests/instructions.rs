@@ -27,11 +27,53 @@ pub struct Case {
 }
 
 const EDGES: [u32; 48] = [
-    0, 1, 2, 3, 7, 15, 16, 31, 32, 33, 63, 64, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x10000,
-    0x0007_0003, 0x007f_ffff, 0x0080_0000, 0x0080_0001, 0x00ff_ffff, 0x3c00_3c00, 0x3e00_bc01,
-    0x7bff_0400, 0x03ff_83ff, 0x7c00_fc00, 0x7e01_7d01, 0x3f80_0000, 0xbf80_0000, 0x3fc0_0001,
-    0x4049_0fdb, 0x4b80_0001, 0xcb80_0003, 0x7f7f_ffff, 0xff7f_ffff, 0x7f80_0000, 0xff80_0000,
-    0x7fc0_1234, 0x7f80_0123, 0xffc0_0000, 0x7fff_ffff, 0x8000_0000, 0x8000_0001, 0xffff_ffff,
+    0,
+    1,
+    2,
+    3,
+    7,
+    15,
+    16,
+    31,
+    32,
+    33,
+    63,
+    64,
+    0x7f,
+    0x80,
+    0xff,
+    0x7fff,
+    0x8000,
+    0xffff,
+    0x10000,
+    0x0007_0003,
+    0x007f_ffff,
+    0x0080_0000,
+    0x0080_0001,
+    0x00ff_ffff,
+    0x3c00_3c00,
+    0x3e00_bc01,
+    0x7bff_0400,
+    0x03ff_83ff,
+    0x7c00_fc00,
+    0x7e01_7d01,
+    0x3f80_0000,
+    0xbf80_0000,
+    0x3fc0_0001,
+    0x4049_0fdb,
+    0x4b80_0001,
+    0xcb80_0003,
+    0x7f7f_ffff,
+    0xff7f_ffff,
+    0x7f80_0000,
+    0xff80_0000,
+    0x7fc0_1234,
+    0x7f80_0123,
+    0xffc0_0000,
+    0x7fff_ffff,
+    0x8000_0000,
+    0x8000_0001,
+    0xffff_ffff,
     0x1234_5678,
 ];
 
@@ -138,8 +180,7 @@ fn check(cases: &[Case], start: &str, end: &str, scalar: bool) {
         let results: Vec<[u32; 4]> = output.read();
         for (set, got) in sets.iter().zip(results) {
             let want = (case.want)(set);
-            let matches =
-                (0..case.results).all(|k| same(got[k], want[k], case.loose_ulps));
+            let matches = (0..case.results).all(|k| same(got[k], want[k], case.loose_ulps));
             if !matches {
                 failures.push(format!("{}: {set:x?}: got {got:x?}, want {want:x?}", case.code));
                 break;
@@ -191,13 +232,17 @@ fn every_mnemonic_has_a_case() {
     use amdhip64::decode::vector::base_mnemonic;
     use amdhip64::isa::{Salu, valu::Arith};
     // Lane movement and division steps: tests of whole kernels and of lanes.
-    const ELSEWHERE: &[&str] = &[
-        "v_nop", "v_div_scale_f32", "v_div_fmas_f32", "v_div_fixup_f32", "s_getpc_b64",
-    ];
+    const ELSEWHERE: &[&str] =
+        &["v_nop", "v_div_scale_f32", "v_div_fmas_f32", "v_div_fixup_f32", "s_getpc_b64"];
     let mut met = std::collections::HashSet::new();
     let all = [
-        vector_cases::integer(), vector_float::f32(), vector_float::f16(), vector_float::wide(),
-        vector_float::compare(), vector_float::modes(), scalar_cases::all(),
+        vector_cases::integer(),
+        vector_float::f32(),
+        vector_float::f16(),
+        vector_float::wide(),
+        vector_float::compare(),
+        vector_float::modes(),
+        scalar_cases::all(),
     ];
     for line in all.iter().flatten().flat_map(|c| c.code.split([';', '\n'])) {
         if let Some(mnemonic) = line.split_whitespace().next() {
@@ -205,7 +250,6 @@ fn every_mnemonic_has_a_case() {
         }
     }
     let known = Arith::MNEMONICS.iter().chain(Salu::MNEMONICS);
-    let missing: Vec<_> =
-        known.filter(|m| !met.contains(**m) && !ELSEWHERE.contains(m)).collect();
+    let missing: Vec<_> = known.filter(|m| !met.contains(**m) && !ELSEWHERE.contains(m)).collect();
     assert!(missing.is_empty(), "no case for {missing:?}");
 }

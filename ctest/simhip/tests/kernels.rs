@@ -3,8 +3,8 @@
 mod common;
 
 use common::{
-    Buffer, Random, compile, field, function, kernel_source, last_launch, load, ok, pack, run_kernel,
-    session,
+    Buffer, Random, compile, field, function, kernel_source, last_launch, load, ok, pack,
+    run_kernel, session,
 };
 
 fn code_object() -> Option<&'static [u8]> {
@@ -109,12 +109,27 @@ fn division_like_the_host() {
     let module = load(code);
     let mut random = Random(5);
     let edges = [
-        0.0, -0.0, 1.0, -1.0, f32::INFINITY, f32::NEG_INFINITY, f32::NAN, f32::MAX, f32::MIN_POSITIVE,
-        f32::from_bits(1), f32::from_bits(0x007f_ffff), 3.0, 1e-30, 1e30, 7.5e37,
+        0.0,
+        -0.0,
+        1.0,
+        -1.0,
+        f32::INFINITY,
+        f32::NEG_INFINITY,
+        f32::NAN,
+        f32::MAX,
+        f32::MIN_POSITIVE,
+        f32::from_bits(1),
+        f32::from_bits(0x007f_ffff),
+        3.0,
+        1e-30,
+        1e30,
+        7.5e37,
     ];
     let mut pairs: Vec<(f32, f32)> =
         edges.iter().flat_map(|&a| edges.iter().map(move |&b| (a, b))).collect();
-    pairs.extend((0..2000).map(|_| (f32::from_bits(random.next() << 1), f32::from_bits(random.next() << 1))));
+    pairs.extend(
+        (0..2000).map(|_| (f32::from_bits(random.next() << 1), f32::from_bits(random.next() << 1))),
+    );
     pairs.extend((0..2000).map(|_| (random.unit(), random.unit())));
     let (a, b): (Vec<f32>, Vec<f32>) = pairs.iter().copied().unzip();
     let n = a.len() as u32;
@@ -215,7 +230,12 @@ fn divergence_tables_and_atomics() {
     let (mut counter, mut bytes) = (std::ptr::null_mut(), 0);
     // SAFETY: a loaded module and a terminated name.
     ok(unsafe {
-        amdhip64::api::launch::hipModuleGetGlobal(&mut counter, &mut bytes, module, c"counter".as_ptr())
+        amdhip64::api::launch::hipModuleGetGlobal(
+            &mut counter,
+            &mut bytes,
+            module,
+            c"counter".as_ptr(),
+        )
     });
     let mut value = 0u32;
     // SAFETY: four bytes on both sides.

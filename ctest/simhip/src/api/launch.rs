@@ -212,7 +212,13 @@ fn hidden_value(kind: &str, grid: [u32; 3], block: [u32; 3]) -> u64 {
         u64::from(block[axis])
     } else if kind == "hidden_grid_dims" {
         let dimension = |k: usize| grid[k] * block[k] > 1;
-        if dimension(2) { 3 } else if dimension(1) { 2 } else { 1 }
+        if dimension(2) {
+            3
+        } else if dimension(1) {
+            2
+        } else {
+            1
+        }
     } else {
         0
     }

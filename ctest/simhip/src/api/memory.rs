@@ -36,9 +36,8 @@ unsafe fn allocate(out: *mut *mut c_void, bytes: usize, used_for: Use, flags: u3
             return Err(HipError::OUT_OF_MEMORY);
         }
     }
-    let allocation = registry
-        .allocate(bytes as u64, device, used_for, flags)
-        .ok_or(HipError::OUT_OF_MEMORY)?;
+    let allocation =
+        registry.allocate(bytes as u64, device, used_for, flags).ok_or(HipError::OUT_OF_MEMORY)?;
     // SAFETY: not null, and the caller's promise.
     unsafe { put(out, pointer(allocation.start)) }
 }
@@ -259,7 +258,14 @@ entry! { "hip_4.2" fn hipMemcpyDtoDAsync(to: *mut c_void, from: *mut c_void, byt
 } }
 
 /// Queues a fill.
-fn fill(to: *mut c_void, value: u32, element_bytes: u64, count: usize, stream: u64, wait: bool) -> HipResult {
+fn fill(
+    to: *mut c_void,
+    value: u32,
+    element_bytes: u64,
+    count: usize,
+    stream: u64,
+    wait: bool,
+) -> HipResult {
     if count == 0 {
         return Ok(());
     }

@@ -90,8 +90,7 @@ fn packed2(w: &mut Wave, code: &Code, i: &Inst, f: impl Fn(u32, u32) -> u32) -> 
 fn packed_int2(w: &mut Wave, code: &Code, i: &Inst, f: impl Fn(u32, u32) -> u32) -> Done {
     let a = packed_src(w, code, i, 0)?;
     let b = packed_src(w, code, i, 1)?;
-    let out =
-        std::array::from_fn(|l| (f(a[0][l], b[0][l]) & 0xffff) | f(a[1][l], b[1][l]) << 16);
+    let out = std::array::from_fn(|l| (f(a[0][l], b[0][l]) & 0xffff) | f(a[1][l], b[1][l]) << 16);
     put(w, code, i, &out)
 }
 
@@ -147,9 +146,7 @@ pub fn fma_mix(op: Arith, w: &mut Wave, code: &Code, i: &Inst) -> Done {
         let value = odd::fma(wide(a[l]), wide(b[l]), wide(c[l]), mode.round16_64());
         let bits = if value.is_nan() {
             let first = [a[l], b[l], c[l]].into_iter().find(|&x| is_nan32(x));
-            first.map_or(fp::NAN16, |x| {
-                u32::from(fp::half::from_f32(f32::from_bits(x)))
-            })
+            first.map_or(fp::NAN16, |x| u32::from(fp::half::from_f32(f32::from_bits(x))))
         } else {
             round_to_f16(value, mode)
         };
@@ -245,8 +242,7 @@ pub fn execute(op: Arith, w: &mut Wave, code: &Code, i: &Inst) -> Done {
             let c = packed_f16(w, code, i, 2)?;
             let mut out = [0; LANES];
             for l in 0..LANES {
-                let part =
-                    |h: usize| finish16(fma_lane(a[h][l], b[h][l], c[h][l], mode), i, mode);
+                let part = |h: usize| finish16(fma_lane(a[h][l], b[h][l], c[h][l], mode), i, mode);
                 out[l] = part(0) | part(1) << 16;
             }
             put(w, code, i, &out)
@@ -262,9 +258,7 @@ pub fn execute(op: Arith, w: &mut Wave, code: &Code, i: &Inst) -> Done {
         PkAddI16 => packed_int2(w, code, i, |a, b| saturate(signed(a) + signed(b), clamp)),
         PkSubI16 => packed_int2(w, code, i, |a, b| saturate(signed(a) - signed(b), clamp)),
         PkMulLoU16 => packed_int2(w, code, i, |a, b| a.wrapping_mul(b)),
-        PkMadU16 | PkMadI16 => {
-            packed_int3(w, code, i, |a, b, c| a.wrapping_mul(b).wrapping_add(c))
-        }
+        PkMadU16 | PkMadI16 => packed_int3(w, code, i, |a, b, c| a.wrapping_mul(b).wrapping_add(c)),
         PkLshlrevB16 => packed_int2(w, code, i, |a, b| b << (a & 15)),
         PkLshrrevB16 => packed_int2(w, code, i, |a, b| b >> (a & 15)),
         PkAshrrevI16 => packed_int2(w, code, i, |a, b| (signed(b) >> (a & 15)) as u32),

@@ -184,34 +184,26 @@ pub fn execute(op: Arith, w: &mut Wave, code: &Code, i: &Inst) -> Done {
         MaxU32 => map2(w, code, i, u32::max),
         MulLoU32 => map2(w, code, i, u32::wrapping_mul),
         MulHiU32 => map2(w, code, i, |a, b| (u64::from(a) * u64::from(b) >> 32) as u32),
-        MulHiI32 => map2(w, code, i, |a, b| {
-            (i64::from(a as i32) * i64::from(b as i32) >> 32) as u32
-        }),
+        MulHiI32 => {
+            map2(w, code, i, |a, b| (i64::from(a as i32) * i64::from(b as i32) >> 32) as u32)
+        }
         MulI32I24 => map2(w, code, i, |a, b| (sext24(a) * sext24(b)) as u32),
         MulHiI32I24 => map2(w, code, i, |a, b| (sext24(a) * sext24(b) >> 32) as u32),
         MulU32U24 => map2(w, code, i, |a, b| (zext24(a) * zext24(b)) as u32),
         MulHiU32U24 => map2(w, code, i, |a, b| (zext24(a) * zext24(b) >> 32) as u32),
-        MadI32I24 => {
-            map3(w, code, i, |a, b, c| ((sext24(a) * sext24(b)) as u32).wrapping_add(c))
-        }
-        MadU32U24 => {
-            map3(w, code, i, |a, b, c| ((zext24(a) * zext24(b)) as u32).wrapping_add(c))
-        }
+        MadI32I24 => map3(w, code, i, |a, b, c| ((sext24(a) * sext24(b)) as u32).wrapping_add(c)),
+        MadU32U24 => map3(w, code, i, |a, b, c| ((zext24(a) * zext24(b)) as u32).wrapping_add(c)),
         BfeU32 => map3(w, code, i, bfe_unsigned),
         BfeI32 => map3(w, code, i, bfe_signed),
         BfiB32 => map3(w, code, i, |a, b, c| a & b | !a & c),
-        AlignbitB32 => map3(w, code, i, |a, b, c| {
-            ((u64::from(a) << 32 | u64::from(b)) >> (c & 31)) as u32
-        }),
+        AlignbitB32 => {
+            map3(w, code, i, |a, b, c| ((u64::from(a) << 32 | u64::from(b)) >> (c & 31)) as u32)
+        }
         AlignbyteB32 => map3(w, code, i, |a, b, c| {
             ((u64::from(a) << 32 | u64::from(b)) >> (8 * (c & 3))) as u32
         }),
-        Min3I32 => map3(w, code, i, |a, b, c| {
-            (a as i32).min(b as i32).min(c as i32) as u32
-        }),
-        Max3I32 => map3(w, code, i, |a, b, c| {
-            (a as i32).max(b as i32).max(c as i32) as u32
-        }),
+        Min3I32 => map3(w, code, i, |a, b, c| (a as i32).min(b as i32).min(c as i32) as u32),
+        Max3I32 => map3(w, code, i, |a, b, c| (a as i32).max(b as i32).max(c as i32) as u32),
         Med3I32 => map3(w, code, i, |a, b, c| {
             let (a, b, c) = (a as i32, b as i32, c as i32);
             a.min(b).max(a.max(b).min(c)) as u32
@@ -231,9 +223,7 @@ pub fn execute(op: Arith, w: &mut Wave, code: &Code, i: &Inst) -> Done {
         AndOrB32 => map3(w, code, i, |a, b, c| a & b | c),
         Or3B32 => map3(w, code, i, |a, b, c| a | b | c),
         Xor3B32 => map3(w, code, i, |a, b, c| a ^ b ^ c),
-        CvtPkU16U32 => {
-            map2(w, code, i, |a, b| a.min(0xffff) | b.min(0xffff) << 16)
-        }
+        CvtPkU16U32 => map2(w, code, i, |a, b| a.min(0xffff) | b.min(0xffff) << 16),
         CvtPkI16I32 => map2(w, code, i, |a, b| {
             saturate(a as i32, true) & 0xffff | saturate(b as i32, true) << 16
         }),
@@ -257,9 +247,7 @@ pub fn execute(op: Arith, w: &mut Wave, code: &Code, i: &Inst) -> Done {
         MinU16 => map16(w, code, i, u32::min),
         MaxI16 => map16(w, code, i, |a, b| signed(a).max(signed(b)) as u32),
         MinI16 => map16(w, code, i, |a, b| signed(a).min(signed(b)) as u32),
-        MadU16 | MadI16 => {
-            map16x3(w, code, i, |a, b, c| a.wrapping_mul(b).wrapping_add(c))
-        }
+        MadU16 | MadI16 => map16x3(w, code, i, |a, b, c| a.wrapping_mul(b).wrapping_add(c)),
         MadU32U16 | MadI32I16 => {
             let a = int16_src(w, code, i, 0)?;
             let b = int16_src(w, code, i, 1)?;

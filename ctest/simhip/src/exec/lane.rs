@@ -54,7 +54,8 @@ pub fn execute(op: Arith, w: &mut Wave, code: &Code, i: &Inst) -> Done {
             let mask = src(w, code, i, 0)?;
             let add = src(w, code, i, 1)?;
             let below = |l: usize| (1u32 << l) - 1;
-            let out = std::array::from_fn(|l| (mask[l] & below(l)).count_ones().wrapping_add(add[l]));
+            let out =
+                std::array::from_fn(|l| (mask[l] & below(l)).count_ones().wrapping_add(add[l]));
             put(w, code, i, &out)
         }
         Arith::MbcntHi => {

@@ -52,7 +52,13 @@ fn compare(w: &mut Wave, code: &Code, i: &Inst, f: impl Fn(u32, u32) -> bool) ->
     Ok(())
 }
 
-fn compare_k(w: &mut Wave, code: &Code, i: &Inst, f: impl Fn(u32, u32) -> bool, sext: bool) -> Done {
+fn compare_k(
+    w: &mut Wave,
+    code: &Code,
+    i: &Inst,
+    f: impl Fn(u32, u32) -> bool,
+    sext: bool,
+) -> Done {
     let k = if sext { signed_imm(i) } else { i.imm };
     w.scc = f(w.scalar32(code, i.src[0])?, k);
     Ok(())
@@ -167,9 +173,9 @@ pub fn execute(op: Salu, w: &mut Wave, code: &Code, i: &Inst) -> Done {
         }
         MulI32 => plain(w, code, i, u32::wrapping_mul),
         MulHiU32 => plain(w, code, i, |a, b| (u64::from(a) * u64::from(b) >> 32) as u32),
-        MulHiI32 => plain(w, code, i, |a, b| {
-            (i64::from(a as i32) * i64::from(b as i32) >> 32) as u32
-        }),
+        MulHiI32 => {
+            plain(w, code, i, |a, b| (i64::from(a as i32) * i64::from(b as i32) >> 32) as u32)
+        }
         BfeU32 => logic32(w, code, i, |a, b| match b >> 16 & 127 {
             width if width >= 32 => a >> (b & 31),
             width => bfe_unsigned(a, b, width),
@@ -180,9 +186,7 @@ pub fn execute(op: Salu, w: &mut Wave, code: &Code, i: &Inst) -> Done {
         }),
         BfeU64 => shift64(w, code, i, |a, b| bfe64(a, b, false)),
         BfeI64 => shift64(w, code, i, |a, b| bfe64(a, b, true)),
-        AbsdiffI32 => {
-            logic32(w, code, i, |a, b| (a.wrapping_sub(b) as i32).wrapping_abs() as u32)
-        }
+        AbsdiffI32 => logic32(w, code, i, |a, b| (a.wrapping_sub(b) as i32).wrapping_abs() as u32),
         Lshl1AddU32 => flagged(w, code, i, |a, b| shl_add(a, b, 1)),
         Lshl2AddU32 => flagged(w, code, i, |a, b| shl_add(a, b, 2)),
         Lshl3AddU32 => flagged(w, code, i, |a, b| shl_add(a, b, 3)),

@@ -188,7 +188,13 @@ fn vector(operand: Operand) -> Result<u8, Fault> {
     }
 }
 
-fn load(kind: VmemKind, w: &mut Wave, env: &mut Env, i: &Inst, places: &[Option<u64>; LANES]) -> Done {
+fn load(
+    kind: VmemKind,
+    w: &mut Wave,
+    env: &mut Env,
+    i: &Inst,
+    places: &[Option<u64>; LANES],
+) -> Done {
     use VmemKind::*;
     let to = vector(i.dst)?;
     let bytes = kind.bytes();
@@ -224,7 +230,13 @@ fn load(kind: VmemKind, w: &mut Wave, env: &mut Env, i: &Inst, places: &[Option<
     w.issue_vector(Unit::Vmem, to, words as u8)
 }
 
-fn store(kind: VmemKind, w: &mut Wave, env: &mut Env, i: &Inst, places: &[Option<u64>; LANES]) -> Done {
+fn store(
+    kind: VmemKind,
+    w: &mut Wave,
+    env: &mut Env,
+    i: &Inst,
+    places: &[Option<u64>; LANES],
+) -> Done {
     let from = vector(i.src[3])?;
     let bytes = kind.bytes();
     let words = usize::from(kind.registers());
@@ -247,7 +259,13 @@ fn store(kind: VmemKind, w: &mut Wave, env: &mut Env, i: &Inst, places: &[Option
     Ok(())
 }
 
-fn atomic(kind: VmemKind, w: &mut Wave, env: &mut Env, i: &Inst, places: &[Option<u64>; LANES]) -> Done {
+fn atomic(
+    kind: VmemKind,
+    w: &mut Wave,
+    env: &mut Env,
+    i: &Inst,
+    places: &[Option<u64>; LANES],
+) -> Done {
     use VmemKind::*;
     let from = vector(i.src[3])?;
     for k in 0..kind.registers() {
@@ -265,7 +283,13 @@ fn atomic(kind: VmemKind, w: &mut Wave, env: &mut Env, i: &Inst, places: &[Optio
         let expected = if kind == AtomicCmpswap { w.v[from as usize + 1][l] } else { 0 };
         let changed = spot.update(|a| match kind {
             AtomicSwap => b,
-            AtomicCmpswap => if a == expected { b } else { a },
+            AtomicCmpswap => {
+                if a == expected {
+                    b
+                } else {
+                    a
+                }
+            }
             AtomicAdd => a.wrapping_add(b),
             AtomicSub => a.wrapping_sub(b),
             AtomicSmin => (a as i32).min(b as i32) as u32,
@@ -275,8 +299,20 @@ fn atomic(kind: VmemKind, w: &mut Wave, env: &mut Env, i: &Inst, places: &[Optio
             AtomicAnd => a & b,
             AtomicOr => a | b,
             AtomicXor => a ^ b,
-            AtomicInc => if a >= b { 0 } else { a + 1 },
-            AtomicDec => if a == 0 || a > b { b } else { a - 1 },
+            AtomicInc => {
+                if a >= b {
+                    0
+                } else {
+                    a + 1
+                }
+            }
+            AtomicDec => {
+                if a == 0 || a > b {
+                    b
+                } else {
+                    a - 1
+                }
+            }
             _ => a,
         });
         old[l] = changed.ok_or_else(|| {
@@ -310,10 +346,8 @@ pub fn scalar(op: Smem, w: &mut Wave, env: &mut Env, i: &Inst) -> Done {
                 other => u64::from(w.scalar32(env.code, other)?),
             }
             .wrapping_add_signed(i.offset.into());
-            let buffer = !matches!(
-                op,
-                Smem::Load1 | Smem::Load2 | Smem::Load4 | Smem::Load8 | Smem::Load16
-            );
+            let buffer =
+                !matches!(op, Smem::Load1 | Smem::Load2 | Smem::Load4 | Smem::Load8 | Smem::Load16);
             let (base, limit) = if buffer {
                 let resource = read_resource(w, i.src[0])?;
                 let stride = u64::from(resource.stride.max(1));

@@ -191,17 +191,26 @@ impl VmemKind {
         use VmemKind::*;
         matches!(
             self,
-            LoadU8 | LoadI8 | LoadU16 | LoadI16 | Load1 | Load2 | Load3 | Load4 | LoadD16U8
-                | LoadD16HiU8 | LoadD16I8 | LoadD16HiI8 | LoadD16 | LoadD16Hi
+            LoadU8
+                | LoadI8
+                | LoadU16
+                | LoadI16
+                | Load1
+                | Load2
+                | Load3
+                | Load4
+                | LoadD16U8
+                | LoadD16HiU8
+                | LoadD16I8
+                | LoadD16HiI8
+                | LoadD16
+                | LoadD16Hi
         )
     }
 
     pub fn is_store(self) -> bool {
         use VmemKind::*;
-        matches!(
-            self,
-            Store8 | Store8Hi | Store16 | Store16Hi | Store1 | Store2 | Store3 | Store4
-        )
+        matches!(self, Store8 | Store8Hi | Store16 | Store16Hi | Store1 | Store2 | Store3 | Store4)
     }
 }
 

@@ -211,9 +211,9 @@ impl Arith {
     pub fn multiply_adds(self) -> u32 {
         use Arith::*;
         match self {
-            FmacF32 | FmamkF32 | FmaakF32 | FmaF32 | MacF32 | MadF32 | MadmkF32
-            | MadakF32 | FmaF64 | FmacF16
-            | FmamkF16 | FmaakF16 | FmaF16 | FmaMixF32 | FmaMixloF16 | FmaMixhiF16 => 1,
+            FmacF32 | FmamkF32 | FmaakF32 | FmaF32 | MacF32 | MadF32 | MadmkF32 | MadakF32
+            | FmaF64 | FmacF16 | FmamkF16 | FmaakF16 | FmaF16 | FmaMixF32 | FmaMixloF16
+            | FmaMixhiF16 => 1,
             PkFmaF16 | PkFmacF16 => 2,
             _ => 0,
         }

@@ -76,7 +76,8 @@ impl<'a> Elf<'a> {
         let mut dynamic = Vec::new();
         for k in 0..count {
             let at = (table + k * entry) as usize;
-            let (kind, offset, bytes) = (number(at + 4, 4)?, number(at + 24, 8)?, number(at + 32, 8)?);
+            let (kind, offset, bytes) =
+                (number(at + 4, 4)?, number(at + 24, 8)?, number(at + 32, 8)?);
             match kind {
                 SHT_SYMTAB | SHT_DYNSYM => {
                     let strings = (table + number(at + 40, 4)? * entry) as usize;

@@ -3,7 +3,11 @@
 use crate::{Case, Operands};
 
 /// Runs `code` with SCC set from `s23`, then stores SCC.
-fn case(text: String, results: usize, want: impl Fn(&Operands) -> [u32; 4] + Sync + 'static) -> Case {
+fn case(
+    text: String,
+    results: usize,
+    want: impl Fn(&Operands) -> [u32; 4] + Sync + 'static,
+) -> Case {
     let code = format!("s_cmp_lg_u32 s23, 0; {text}; s_cselect_b32 s26, 1, 0");
     // Cases name their code for ever; a hundred short strings.
     Case { code: Box::leak(code.into_boxed_str()), results, want: Box::new(want), loose_ulps: 0 }
@@ -127,7 +131,9 @@ fn arithmetic() -> Vec<Case> {
         one("s_max_u32 D, s16, s17", |o| (o[0].max(o[1]), o[0] > o[1])),
         keep("s_mul_i32 D, s16, s17", |o| o[0].wrapping_mul(o[1])),
         keep("s_mul_hi_u32 D, s16, s17", |o| (u64::from(o[0]) * u64::from(o[1]) >> 32) as u32),
-        keep("s_mul_hi_i32 D, s16, s17", |o| (i64::from(s(o[0])) * i64::from(s(o[1])) >> 32) as u32),
+        keep("s_mul_hi_i32 D, s16, s17", |o| {
+            (i64::from(s(o[0])) * i64::from(s(o[1])) >> 32) as u32
+        }),
         one("s_absdiff_i32 D, s16, s17", |o| nz(s(o[0].wrapping_sub(o[1])).unsigned_abs())),
         one("s_abs_i32 D, s16", |o| nz(s(o[0]).unsigned_abs())),
         one("s_lshl1_add_u32 D, s16, s17", shl(1)),
@@ -142,7 +148,10 @@ fn arithmetic() -> Vec<Case> {
         }),
         keep("s_mov_b32 s24, s16; s_mulk_i32 D, 0xfffd", |o| o[0].wrapping_mul(-3i32 as u32)),
         keep("s_getreg_b32 D, hwreg(HW_REG_MODE, 4, 4)", |_| 15),
-        keep("s_mov_b32 s27, 0; s_setreg_b32 hwreg(HW_REG_MODE, 4, 2), s27; s_getreg_b32 s24, hwreg(HW_REG_MODE, 4, 4); s_setreg_imm32_b32 hwreg(HW_REG_MODE, 4, 2), 3", |_| 12),
+        keep(
+            "s_mov_b32 s27, 0; s_setreg_b32 hwreg(HW_REG_MODE, 4, 2), s27; s_getreg_b32 s24, hwreg(HW_REG_MODE, 4, 4); s_setreg_imm32_b32 hwreg(HW_REG_MODE, 4, 2), 3",
+            |_| 12,
+        ),
     ]
 }
 
@@ -217,8 +226,12 @@ fn bits() -> Vec<Case> {
         keep("s_sext_i32_i16 D, s16", |o| i32::from(o[0] as i16) as u32),
         keep("s_mov_b32 s24, s16; s_bitset0_b32 D, s17", |o| o[0] & !(1 << (o[1] % 32))),
         keep("s_mov_b32 s24, s16; s_bitset1_b32 D, s17", |o| o[0] | 1 << (o[1] % 32)),
-        wide_keep("s_mov_b64 s[24:25], s[16:17]; s_bitset0_b64 D, s18", |o| a(o) & !(1 << (o[2] % 64))),
-        wide_keep("s_mov_b64 s[24:25], s[16:17]; s_bitset1_b64 D, s18", |o| a(o) | 1 << (o[2] % 64)),
+        wide_keep("s_mov_b64 s[24:25], s[16:17]; s_bitset0_b64 D, s18", |o| {
+            a(o) & !(1 << (o[2] % 64))
+        }),
+        wide_keep("s_mov_b64 s[24:25], s[16:17]; s_bitset1_b64 D, s18", |o| {
+            a(o) | 1 << (o[2] % 64)
+        }),
         wide_keep("s_bitreplicate_b64_b32 D, s16", |o| {
             (0..64).map(|k| u64::from(o[0] >> (k / 2) & 1) << k).sum()
         }),
@@ -229,14 +242,26 @@ fn compares() -> Vec<Case> {
     let mut list = Vec::new();
     type Test = fn(i64, i64) -> bool;
     let tests: [(&str, Test); 6] = [
-        ("eq", |a, b| a == b), ("lg", |a, b| a != b), ("gt", |a, b| a > b),
-        ("ge", |a, b| a >= b), ("lt", |a, b| a < b), ("le", |a, b| a <= b),
+        ("eq", |a, b| a == b),
+        ("lg", |a, b| a != b),
+        ("gt", |a, b| a > b),
+        ("ge", |a, b| a >= b),
+        ("lt", |a, b| a < b),
+        ("le", |a, b| a <= b),
     ];
     for (name, test) in tests {
-        list.push(flag(&format!("s_cmp_{name}_i32 s16, s17"), move |o| test(s(o[0]).into(), s(o[1]).into())));
-        list.push(flag(&format!("s_cmp_{name}_u32 s16, s17"), move |o| test(o[0].into(), o[1].into())));
-        list.push(flag(&format!("s_cmpk_{name}_i32 s16, 0xfffe"), move |o| test(s(o[0]).into(), -2)));
-        list.push(flag(&format!("s_cmpk_{name}_u32 s16, 0xfffe"), move |o| test(o[0].into(), 0xfffe)));
+        list.push(flag(&format!("s_cmp_{name}_i32 s16, s17"), move |o| {
+            test(s(o[0]).into(), s(o[1]).into())
+        }));
+        list.push(flag(&format!("s_cmp_{name}_u32 s16, s17"), move |o| {
+            test(o[0].into(), o[1].into())
+        }));
+        list.push(flag(&format!("s_cmpk_{name}_i32 s16, 0xfffe"), move |o| {
+            test(s(o[0]).into(), -2)
+        }));
+        list.push(flag(&format!("s_cmpk_{name}_u32 s16, 0xfffe"), move |o| {
+            test(o[0].into(), 0xfffe)
+        }));
     }
     list.extend([
         flag("s_cmp_eq_u64 s[16:17], s[18:19]", |o| a(o) == b(o)),
@@ -254,11 +279,16 @@ fn exec() -> Vec<Case> {
     let mut list = Vec::new();
     type Join = fn(u32, u32) -> u32;
     let joins: [(&str, Join); 10] = [
-        ("and_saveexec", |s, e| s & e), ("or_saveexec", |s, e| s | e),
-        ("xor_saveexec", |s, e| s ^ e), ("andn2_saveexec", |s, e| s & !e),
-        ("orn2_saveexec", |s, e| s | !e), ("nand_saveexec", |s, e| !(s & e)),
-        ("nor_saveexec", |s, e| !(s | e)), ("xnor_saveexec", |s, e| !(s ^ e)),
-        ("andn1_saveexec", |s, e| !s & e), ("orn1_saveexec", |s, e| !s | e),
+        ("and_saveexec", |s, e| s & e),
+        ("or_saveexec", |s, e| s | e),
+        ("xor_saveexec", |s, e| s ^ e),
+        ("andn2_saveexec", |s, e| s & !e),
+        ("orn2_saveexec", |s, e| s | !e),
+        ("nand_saveexec", |s, e| !(s & e)),
+        ("nor_saveexec", |s, e| !(s | e)),
+        ("xnor_saveexec", |s, e| !(s ^ e)),
+        ("andn1_saveexec", |s, e| !s & e),
+        ("orn1_saveexec", |s, e| !s | e),
     ];
     for (name, join) in joins {
         let text = format!("s_mov_b32 exec_lo, s17; s_{name}_b32 s24, s16; s_mov_b32 s25, exec_lo");
@@ -268,7 +298,8 @@ fn exec() -> Vec<Case> {
         }));
     }
     for (name, join) in [("andn1", (|s, e| !s & e) as Join), ("andn2", |s, e| s & !e)] {
-        let text = format!("s_mov_b32 exec_lo, s17; s_{name}_wrexec_b32 s24, s16; s_mov_b32 s25, exec_lo");
+        let text =
+            format!("s_mov_b32 exec_lo, s17; s_{name}_wrexec_b32 s24, s16; s_mov_b32 s25, exec_lo");
         list.push(case(text, 3, move |o| {
             let new = join(o[0], o[1]);
             [new, new, u32::from(new != 0), 0]

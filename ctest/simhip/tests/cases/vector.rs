@@ -58,10 +58,14 @@ pub fn integer() -> Vec<Case> {
         one("v_mov_b32 v10, 0x12345678", |_| 0x1234_5678),
         one("v_mov_b32 v10, -16", |_| -16i32 as u32),
         one("v_mov_b32 v10, 0.15915494", |_| 0x3e22_f983),
-        case("v_mov_b32 v10, v2; v_mov_b32 v11, v3; v_swap_b32 v10, v11", 2, |o| [o[1], o[0], 0, 0]),
+        case("v_mov_b32 v10, v2; v_mov_b32 v11, v3; v_swap_b32 v10, v11", 2, |o| {
+            [o[1], o[0], 0, 0]
+        }),
         one("v_not_b32 v10, v2", |o| !o[0]),
         one("v_bfrev_b32 v10, v2", |o| o[0].reverse_bits()),
-        one("v_ffbh_u32 v10, v2", |o| (0..32).find(|k| o[0] >> (31 - k) & 1 != 0).unwrap_or(u32::MAX)),
+        one("v_ffbh_u32 v10, v2", |o| {
+            (0..32).find(|k| o[0] >> (31 - k) & 1 != 0).unwrap_or(u32::MAX)
+        }),
         one("v_ffbl_b32 v10, v2", |o| (0..32).find(|k| o[0] >> k & 1 != 0).unwrap_or(u32::MAX)),
         one("v_ffbh_i32 v10, v2", |o| {
             (1..32).find(|k| (o[0] >> (31 - k) & 1) != o[0] >> 31).unwrap_or(u32::MAX)
@@ -97,8 +101,12 @@ pub fn integer() -> Vec<Case> {
         one("v_mul_hi_i32_i24 v10, v2, v3", |o| (s24(o[0]) * s24(o[1]) >> 32) as u32),
         one("v_mul_u32_u24 v10, v2, v3", |o| (u24(o[0]) * u24(o[1])) as u32),
         one("v_mul_hi_u32_u24 v10, v2, v3", |o| (u24(o[0]) * u24(o[1]) >> 32) as u32),
-        one("v_mad_i32_i24 v10, v2, v3, v4", |o| ((s24(o[0]) * s24(o[1])) as u32).wrapping_add(o[2])),
-        one("v_mad_u32_u24 v10, v2, v3, v4", |o| ((u24(o[0]) * u24(o[1])) as u32).wrapping_add(o[2])),
+        one("v_mad_i32_i24 v10, v2, v3, v4", |o| {
+            ((s24(o[0]) * s24(o[1])) as u32).wrapping_add(o[2])
+        }),
+        one("v_mad_u32_u24 v10, v2, v3, v4", |o| {
+            ((u24(o[0]) * u24(o[1])) as u32).wrapping_add(o[2])
+        }),
         one("v_bfe_u32 v10, v2, v3, v4", |o| {
             let (offset, width) = (o[1] % 32, o[2] % 32);
             (0..width).filter(|k| offset + k < 32).map(|k| (o[0] >> (offset + k) & 1) << k).sum()
@@ -111,7 +119,12 @@ pub fn integer() -> Vec<Case> {
             // The field's top bit, or the word's where the field reaches over it.
             let top = (offset + width - 1).min(31);
             let sign = o[0] >> top & 1;
-            (0..32).map(|k| (if k < width && offset + k < 32 { o[0] >> (offset + k) & 1 } else { sign }) << k).sum()
+            (0..32)
+                .map(|k| {
+                    (if k < width && offset + k < 32 { o[0] >> (offset + k) & 1 } else { sign })
+                        << k
+                })
+                .sum()
         }),
         one("v_bfi_b32 v10, v2, v3, v4", |o| (o[0] & o[1]) | (!o[0] & o[2])),
         one("v_alignbit_b32 v10, v2, v3, v4", |o| {
@@ -196,18 +209,26 @@ fn carries() -> Vec<Case> {
             let (value, borrow) = sub(o[1], o[0], 0);
             [value, borrow, 0, 0]
         }),
-        case("s_mov_b32 vcc_lo, s12; v_add_co_ci_u32 v10, vcc_lo, v2, v3, vcc_lo; v_cndmask_b32 v11, 0, 1, vcc_lo", 2, move |o| {
-            let sum = add(o[0], o[1], flag(o));
-            [sum as u32, (sum >> 32) as u32, 0, 0]
-        }),
+        case(
+            "s_mov_b32 vcc_lo, s12; v_add_co_ci_u32 v10, vcc_lo, v2, v3, vcc_lo; v_cndmask_b32 v11, 0, 1, vcc_lo",
+            2,
+            move |o| {
+                let sum = add(o[0], o[1], flag(o));
+                [sum as u32, (sum >> 32) as u32, 0, 0]
+            },
+        ),
         case("v_sub_co_ci_u32 v10, s13, v2, v3, s12; v_cndmask_b32 v11, 0, 1, s13", 2, move |o| {
             let (value, borrow) = sub(o[0], o[1], flag(o));
             [value, borrow, 0, 0]
         }),
-        case("v_subrev_co_ci_u32 v10, s13, v2, v3, s12; v_cndmask_b32 v11, 0, 1, s13", 2, move |o| {
-            let (value, borrow) = sub(o[1], o[0], flag(o));
-            [value, borrow, 0, 0]
-        }),
+        case(
+            "v_subrev_co_ci_u32 v10, s13, v2, v3, s12; v_cndmask_b32 v11, 0, 1, s13",
+            2,
+            move |o| {
+                let (value, borrow) = sub(o[1], o[0], flag(o));
+                [value, borrow, 0, 0]
+            },
+        ),
         // 64-bit address arithmetic, across the boundary of the words.
         two("v_add_co_u32 v10, vcc_lo, v2, v4; v_add_co_ci_u32 v11, vcc_lo, v3, v5, vcc_lo", |o| {
             let wide = |l: u32, h: u32| u64::from(l) | u64::from(h) << 32;
@@ -219,23 +240,56 @@ fn carries() -> Vec<Case> {
 /// Lanes: the expected values only know their own operands, so that lanes exchange constants.
 fn lanes() -> Vec<Case> {
     vec![
-        one("v_mbcnt_lo_u32_b32 v11, -1, 0; v_and_b32 v12, 31, v0; v_sub_nc_u32 v10, v11, v12", |_| 0),
+        one(
+            "v_mbcnt_lo_u32_b32 v11, -1, 0; v_and_b32 v12, 31, v0; v_sub_nc_u32 v10, v11, v12",
+            |_| 0,
+        ),
         one("v_mbcnt_hi_u32_b32 v10, -1, v2", |o| o[0]),
         one("v_readfirstlane_b32 s13, v0; v_mov_b32 v10, s13", |_| 0),
         one("v_readlane_b32 s13, v0, 7; v_mov_b32 v10, s13", |_| 7),
         one("s_mov_b32 s13, 0x123; v_mov_b32 v10, 0x123; v_writelane_b32 v10, s13, 9", |_| 0x123),
-        one("v_and_b32 v11, 15, v0; s_mov_b32 s13, 0x76543210; s_mov_b32 s14, 0xfedcba98; v_permlane16_b32 v12, v0, s13, s14; v_sub_nc_u32 v10, v12, v0", |_| 0),
-        one("s_mov_b32 s13, 0x76543210; s_mov_b32 s14, 0xfedcba98; v_permlanex16_b32 v12, v0, s13, s14; v_xor_b32 v10, v12, v0", |_| 16),
-        one("v_mov_b32_dpp v12, v0 quad_perm:[1,0,3,2] row_mask:0xf bank_mask:0xf; v_xor_b32 v10, v12, v0", |_| 1),
-        one("v_mov_b32_dpp v12, v0 row_mirror row_mask:0xf bank_mask:0xf; v_xor_b32 v10, v12, v0", |_| 15),
-        one("v_mov_b32_dpp v12, v0 row_half_mirror row_mask:0xf bank_mask:0xf; v_xor_b32 v10, v12, v0", |_| 7),
-        one("v_mov_b32_dpp v12, v0 row_xmask:5 row_mask:0xf bank_mask:0xf; v_xor_b32 v10, v12, v0", |_| 5),
+        one(
+            "v_and_b32 v11, 15, v0; s_mov_b32 s13, 0x76543210; s_mov_b32 s14, 0xfedcba98; v_permlane16_b32 v12, v0, s13, s14; v_sub_nc_u32 v10, v12, v0",
+            |_| 0,
+        ),
+        one(
+            "s_mov_b32 s13, 0x76543210; s_mov_b32 s14, 0xfedcba98; v_permlanex16_b32 v12, v0, s13, s14; v_xor_b32 v10, v12, v0",
+            |_| 16,
+        ),
+        one(
+            "v_mov_b32_dpp v12, v0 quad_perm:[1,0,3,2] row_mask:0xf bank_mask:0xf; v_xor_b32 v10, v12, v0",
+            |_| 1,
+        ),
+        one(
+            "v_mov_b32_dpp v12, v0 row_mirror row_mask:0xf bank_mask:0xf; v_xor_b32 v10, v12, v0",
+            |_| 15,
+        ),
+        one(
+            "v_mov_b32_dpp v12, v0 row_half_mirror row_mask:0xf bank_mask:0xf; v_xor_b32 v10, v12, v0",
+            |_| 7,
+        ),
+        one(
+            "v_mov_b32_dpp v12, v0 row_xmask:5 row_mask:0xf bank_mask:0xf; v_xor_b32 v10, v12, v0",
+            |_| 5,
+        ),
         one("v_mov_b32_dpp v12, v0 dpp8:[7,6,5,4,3,2,1,0]; v_xor_b32 v10, v12, v0", |_| 7),
-        one("v_mov_b32_dpp v12, v0 row_ror:4 row_mask:0xf bank_mask:0xf; v_mov_b32_dpp v13, v12 row_ror:12 row_mask:0xf bank_mask:0xf; v_xor_b32 v10, v13, v0", |_| 0),
-        one("v_add_nc_u32_dpp v12, v0, v2 row_share:3 row_mask:0xf bank_mask:0xf; v_and_b32 v13, 16, v0; v_sub_nc_u32 v12, v12, v13; v_sub_nc_u32 v10, v12, v2", |_| 3),
+        one(
+            "v_mov_b32_dpp v12, v0 row_ror:4 row_mask:0xf bank_mask:0xf; v_mov_b32_dpp v13, v12 row_ror:12 row_mask:0xf bank_mask:0xf; v_xor_b32 v10, v13, v0",
+            |_| 0,
+        ),
+        one(
+            "v_add_nc_u32_dpp v12, v0, v2 row_share:3 row_mask:0xf bank_mask:0xf; v_and_b32 v13, 16, v0; v_sub_nc_u32 v12, v12, v13; v_sub_nc_u32 v10, v12, v2",
+            |_| 3,
+        ),
         // Off the row: zero with bound control, the old value without.
-        one("v_mov_b32 v12, 1; v_mov_b32_dpp v12, v12 row_shr:15 row_mask:0xf bank_mask:0xf bound_ctrl:0; v_and_b32 v13, 15, v0; v_cmp_eq_u32 s13, 15, v13; v_cndmask_b32 v13, 0, 1, s13; v_xor_b32 v10, v12, v13", |_| 0),
-        one("v_mov_b32 v12, 5; v_mov_b32 v11, 6; v_mov_b32_dpp v12, v11 row_shl:1 row_mask:0xf bank_mask:0xf; v_and_b32 v13, 15, v0; v_cmp_eq_u32 s13, 15, v13; v_cndmask_b32 v13, 6, 5, s13; v_xor_b32 v10, v12, v13", |_| 0),
+        one(
+            "v_mov_b32 v12, 1; v_mov_b32_dpp v12, v12 row_shr:15 row_mask:0xf bank_mask:0xf bound_ctrl:0; v_and_b32 v13, 15, v0; v_cmp_eq_u32 s13, 15, v13; v_cndmask_b32 v13, 0, 1, s13; v_xor_b32 v10, v12, v13",
+            |_| 0,
+        ),
+        one(
+            "v_mov_b32 v12, 5; v_mov_b32 v11, 6; v_mov_b32_dpp v12, v11 row_shl:1 row_mask:0xf bank_mask:0xf; v_and_b32 v13, 15, v0; v_cmp_eq_u32 s13, 15, v13; v_cndmask_b32 v13, 6, 5, s13; v_xor_b32 v10, v12, v13",
+            |_| 0,
+        ),
     ]
 }
 
@@ -248,8 +302,12 @@ fn short() -> Vec<Case> {
         one("v_add_nc_u16 v10, v2, v3 clamp", |o| ((o[0] & 0xffff) + (o[1] & 0xffff)).min(0xffff)),
         one("v_sub_nc_u16 v10, v2, v3", |o| o[0].wrapping_sub(o[1]) & 0xffff),
         one("v_sub_nc_u16 v10, v2, v3 clamp", |o| (o[0] & 0xffff).saturating_sub(o[1] & 0xffff)),
-        one("v_add_nc_i16 v10, v2, v3 clamp", |o| (h(o[0]) + h(o[1])).clamp(-32768, 32767) as u32 & 0xffff),
-        one("v_sub_nc_i16 v10, v2, v3 clamp", |o| (h(o[0]) - h(o[1])).clamp(-32768, 32767) as u32 & 0xffff),
+        one("v_add_nc_i16 v10, v2, v3 clamp", |o| {
+            (h(o[0]) + h(o[1])).clamp(-32768, 32767) as u32 & 0xffff
+        }),
+        one("v_sub_nc_i16 v10, v2, v3 clamp", |o| {
+            (h(o[0]) - h(o[1])).clamp(-32768, 32767) as u32 & 0xffff
+        }),
         one("v_mul_lo_u16 v10, v2, v3", |o| o[0].wrapping_mul(o[1]) & 0xffff),
         one("v_lshlrev_b16 v10, v2, v3", |o| o[1] << (o[0] % 16) & 0xffff),
         one("v_lshrrev_b16 v10, v2, v3", |o| (o[1] & 0xffff) >> (o[0] % 16)),
@@ -269,7 +327,9 @@ fn short() -> Vec<Case> {
         one("v_pk_add_u16 v10, v2, v3 op_sel:[1,0] op_sel_hi:[0,1]", |o| {
             both(o[0].rotate_left(16), o[1], u32::wrapping_add)
         }),
-        one("v_pk_add_u16 v10, v2, 3 op_sel_hi:[1,0]", |o| both(o[0], 0x0003_0003, u32::wrapping_add)),
+        one("v_pk_add_u16 v10, v2, 3 op_sel_hi:[1,0]", |o| {
+            both(o[0], 0x0003_0003, u32::wrapping_add)
+        }),
         one("v_pk_sub_u16 v10, v2, v3", |o| both(o[0], o[1], u32::wrapping_sub)),
         one("v_pk_sub_u16 v10, v2, v3 clamp", |o| both(o[0], o[1], u32::saturating_sub)),
         one("v_pk_add_i16 v10, v2, v3 clamp", |o| {
@@ -298,20 +358,24 @@ fn sdwa() -> Vec<Case> {
         one("v_add_nc_u32_sdwa v10, v2, v3 dst_sel:DWORD src0_sel:BYTE_1 src1_sel:WORD_1", |o| {
             (o[0] >> 8 & 0xff) + (o[1] >> 16)
         }),
-        one("v_add_nc_u32_sdwa v10, sext(v2), sext(v3) dst_sel:DWORD src0_sel:BYTE_3 src1_sel:WORD_0", |o| {
-            ((s(o[0]) >> 24) + h(o[1])) as u32
-        }),
-        one("v_mov_b32 v10, v4; v_and_b32_sdwa v10, v2, v3 dst_sel:BYTE_2 dst_unused:UNUSED_PRESERVE src0_sel:DWORD src1_sel:DWORD", |o| {
-            o[2] & 0xff00_ffff | (o[0] & o[1] & 0xff) << 16
-        }),
-        one("v_mov_b32 v10, v4; v_or_b32_sdwa v10, v2, v3 dst_sel:WORD_1 dst_unused:UNUSED_PAD src0_sel:WORD_1 src1_sel:DWORD", |o| {
-            (o[0] >> 16 | o[1]) << 16
-        }),
+        one(
+            "v_add_nc_u32_sdwa v10, sext(v2), sext(v3) dst_sel:DWORD src0_sel:BYTE_3 src1_sel:WORD_0",
+            |o| ((s(o[0]) >> 24) + h(o[1])) as u32,
+        ),
+        one(
+            "v_mov_b32 v10, v4; v_and_b32_sdwa v10, v2, v3 dst_sel:BYTE_2 dst_unused:UNUSED_PRESERVE src0_sel:DWORD src1_sel:DWORD",
+            |o| o[2] & 0xff00_ffff | (o[0] & o[1] & 0xff) << 16,
+        ),
+        one(
+            "v_mov_b32 v10, v4; v_or_b32_sdwa v10, v2, v3 dst_sel:WORD_1 dst_unused:UNUSED_PAD src0_sel:WORD_1 src1_sel:DWORD",
+            |o| (o[0] >> 16 | o[1]) << 16,
+        ),
         one("v_mov_b32_sdwa v10, v2 dst_sel:WORD_0 dst_unused:UNUSED_SEXT src0_sel:WORD_1", |o| {
             (s(o[0]) >> 16) as u32
         }),
-        one("v_cmp_lt_u32_sdwa s13, v2, v3 src0_sel:BYTE_0 src1_sel:WORD_0; v_cndmask_b32 v10, 0, 1, s13", |o| {
-            u32::from((o[0] & 0xff) < o[1] & 0xffff)
-        }),
+        one(
+            "v_cmp_lt_u32_sdwa s13, v2, v3 src0_sel:BYTE_0 src1_sel:WORD_0; v_cndmask_b32 v10, 0, 1, s13",
+            |o| u32::from((o[0] & 0xff) < o[1] & 0xffff),
+        ),
     ]
 }

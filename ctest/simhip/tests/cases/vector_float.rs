@@ -1,6 +1,8 @@
 //! Vector floating point, 64-bit, comparisons, MODE and modifiers.
 
-use crate::oracle::{To, add32, f, flush, fma32, h_nan, h_of_f32, h64, hadd, hfma, hmul, hn, mul32, n32, n64};
+use crate::oracle::{
+    To, add32, f, flush, fma32, h_nan, h_of_f32, h64, hadd, hfma, hmul, hn, mul32, n32, n64,
+};
 use crate::vector_cases::{case, one, two};
 use crate::{Case, Operands};
 
@@ -80,37 +82,52 @@ pub fn f32() -> Vec<Case> {
         one("v_max3_f32 v10, v2, v3, v4", |o| sorted3(o, 2)),
         one("v_mov_b32 v10, v4; v_fmac_f32 v10, v2, v3", fma),
         one("v_mov_b32 v10, v4; v_fmac_f32_e64 v10, -v2, |v3|", |o| {
-            n32((-f(o[0])).mul_add(f(o[1]).abs(), f(o[2])), &[o[0] ^ 0x8000_0000, o[1] & 0x7fff_ffff, o[2]])
+            n32(
+                (-f(o[0])).mul_add(f(o[1]).abs(), f(o[2])),
+                &[o[0] ^ 0x8000_0000, o[1] & 0x7fff_ffff, o[2]],
+            )
         }),
         one("v_fma_f32 v10, v2, v3, v4", fma),
         one("v_fma_f32 v10, v2, v2, v2", |o| n32(f(o[0]).mul_add(f(o[0]), f(o[0])), &o[..1])),
-        one("v_fmamk_f32 v10, v2, 0x40490fdb, v3", |o| n32(f(o[0]).mul_add(f(0x4049_0fdb), f(o[1])), &o[..2])),
-        one("v_fmaak_f32 v10, v2, v3, 0x40490fdb", |o| n32(f(o[0]).mul_add(f(o[1]), f(0x4049_0fdb)), &o[..2])),
+        one("v_fmamk_f32 v10, v2, 0x40490fdb, v3", |o| {
+            n32(f(o[0]).mul_add(f(0x4049_0fdb), f(o[1])), &o[..2])
+        }),
+        one("v_fmaak_f32 v10, v2, v3, 0x40490fdb", |o| {
+            n32(f(o[0]).mul_add(f(o[1]), f(0x4049_0fdb)), &o[..2])
+        }),
         one("v_mad_f32 v10, v2, v3, v4", mad),
         one("v_mov_b32 v10, v4; v_mac_f32 v10, v2, v3", mad),
-        one("v_madak_f32 v10, v2, v3, 0x40490fdb", move |o| mad(&[o[0], o[1], 0x4049_0fdb, 0, 0, 0, 0, 0])),
-        one("v_madmk_f32 v10, v2, 0x40490fdb, v3", move |o| mad(&[o[0], 0x4049_0fdb, o[1], 0, 0, 0, 0, 0])),
+        one("v_madak_f32 v10, v2, v3, 0x40490fdb", move |o| {
+            mad(&[o[0], o[1], 0x4049_0fdb, 0, 0, 0, 0, 0])
+        }),
+        one("v_madmk_f32 v10, v2, 0x40490fdb, v3", move |o| {
+            mad(&[o[0], 0x4049_0fdb, o[1], 0, 0, 0, 0, 0])
+        }),
         one("v_trunc_f32 v10, v2", |o| n32(f(o[0]).trunc(), &o[..1])),
         one("v_ceil_f32 v10, v2", |o| n32(f(o[0]).ceil(), &o[..1])),
         one("v_floor_f32 v10, v2", |o| n32(f(o[0]).floor(), &o[..1])),
         one("v_rndne_f32 v10, v2", |o| n32(f(o[0]).round_ties_even(), &o[..1])),
         one("v_fract_f32 v10, v2", |o| {
             let x = f(o[0]);
-            n32((x - x.floor()).min(f(0x3f7f_ffff)) + (x - x) , &o[..1])
+            n32((x - x.floor()).min(f(0x3f7f_ffff)) + (x - x), &o[..1])
         }),
-        loose("v_exp_f32 v10, v2", |o| flush(n32(f64::from(f(flush(o[0]))).exp2() as f32, &o[..1]))),
+        loose("v_exp_f32 v10, v2", |o| {
+            flush(n32(f64::from(f(flush(o[0]))).exp2() as f32, &o[..1]))
+        }),
         loose("v_log_f32 v10, v2", |o| n32(f64::from(f(flush(o[0]))).log2() as f32, &o[..1])),
         loose("v_rcp_f32 v10, v2", |o| n32(1.0 / f(o[0]), &o[..1])),
         loose("v_rcp_iflag_f32 v10, v2", |o| n32(1.0 / f(o[0]), &o[..1])),
         loose("v_rsq_f32 v10, v2", |o| n32((1.0 / f64::from(f(o[0])).sqrt()) as f32, &o[..1])),
         loose("v_sqrt_f32 v10, v2", |o| n32(f(o[0]).sqrt(), &o[..1])),
         // Whole and half turns only: the hardware's accuracy elsewhere is not ours to state.
-        loose("v_and_b32 v11, 3, v2; v_cvt_f32_u32 v11, v11; v_mul_f32 v11, 0.25, v11; v_add_f32 v11, 0.5, v11; v_sin_f32 v10, v11; v_rndne_f32 v10, v10; v_add_f32 v10, 2.0, v10", |o| {
-            [2.0f32, 1.0, 2.0, 3.0][(o[0] & 3) as usize].to_bits()
-        }),
-        loose("v_and_b32 v11, 3, v2; v_cvt_f32_u32 v11, v11; v_mul_f32 v11, 0.25, v11; v_cos_f32 v10, v11; v_rndne_f32 v10, v10; v_add_f32 v10, 2.0, v10", |o| {
-            [3.0f32, 2.0, 1.0, 2.0][(o[0] & 3) as usize].to_bits()
-        }),
+        loose(
+            "v_and_b32 v11, 3, v2; v_cvt_f32_u32 v11, v11; v_mul_f32 v11, 0.25, v11; v_add_f32 v11, 0.5, v11; v_sin_f32 v10, v11; v_rndne_f32 v10, v10; v_add_f32 v10, 2.0, v10",
+            |o| [2.0f32, 1.0, 2.0, 3.0][(o[0] & 3) as usize].to_bits(),
+        ),
+        loose(
+            "v_and_b32 v11, 3, v2; v_cvt_f32_u32 v11, v11; v_mul_f32 v11, 0.25, v11; v_cos_f32 v10, v11; v_rndne_f32 v10, v10; v_add_f32 v10, 2.0, v10",
+            |o| [3.0f32, 2.0, 1.0, 2.0][(o[0] & 3) as usize].to_bits(),
+        ),
         case("v_frexp_mant_f32 v10, v2; v_frexp_exp_i32_f32 v11, v2", 2, |o| {
             let x = f(o[0]);
             if x == 0.0 || !x.is_finite() {
@@ -136,7 +153,9 @@ pub fn f32() -> Vec<Case> {
         one("v_cvt_f32_ubyte2 v10, v2", |o| f32::from(o[0].to_le_bytes()[2]).to_bits()),
         one("v_cvt_f32_ubyte3 v10, v2", |o| f32::from(o[0].to_le_bytes()[3]).to_bits()),
         one("v_cvt_f16_f32 v10, v2", |o| h_of_f32(o[0], To::Nearest)),
-        one("v_cvt_pkrtz_f16_f32 v10, v2, v3", |o| h_of_f32(o[0], To::Zero) | h_of_f32(o[1], To::Zero) << 16),
+        one("v_cvt_pkrtz_f16_f32 v10, v2, v3", |o| {
+            h_of_f32(o[0], To::Zero) | h_of_f32(o[1], To::Zero) << 16
+        }),
         one("v_cvt_f32_f16 v10, v2", |o| {
             let x = o[0] & 0xffff;
             if h_nan(x) {
@@ -159,30 +178,48 @@ fn mix() -> Vec<Case> {
     let high = |x: u32| h64(x >> 16) as f32;
     // NaN payloads of halves are not compared: the snippets put a fixed NaN instead.
     vec![
-        one("v_fma_mix_f32 v10, v2, v3, v4 op_sel_hi:[1,1,0]; v_cmp_u_f32 s13, v10, v10; v_cndmask_b32 v10, v10, 0x7fc00000, s13", move |o| {
-            let value = low(o[0]).mul_add(low(o[1]), f(o[2]));
-            if value.is_nan() { 0x7fc0_0000 } else { value.to_bits() }
-        }),
-        one("v_fma_mix_f32 v10, v2, v3, v4 op_sel:[1,0,1] op_sel_hi:[1,0,1]; v_cmp_u_f32 s13, v10, v10; v_cndmask_b32 v10, v10, 0x7fc00000, s13", move |o| {
-            let value = high(o[0]).mul_add(f(o[1]), high(o[2]));
-            if value.is_nan() { 0x7fc0_0000 } else { value.to_bits() }
-        }),
-        one("v_fma_mix_f32 v10, -v2, |v3|, v4; v_cmp_u_f32 s13, v10, v10; v_cndmask_b32 v10, v10, 0x7fc00000, s13", move |o| {
-            let value = (-f(o[0])).mul_add(f(o[1]).abs(), f(o[2]));
-            if value.is_nan() { 0x7fc0_0000 } else { value.to_bits() }
-        }),
-        one("v_fma_mixlo_f16 v10, v2, v3, v4 op_sel_hi:[1,1,1]; v_cmp_u_f16 s13, v10, v10; v_cndmask_b32 v10, v10, 0x7e00, s13", |o| {
-            let value = hfma(o[0], o[1], o[2], To::Nearest);
-            if h_nan(value) { 0x7e00 } else { value }
-        }),
-        one("v_mov_b32 v10, 0x1234; v_fma_mixhi_f16 v10, v2, v3, v4 op_sel:[0,1,0] op_sel_hi:[1,1,1]; v_lshrrev_b32 v11, 16, v10; v_cmp_u_f16 s13, v11, v11; v_cndmask_b32 v10, v10, 0x7e001234, s13", |o| {
-            let value = hfma(o[0], o[1] >> 16, o[2], To::Nearest);
-            0x1234 | if h_nan(value) { 0x7e00 } else { value } << 16
-        }),
-        one("v_fma_mix_f32 v10, v2, v3, 1.0; v_cmp_u_f32 s13, v10, v10; v_cndmask_b32 v10, v10, 0x7fc00000, s13", move |o| {
-            let value = f(o[0]).mul_add(f(o[1]), 1.0);
-            if value.is_nan() { 0x7fc0_0000 } else { value.to_bits() }
-        }),
+        one(
+            "v_fma_mix_f32 v10, v2, v3, v4 op_sel_hi:[1,1,0]; v_cmp_u_f32 s13, v10, v10; v_cndmask_b32 v10, v10, 0x7fc00000, s13",
+            move |o| {
+                let value = low(o[0]).mul_add(low(o[1]), f(o[2]));
+                if value.is_nan() { 0x7fc0_0000 } else { value.to_bits() }
+            },
+        ),
+        one(
+            "v_fma_mix_f32 v10, v2, v3, v4 op_sel:[1,0,1] op_sel_hi:[1,0,1]; v_cmp_u_f32 s13, v10, v10; v_cndmask_b32 v10, v10, 0x7fc00000, s13",
+            move |o| {
+                let value = high(o[0]).mul_add(f(o[1]), high(o[2]));
+                if value.is_nan() { 0x7fc0_0000 } else { value.to_bits() }
+            },
+        ),
+        one(
+            "v_fma_mix_f32 v10, -v2, |v3|, v4; v_cmp_u_f32 s13, v10, v10; v_cndmask_b32 v10, v10, 0x7fc00000, s13",
+            move |o| {
+                let value = (-f(o[0])).mul_add(f(o[1]).abs(), f(o[2]));
+                if value.is_nan() { 0x7fc0_0000 } else { value.to_bits() }
+            },
+        ),
+        one(
+            "v_fma_mixlo_f16 v10, v2, v3, v4 op_sel_hi:[1,1,1]; v_cmp_u_f16 s13, v10, v10; v_cndmask_b32 v10, v10, 0x7e00, s13",
+            |o| {
+                let value = hfma(o[0], o[1], o[2], To::Nearest);
+                if h_nan(value) { 0x7e00 } else { value }
+            },
+        ),
+        one(
+            "v_mov_b32 v10, 0x1234; v_fma_mixhi_f16 v10, v2, v3, v4 op_sel:[0,1,0] op_sel_hi:[1,1,1]; v_lshrrev_b32 v11, 16, v10; v_cmp_u_f16 s13, v11, v11; v_cndmask_b32 v10, v10, 0x7e001234, s13",
+            |o| {
+                let value = hfma(o[0], o[1] >> 16, o[2], To::Nearest);
+                0x1234 | if h_nan(value) { 0x7e00 } else { value } << 16
+            },
+        ),
+        one(
+            "v_fma_mix_f32 v10, v2, v3, 1.0; v_cmp_u_f32 s13, v10, v10; v_cndmask_b32 v10, v10, 0x7fc00000, s13",
+            move |o| {
+                let value = f(o[0]).mul_add(f(o[1]), 1.0);
+                if value.is_nan() { 0x7fc0_0000 } else { value.to_bits() }
+            },
+        ),
     ]
 }
 
@@ -215,8 +252,12 @@ pub fn f16() -> Vec<Case> {
         }),
         one("v_mul_f16 v10, v2, v3", move |o| hmul(o[0], o[1], near)),
         one("v_fma_f16 v10, v2, v3, v4", move |o| hfma(o[0], o[1], o[2], near)),
-        one("v_fma_f16 v10, v2, v3, v4 op_sel:[1,0,1,0]", move |o| hfma(o[0] >> 16, o[1], o[2] >> 16, near)),
-        one("v_mov_b32 v10, v4; v_fmac_f16 v10, v2, v3", move |o| o[2] & 0xffff_0000 | hfma(o[0], o[1], o[2], near)),
+        one("v_fma_f16 v10, v2, v3, v4 op_sel:[1,0,1,0]", move |o| {
+            hfma(o[0] >> 16, o[1], o[2] >> 16, near)
+        }),
+        one("v_mov_b32 v10, v4; v_fmac_f16 v10, v2, v3", move |o| {
+            o[2] & 0xffff_0000 | hfma(o[0], o[1], o[2], near)
+        }),
         one("v_fmamk_f16 v10, v2, 0x4248, v3", move |o| hfma(o[0], 0x4248, o[1], near)),
         one("v_fmaak_f16 v10, v2, v3, 0x4248", move |o| hfma(o[0], o[1], 0x4248, near)),
         one("v_min_f16 v10, v2, v3", |o| h_min_max(o[0], o[1], false)),
@@ -243,7 +284,8 @@ pub fn f16() -> Vec<Case> {
         h_unary("v_exp_f16 v10, v2", f64::exp2),
         h_unary("v_log_f16 v10, v2", f64::log2),
         one("v_ldexp_f16 v10, v2, v3", |o| {
-            let value = h64(o[0] & 0xffff) * 2f64.powi((o[1] as u16 as i16).clamp(-100, 100).into());
+            let value =
+                h64(o[0] & 0xffff) * 2f64.powi((o[1] as u16 as i16).clamp(-100, 100).into());
             if value.is_nan() { hn(&o[..1]) } else { h_of_f64(value) }
         }),
         one("v_cvt_f16_u16 v10, v2", |o| h_of_f64(f64::from(o[0] as u16))),
@@ -255,28 +297,36 @@ pub fn f16() -> Vec<Case> {
         one("v_pk_fma_f16 v10, v2, v3, v4", move |o| {
             pair(hfma(o[0], o[1], o[2], near), hfma(o[0] >> 16, o[1] >> 16, o[2] >> 16, near))
         }),
-        one("v_pk_fma_f16 v10, v2, v3, v4 op_sel:[0,1,0] op_sel_hi:[1,1,0] neg_lo:[1,0,0] neg_hi:[0,0,1]", move |o| {
-            let low = hfma(flip(o[0]), o[1] >> 16, o[2], near);
-            let high = hfma(o[0] >> 16, o[1] >> 16, flip(o[2]), near);
-            pair(low, high)
-        }),
+        one(
+            "v_pk_fma_f16 v10, v2, v3, v4 op_sel:[0,1,0] op_sel_hi:[1,1,0] neg_lo:[1,0,0] neg_hi:[0,0,1]",
+            move |o| {
+                let low = hfma(flip(o[0]), o[1] >> 16, o[2], near);
+                let high = hfma(o[0] >> 16, o[1] >> 16, flip(o[2]), near);
+                pair(low, high)
+            },
+        ),
         one("v_pk_fma_f16 v10, v2, v3, 1.0 op_sel_hi:[1,1,0]", move |o| {
             pair(hfma(o[0], o[1], 0x3c00, near), hfma(o[0] >> 16, o[1] >> 16, 0x3c00, near))
         }),
         one("v_mov_b32 v10, v4; v_pk_fmac_f16 v10, v2, v3", move |o| {
             pair(hfma(o[0], o[1], o[2], near), hfma(o[0] >> 16, o[1] >> 16, o[2] >> 16, near))
         }),
-        one("v_pk_add_f16 v10, v2, v3", move |o| pair(hadd(o[0], o[1], near), hadd(o[0] >> 16, o[1] >> 16, near))),
-        one("v_pk_mul_f16 v10, v2, v3", move |o| pair(hmul(o[0], o[1], near), hmul(o[0] >> 16, o[1] >> 16, near))),
+        one("v_pk_add_f16 v10, v2, v3", move |o| {
+            pair(hadd(o[0], o[1], near), hadd(o[0] >> 16, o[1] >> 16, near))
+        }),
+        one("v_pk_mul_f16 v10, v2, v3", move |o| {
+            pair(hmul(o[0], o[1], near), hmul(o[0] >> 16, o[1] >> 16, near))
+        }),
         one("v_pk_min_f16 v10, v2, v3", move |o| {
             pair(h_min_max(o[0], o[1], false), h_min_max(o[0] >> 16, o[1] >> 16, false))
         }),
         one("v_pk_max_f16 v10, v2, v3", move |o| {
             pair(h_min_max(o[0], o[1], true), h_min_max(o[0] >> 16, o[1] >> 16, true))
         }),
-        one("v_add_f16_sdwa v10, v2, v3 dst_sel:WORD_1 dst_unused:UNUSED_PAD src0_sel:WORD_1 src1_sel:WORD_0", move |o| {
-            hadd(o[0] >> 16, o[1], near) << 16
-        }),
+        one(
+            "v_add_f16_sdwa v10, v2, v3 dst_sel:WORD_1 dst_unused:UNUSED_PAD src0_sel:WORD_1 src1_sel:WORD_0",
+            move |o| hadd(o[0] >> 16, o[1], near) << 16,
+        ),
     ]
 }
 
@@ -303,26 +353,45 @@ pub fn wide() -> Vec<Case> {
     vec![
         two("v_lshlrev_b64 v[10:11], v4, v[2:3]", move |o| w(o[0], o[1]).wrapping_shl(o[2])),
         two("v_lshrrev_b64 v[10:11], v4, v[2:3]", move |o| w(o[0], o[1]).wrapping_shr(o[2])),
-        two("v_ashrrev_i64 v[10:11], v4, v[2:3]", move |o| (w(o[0], o[1]) as i64).wrapping_shr(o[2]) as u64),
-        case("v_mad_u64_u32 v[10:11], s13, v2, v3, v[4:5]; v_cndmask_b32 v12, 0, 1, s13", 3, move |o| {
-            let sum = u128::from(o[0]) * u128::from(o[1]) + u128::from(w(o[2], o[3]));
-            [sum as u32, (sum >> 32) as u32, (sum >> 64) as u32, 0]
+        two("v_ashrrev_i64 v[10:11], v4, v[2:3]", move |o| {
+            (w(o[0], o[1]) as i64).wrapping_shr(o[2]) as u64
         }),
+        case(
+            "v_mad_u64_u32 v[10:11], s13, v2, v3, v[4:5]; v_cndmask_b32 v12, 0, 1, s13",
+            3,
+            move |o| {
+                let sum = u128::from(o[0]) * u128::from(o[1]) + u128::from(w(o[2], o[3]));
+                [sum as u32, (sum >> 32) as u32, (sum >> 64) as u32, 0]
+            },
+        ),
         two("v_mad_u64_u32 v[10:11], null, v2, v3, -1", |o| {
             (u64::from(o[0]) * u64::from(o[1])).wrapping_sub(1)
         }),
         two("v_mad_i64_i32 v[10:11], s13, v2, v3, v[4:5]", move |o| {
             (signed(o[0]) * signed(o[1])).wrapping_add(w(o[2], o[3]) as i64) as u64
         }),
-        two("v_add_f64 v[10:11], v[2:3], v[4:5]", move |o| n64(d(o[0], o[1]) + d(o[2], o[3]), &[w(o[0], o[1]), w(o[2], o[3])])),
-        two("v_add_f64 v[10:11], v[2:3], -4.0", move |o| n64(d(o[0], o[1]) - 4.0, &[w(o[0], o[1])])),
-        two("v_mul_f64 v[10:11], v[2:3], v[4:5]", move |o| n64(d(o[0], o[1]) * d(o[2], o[3]), &[w(o[0], o[1]), w(o[2], o[3])])),
+        two("v_add_f64 v[10:11], v[2:3], v[4:5]", move |o| {
+            n64(d(o[0], o[1]) + d(o[2], o[3]), &[w(o[0], o[1]), w(o[2], o[3])])
+        }),
+        two("v_add_f64 v[10:11], v[2:3], -4.0", move |o| {
+            n64(d(o[0], o[1]) - 4.0, &[w(o[0], o[1])])
+        }),
+        two("v_mul_f64 v[10:11], v[2:3], v[4:5]", move |o| {
+            n64(d(o[0], o[1]) * d(o[2], o[3]), &[w(o[0], o[1]), w(o[2], o[3])])
+        }),
         two("v_fma_f64 v[10:11], v[2:3], v[4:5], -v[6:7]", move |o| {
             let minus = w(o[4], o[5]) ^ 1 << 63;
-            n64(d(o[0], o[1]).mul_add(d(o[2], o[3]), -d(o[4], o[5])), &[w(o[0], o[1]), w(o[2], o[3]), minus])
+            n64(
+                d(o[0], o[1]).mul_add(d(o[2], o[3]), -d(o[4], o[5])),
+                &[w(o[0], o[1]), w(o[2], o[3]), minus],
+            )
         }),
-        two("v_min_f64 v[10:11], v[2:3], v[4:5]", move |o| order(w(o[0], o[1]), w(o[2], o[3]), false)),
-        two("v_max_f64 v[10:11], v[2:3], v[4:5]", move |o| order(w(o[0], o[1]), w(o[2], o[3]), true)),
+        two("v_min_f64 v[10:11], v[2:3], v[4:5]", move |o| {
+            order(w(o[0], o[1]), w(o[2], o[3]), false)
+        }),
+        two("v_max_f64 v[10:11], v[2:3], v[4:5]", move |o| {
+            order(w(o[0], o[1]), w(o[2], o[3]), true)
+        }),
         two("v_ldexp_f64 v[10:11], v[2:3], v4", move |o| {
             let mut value = d(o[0], o[1]);
             let mut by = (o[2] as i32).clamp(-2300, 2300);
@@ -341,7 +410,9 @@ pub fn wide() -> Vec<Case> {
         unary("v_ceil_f64 v[10:11], v[2:3]", f64::ceil),
         unary("v_floor_f64 v[10:11], v[2:3]", f64::floor),
         unary("v_rndne_f64 v[10:11], v[2:3]", f64::round_ties_even),
-        unary("v_fract_f64 v[10:11], v[2:3]", |x| (x - x.floor()).min(f64::from_bits(0x3fef_ffff_ffff_ffff)) + (x - x)),
+        unary("v_fract_f64 v[10:11], v[2:3]", |x| {
+            (x - x.floor()).min(f64::from_bits(0x3fef_ffff_ffff_ffff)) + (x - x)
+        }),
         unary("v_rcp_f64 v[10:11], v[2:3]", |x| 1.0 / x),
         unary("v_rsq_f64 v[10:11], v[2:3]", |x| 1.0 / x.sqrt()),
         unary("v_sqrt_f64 v[10:11], v[2:3]", f64::sqrt),
@@ -365,13 +436,19 @@ pub fn wide() -> Vec<Case> {
         two("v_cvt_f64_i32 v[10:11], v2", |o| f64::from(o[0] as i32).to_bits()),
         two("v_cvt_f64_u32 v[10:11], v2", |o| f64::from(o[0]).to_bits()),
         two("v_cvt_f64_f32 v[10:11], v2", |o| {
-            let wide = u64::from(o[0] >> 31) << 63 | 0x7ff << 52 | 1 << 51 | u64::from(o[0] & 0x7f_ffff) << 29;
+            let wide = u64::from(o[0] >> 31) << 63
+                | 0x7ff << 52
+                | 1 << 51
+                | u64::from(o[0] & 0x7f_ffff) << 29;
             if f(o[0]).is_nan() { wide } else { f64::from(f(o[0])).to_bits() }
         }),
-        one("v_cvt_f32_f64 v10, v[2:3]; v_cmp_u_f32 s13, v10, v10; v_cndmask_b32 v10, v10, 0x7fc00000, s13", move |o| {
-            let value = d(o[0], o[1]) as f32;
-            if value.is_nan() { 0x7fc0_0000 } else { value.to_bits() }
-        }),
+        one(
+            "v_cvt_f32_f64 v10, v[2:3]; v_cmp_u_f32 s13, v10, v10; v_cndmask_b32 v10, v10, 0x7fc00000, s13",
+            move |o| {
+                let value = d(o[0], o[1]) as f32;
+                if value.is_nan() { 0x7fc0_0000 } else { value.to_bits() }
+            },
+        ),
     ]
 }
 
@@ -384,61 +461,145 @@ pub fn compare() -> Vec<Case> {
     };
     type Both = fn(i128, i128) -> bool;
     let integers: [(&str, Both); 8] = [
-        ("f", |_, _| false), ("lt", |a, b| a < b), ("eq", |a, b| a == b), ("le", |a, b| a <= b),
-        ("gt", |a, b| a > b), ("ne", |a, b| a != b), ("ge", |a, b| a >= b), ("t", |_, _| true),
+        ("f", |_, _| false),
+        ("lt", |a, b| a < b),
+        ("eq", |a, b| a == b),
+        ("le", |a, b| a <= b),
+        ("gt", |a, b| a > b),
+        ("ne", |a, b| a != b),
+        ("ge", |a, b| a >= b),
+        ("t", |_, _| true),
     ];
     for (name, want) in integers {
-        add(format!("v_cmp_{name}_u32"), "v2, v3", Box::new(move |o| want(o[0].into(), o[1].into())));
-        add(format!("v_cmp_{name}_i32"), "v2, v3", Box::new(move |o| want((o[0] as i32).into(), (o[1] as i32).into())));
+        add(
+            format!("v_cmp_{name}_u32"),
+            "v2, v3",
+            Box::new(move |o| want(o[0].into(), o[1].into())),
+        );
+        add(
+            format!("v_cmp_{name}_i32"),
+            "v2, v3",
+            Box::new(move |o| want((o[0] as i32).into(), (o[1] as i32).into())),
+        );
         let wide = |l: u32, h: u32| u64::from(l) | u64::from(h) << 32;
-        add(format!("v_cmp_{name}_u64"), "v[2:3], v[4:5]", Box::new(move |o| want(wide(o[0], o[1]).into(), wide(o[2], o[3]).into())));
-        add(format!("v_cmp_{name}_i64"), "v[2:3], v[4:5]", Box::new(move |o| want((wide(o[0], o[1]) as i64).into(), (wide(o[2], o[3]) as i64).into())));
+        add(
+            format!("v_cmp_{name}_u64"),
+            "v[2:3], v[4:5]",
+            Box::new(move |o| want(wide(o[0], o[1]).into(), wide(o[2], o[3]).into())),
+        );
+        add(
+            format!("v_cmp_{name}_i64"),
+            "v[2:3], v[4:5]",
+            Box::new(move |o| {
+                want((wide(o[0], o[1]) as i64).into(), (wide(o[2], o[3]) as i64).into())
+            }),
+        );
         if name != "f" && name != "t" {
-            add(format!("v_cmp_{name}_u16"), "v2, v3", Box::new(move |o| want((o[0] as u16).into(), (o[1] as u16).into())));
-            add(format!("v_cmp_{name}_i16"), "v2, v3", Box::new(move |o| want((o[0] as i16).into(), (o[1] as i16).into())));
+            add(
+                format!("v_cmp_{name}_u16"),
+                "v2, v3",
+                Box::new(move |o| want((o[0] as u16).into(), (o[1] as u16).into())),
+            );
+            add(
+                format!("v_cmp_{name}_i16"),
+                "v2, v3",
+                Box::new(move |o| want((o[0] as i16).into(), (o[1] as i16).into())),
+            );
         }
     }
     type Floats = fn(f64, f64) -> bool;
     let floats: [(&str, Floats); 16] = [
-        ("f", |_, _| false), ("lt", |a, b| a < b), ("eq", |a, b| a == b), ("le", |a, b| a <= b),
-        ("gt", |a, b| a > b), ("lg", |a, b| a < b || a > b), ("ge", |a, b| a >= b),
-        ("o", |a, b| !a.is_nan() && !b.is_nan()), ("u", |a, b| a.is_nan() || b.is_nan()),
-        ("nge", |a, b| !(a >= b)), ("nlg", |a, b| !(a < b || a > b)), ("ngt", |a, b| !(a > b)),
-        ("nle", |a, b| !(a <= b)), ("neq", |a, b| a != b), ("nlt", |a, b| !(a < b)),
+        ("f", |_, _| false),
+        ("lt", |a, b| a < b),
+        ("eq", |a, b| a == b),
+        ("le", |a, b| a <= b),
+        ("gt", |a, b| a > b),
+        ("lg", |a, b| a < b || a > b),
+        ("ge", |a, b| a >= b),
+        ("o", |a, b| !a.is_nan() && !b.is_nan()),
+        ("u", |a, b| a.is_nan() || b.is_nan()),
+        ("nge", |a, b| !(a >= b)),
+        ("nlg", |a, b| !(a < b || a > b)),
+        ("ngt", |a, b| !(a > b)),
+        ("nle", |a, b| !(a <= b)),
+        ("neq", |a, b| a != b),
+        ("nlt", |a, b| !(a < b)),
         ("tru", |_, _| true),
     ];
     for (name, want) in floats {
-        add(format!("v_cmp_{name}_f32"), "v2, v3", Box::new(move |o| want(f(o[0]).into(), f(o[1]).into())));
-        add(format!("v_cmp_{name}_f32"), "-v2, |v3|", Box::new(move |o| want((-f(o[0])).into(), f(o[1]).abs().into())));
-        add(format!("v_cmp_{name}_f16"), "v2, v3", Box::new(move |o| want(h64(o[0] & 0xffff), h64(o[1] & 0xffff))));
+        add(
+            format!("v_cmp_{name}_f32"),
+            "v2, v3",
+            Box::new(move |o| want(f(o[0]).into(), f(o[1]).into())),
+        );
+        add(
+            format!("v_cmp_{name}_f32"),
+            "-v2, |v3|",
+            Box::new(move |o| want((-f(o[0])).into(), f(o[1]).abs().into())),
+        );
+        add(
+            format!("v_cmp_{name}_f16"),
+            "v2, v3",
+            Box::new(move |o| want(h64(o[0] & 0xffff), h64(o[1] & 0xffff))),
+        );
         let wide = |l: u32, h: u32| f64::from_bits(u64::from(l) | u64::from(h) << 32);
-        add(format!("v_cmp_{name}_f64"), "v[2:3], v[4:5]", Box::new(move |o| want(wide(o[0], o[1]), wide(o[2], o[3]))));
+        add(
+            format!("v_cmp_{name}_f64"),
+            "v[2:3], v[4:5]",
+            Box::new(move |o| want(wide(o[0], o[1]), wide(o[2], o[3]))),
+        );
     }
-    let class = |negative: bool, nan: Option<bool>, infinite: bool, normal: bool, zero: bool| match nan {
-        Some(quiet) => u32::from(quiet),
-        None => {
-            let step = if infinite { 0 } else if normal { 1 } else if zero { 3 } else { 2 };
-            if negative { 2 + step } else { 9 - step }
-        }
-    };
-    add("v_cmp_class_f32".into(), "v2, v3", Box::new(move |o| {
-        let x = f(o[0]);
-        let nan = x.is_nan().then(|| o[0] & 0x40_0000 != 0);
-        o[1] >> class(x.is_sign_negative(), nan, x.is_infinite(), x.is_normal(), x == 0.0) & 1 != 0
-    }));
-    add("v_cmp_class_f16".into(), "v2, v3", Box::new(move |o| {
-        let (bits, x) = (o[0] & 0xffff, h64(o[0] & 0xffff));
-        let nan = x.is_nan().then(|| bits & 0x200 != 0);
-        let normal = bits & 0x7c00 != 0;
-        o[1] >> class(bits & 0x8000 != 0, nan, x.is_infinite(), normal, x == 0.0) & 1 != 0
-    }));
-    add("v_cmp_class_f64".into(), "v[2:3], v4", Box::new(move |o| {
-        let bits = u64::from(o[0]) | u64::from(o[1]) << 32;
-        let x = f64::from_bits(bits);
-        let nan = x.is_nan().then(|| bits >> 51 & 1 != 0);
-        o[2] >> class(x.is_sign_negative(), nan, x.is_infinite(), x.is_normal(), x == 0.0) & 1 != 0
-    }));
-    list.push(one("s_mov_b32 s14, exec_lo; v_cmpx_lt_u32 v2, v3; v_mov_b32 v10, 1; s_mov_b32 exec_lo, s14", |o| u32::from(o[0] < o[1])));
+    let class =
+        |negative: bool, nan: Option<bool>, infinite: bool, normal: bool, zero: bool| match nan {
+            Some(quiet) => u32::from(quiet),
+            None => {
+                let step = if infinite {
+                    0
+                } else if normal {
+                    1
+                } else if zero {
+                    3
+                } else {
+                    2
+                };
+                if negative { 2 + step } else { 9 - step }
+            }
+        };
+    add(
+        "v_cmp_class_f32".into(),
+        "v2, v3",
+        Box::new(move |o| {
+            let x = f(o[0]);
+            let nan = x.is_nan().then(|| o[0] & 0x40_0000 != 0);
+            o[1] >> class(x.is_sign_negative(), nan, x.is_infinite(), x.is_normal(), x == 0.0) & 1
+                != 0
+        }),
+    );
+    add(
+        "v_cmp_class_f16".into(),
+        "v2, v3",
+        Box::new(move |o| {
+            let (bits, x) = (o[0] & 0xffff, h64(o[0] & 0xffff));
+            let nan = x.is_nan().then(|| bits & 0x200 != 0);
+            let normal = bits & 0x7c00 != 0;
+            o[1] >> class(bits & 0x8000 != 0, nan, x.is_infinite(), normal, x == 0.0) & 1 != 0
+        }),
+    );
+    add(
+        "v_cmp_class_f64".into(),
+        "v[2:3], v4",
+        Box::new(move |o| {
+            let bits = u64::from(o[0]) | u64::from(o[1]) << 32;
+            let x = f64::from_bits(bits);
+            let nan = x.is_nan().then(|| bits >> 51 & 1 != 0);
+            o[2] >> class(x.is_sign_negative(), nan, x.is_infinite(), x.is_normal(), x == 0.0) & 1
+                != 0
+        }),
+    );
+    list.push(one(
+        "s_mov_b32 s14, exec_lo; v_cmpx_lt_u32 v2, v3; v_mov_b32 v10, 1; s_mov_b32 exec_lo, s14",
+        |o| u32::from(o[0] < o[1]),
+    ));
     list
 }
 
@@ -454,14 +615,27 @@ pub fn modes() -> Vec<Case> {
         add("v_add_f32 v10, v2, v3", Box::new(move |o| n(add32(f(o[0]), f(o[1]), to), o, 2)));
         add("v_sub_f32 v10, v2, v3", Box::new(move |o| n(add32(f(o[0]), -f(o[1]), to), o, 2)));
         add("v_mul_f32 v10, v2, v3", Box::new(move |o| n(mul32(f(o[0]), f(o[1]), to), o, 2)));
-        add("v_fma_f32 v10, v2, v3, v4", Box::new(move |o| n(fma32(f(o[0]), f(o[1]), f(o[2]), to), o, 3)));
-        add("v_cvt_f32_u32 v10, v2", Box::new(move |o| {
-            let exact = f64::from(o[0]);
-            let nearest = exact as f32;
-            let up = f64::from(nearest) < exact && to == To::Up;
-            let down = f64::from(nearest) > exact && matches!(to, To::Down | To::Zero);
-            if up { nearest.next_up() } else if down { nearest.next_down() } else { nearest }.to_bits()
-        }));
+        add(
+            "v_fma_f32 v10, v2, v3, v4",
+            Box::new(move |o| n(fma32(f(o[0]), f(o[1]), f(o[2]), to), o, 3)),
+        );
+        add(
+            "v_cvt_f32_u32 v10, v2",
+            Box::new(move |o| {
+                let exact = f64::from(o[0]);
+                let nearest = exact as f32;
+                let up = f64::from(nearest) < exact && to == To::Up;
+                let down = f64::from(nearest) > exact && matches!(to, To::Down | To::Zero);
+                if up {
+                    nearest.next_up()
+                } else if down {
+                    nearest.next_down()
+                } else {
+                    nearest
+                }
+                .to_bits()
+            }),
+        );
     }
     for (name, to) in [("4", To::Up), ("8", To::Down), ("c", To::Zero)] {
         let mut add = |body: &str, want: Box<dyn Fn(&Operands) -> u32 + Sync>| {

@@ -173,19 +173,23 @@ pub fn run_kernel(function: *mut c_void, grid: [u32; 3], block: [u32; 3], argume
     let mut bytes = arguments.to_vec();
     let mut size = bytes.len();
     let at = |n: usize| std::ptr::without_provenance_mut::<c_void>(n);
-    let mut extra = [
-        at(1),
-        bytes.as_mut_ptr().cast(),
-        at(2),
-        (&raw mut size).cast(),
-        at(3),
-    ];
+    let mut extra = [at(1), bytes.as_mut_ptr().cast(), at(2), (&raw mut size).cast(), at(3)];
     let [gx, gy, gz] = grid;
     let [bx, by, bz] = block;
     // SAFETY: the argument list ends, and points to live data.
     let code = unsafe {
         launch::hipModuleLaunchKernel(
-            function, gx, gy, gz, bx, by, bz, 0, null_mut(), null_mut(), extra.as_mut_ptr(),
+            function,
+            gx,
+            gy,
+            gz,
+            bx,
+            by,
+            bz,
+            0,
+            null_mut(),
+            null_mut(),
+            extra.as_mut_ptr(),
         )
     };
     if code != 0 {
