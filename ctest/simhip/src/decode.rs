@@ -143,11 +143,9 @@ fn decode_line(line: &Line, code: &mut Code) -> Option<Inst> {
         vector::decode(line, code)
     } else if line.mnemonic.starts_with("ds_") {
         memory::decode_ds(line, code)
-    } else if line.mnemonic.starts_with("s_load") || line.mnemonic.starts_with("s_buffer") {
-        memory::decode_smem(line, code)
-    } else if line.mnemonic.starts_with("s_mem") {
-        memory::decode_smem(line, code)
     } else {
-        memory::decode_vmem(line, code).or_else(|| scalar::decode(line, code))
+        memory::decode_smem(line)
+            .or_else(|| memory::decode_vmem(line, code))
+            .or_else(|| scalar::decode(line, code))
     }
 }

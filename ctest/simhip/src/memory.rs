@@ -200,7 +200,7 @@ impl Spot<'_> {
         // are atomic, so that workgroups on other threads may touch the same place.
         unsafe {
             let at = self.at.add(offset);
-            let aligned = at.addr() % bytes as usize == 0;
+            let aligned = at.addr().is_multiple_of(bytes as usize);
             match bytes {
                 1 => u32::from(AtomicU8::from_ptr(at).load(Ordering::Relaxed)),
                 2 if aligned => u32::from(AtomicU16::from_ptr(at.cast()).load(Ordering::Relaxed)),
@@ -218,7 +218,7 @@ impl Spot<'_> {
         // SAFETY: as for `load`.
         unsafe {
             let at = self.at.add(offset);
-            let aligned = at.addr() % bytes as usize == 0;
+            let aligned = at.addr().is_multiple_of(bytes as usize);
             match bytes {
                 1 => AtomicU8::from_ptr(at).store(value as u8, Ordering::Relaxed),
                 2 if aligned => {
@@ -237,7 +237,7 @@ impl Spot<'_> {
 
     /// Replaces a dword by a function of it; gives the old one. `None` if it is misaligned.
     pub fn update(self, f: impl Fn(u32) -> u32) -> Option<u32> {
-        if self.at.addr() % 4 != 0 {
+        if !self.at.addr().is_multiple_of(4) {
             return None;
         }
         // SAFETY: as for `load`, and aligned.

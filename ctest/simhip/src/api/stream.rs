@@ -90,17 +90,16 @@ entry! { "hip_4.2" fn hipStreamDestroy(stream: *mut c_void) {
 
 entry! { "hip_4.2" fn hipStreamSynchronize(stream: *mut c_void) {
     let id = resolve_stream(stream)?;
-    let (end, device, legacy) = {
+    let (end, legacy) = {
         let mut queues = queues();
         let device = queues.stream(id).map(|s| s.device).ok_or(HipError::INVALID_HANDLE)?;
-        (queues.end(id), device, queues.null_stream(device))
+        (queues.end(id), queues.null_stream(device))
     };
     if id == legacy {
         // The default stream waits for the blocking ones.
         let after = enqueue(id, Work::Nothing, Vec::new())?;
         return synchronise(after);
     }
-    let _ = device;
     synchronise(end)
 } }
 

@@ -16,7 +16,7 @@ fn uses(inst: &mut Inst, operand: Operand, registers: u8) {
     }
 }
 
-pub fn decode_smem(line: &Line, _code: &mut Code) -> Option<Inst> {
+pub fn decode_smem(line: &Line) -> Option<Inst> {
     let op = Smem::from_mnemonic(line.mnemonic)?;
     let mut inst = blank(line);
     inst.op = Op::Smem(op);

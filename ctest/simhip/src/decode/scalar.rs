@@ -23,7 +23,7 @@ pub fn is_relative_branch(control: Control) -> bool {
 
 pub fn decode(line: &Line, code: &mut Code) -> Option<Inst> {
     if let Some(control) = Control::from_mnemonic(line.mnemonic) {
-        return decode_control(control, line, code);
+        return decode_control(control, line);
     }
     let op = Salu::from_mnemonic(line.mnemonic)?;
     let mut inst = blank(line);
@@ -70,7 +70,7 @@ fn source_width(name: &str, k: usize) -> Width {
     }
 }
 
-fn decode_control(control: Control, line: &Line, code: &mut Code) -> Option<Inst> {
+fn decode_control(control: Control, line: &Line) -> Option<Inst> {
     let mut inst = blank(line);
     inst.op = Op::Control(control);
     inst.imm = line.simm16();
@@ -93,14 +93,13 @@ fn decode_control(control: Control, line: &Line, code: &mut Code) -> Option<Inst
             inst.src[0] = operand::register(line.operand(1)?)?.0;
         }
         Control::CallB64 => inst.dst = operand::register(line.operand(0)?)?.0,
-        Control::WaitcntVscnt | Control::WaitcntVmcnt | Control::WaitcntLgkmcnt => {
-            // The count may come from a register; compilers write null.
-            if operand::register(line.operand(0)?)?.0 != Operand::S(crate::isa::NULL) {
-                return None;
-            }
+        // The count may come from a register; compilers write null.
+        Control::WaitcntVscnt | Control::WaitcntVmcnt | Control::WaitcntLgkmcnt
+            if operand::register(line.operand(0)?)?.0 != Operand::S(crate::isa::NULL) =>
+        {
+            return None;
         }
         _ => {}
     }
-    let _ = code;
     Some(inst)
 }

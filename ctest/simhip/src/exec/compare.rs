@@ -16,6 +16,12 @@ fn mask<T: Copy>(a: &[T; LANES], b: &[T; LANES], f: impl Fn(T, T) -> bool) -> u3
     bits
 }
 
+/// Less or greater: false where a NaN takes part.
+#[inline(always)]
+fn unequal<T: PartialOrd>(x: T, y: T) -> bool {
+    x.partial_cmp(&y).is_some_and(|order| order.is_ne())
+}
+
 #[inline(always)]
 fn ordered<T: Copy + PartialOrd>(condition: Condition, a: &[T; LANES], b: &[T; LANES]) -> u32 {
     match condition {
@@ -26,11 +32,11 @@ fn ordered<T: Copy + PartialOrd>(condition: Condition, a: &[T; LANES], b: &[T; L
         Condition::Le => mask(a, b, |x, y| x <= y),
         Condition::Gt => mask(a, b, |x, y| x > y),
         Condition::Ge => mask(a, b, |x, y| x >= y),
-        Condition::Lg => mask(a, b, |x, y| x < y || x > y),
+        Condition::Lg => mask(a, b, |x, y| unequal(x, y)),
         Condition::Ordered => mask(a, b, |x, y| x.partial_cmp(&y).is_some()),
         Condition::Unordered => mask(a, b, |x, y| x.partial_cmp(&y).is_none()),
         Condition::Nge => !mask(a, b, |x, y| x >= y),
-        Condition::Nlg => !mask(a, b, |x, y| x < y || x > y),
+        Condition::Nlg => !mask(a, b, |x, y| unequal(x, y)),
         Condition::Ngt => !mask(a, b, |x, y| x > y),
         Condition::Nle => !mask(a, b, |x, y| x <= y),
         Condition::Neq => !mask(a, b, |x, y| x == y),

@@ -183,14 +183,14 @@ pub fn execute(op: Arith, w: &mut Wave, code: &Code, i: &Inst) -> Done {
         MinU32 => map2(w, code, i, u32::min),
         MaxU32 => map2(w, code, i, u32::max),
         MulLoU32 => map2(w, code, i, u32::wrapping_mul),
-        MulHiU32 => map2(w, code, i, |a, b| (u64::from(a) * u64::from(b) >> 32) as u32),
+        MulHiU32 => map2(w, code, i, |a, b| ((u64::from(a) * u64::from(b)) >> 32) as u32),
         MulHiI32 => {
-            map2(w, code, i, |a, b| (i64::from(a as i32) * i64::from(b as i32) >> 32) as u32)
+            map2(w, code, i, |a, b| ((i64::from(a as i32) * i64::from(b as i32)) >> 32) as u32)
         }
         MulI32I24 => map2(w, code, i, |a, b| (sext24(a) * sext24(b)) as u32),
-        MulHiI32I24 => map2(w, code, i, |a, b| (sext24(a) * sext24(b) >> 32) as u32),
+        MulHiI32I24 => map2(w, code, i, |a, b| ((sext24(a) * sext24(b)) >> 32) as u32),
         MulU32U24 => map2(w, code, i, |a, b| (zext24(a) * zext24(b)) as u32),
-        MulHiU32U24 => map2(w, code, i, |a, b| (zext24(a) * zext24(b) >> 32) as u32),
+        MulHiU32U24 => map2(w, code, i, |a, b| ((zext24(a) * zext24(b)) >> 32) as u32),
         MadI32I24 => map3(w, code, i, |a, b, c| ((sext24(a) * sext24(b)) as u32).wrapping_add(c)),
         MadU32U24 => map3(w, code, i, |a, b, c| ((zext24(a) * zext24(b)) as u32).wrapping_add(c)),
         BfeU32 => map3(w, code, i, bfe_unsigned),

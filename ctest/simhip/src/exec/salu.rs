@@ -172,9 +172,9 @@ pub fn execute(op: Salu, w: &mut Wave, code: &Code, i: &Inst) -> Done {
             w.write_scalar_operand64(i.dst, ((1u64 << (a & 63)) - 1) << (b & 63))
         }
         MulI32 => plain(w, code, i, u32::wrapping_mul),
-        MulHiU32 => plain(w, code, i, |a, b| (u64::from(a) * u64::from(b) >> 32) as u32),
+        MulHiU32 => plain(w, code, i, |a, b| ((u64::from(a) * u64::from(b)) >> 32) as u32),
         MulHiI32 => {
-            plain(w, code, i, |a, b| (i64::from(a as i32) * i64::from(b as i32) >> 32) as u32)
+            plain(w, code, i, |a, b| ((i64::from(a as i32) * i64::from(b as i32)) >> 32) as u32)
         }
         BfeU32 => logic32(w, code, i, |a, b| match b >> 16 & 127 {
             width if width >= 32 => a >> (b & 31),
@@ -252,7 +252,7 @@ pub fn execute(op: Salu, w: &mut Wave, code: &Code, i: &Inst) -> Done {
         AbsI32 => logic32(w, code, i, |a, _| (a as i32).wrapping_abs() as u32),
         BitreplicateB64 => {
             let x = w.scalar32(code, i.src[0])?;
-            let spread = (0..32).fold(0u64, |out, k| out | u64::from(x >> k & 1) * 3 << (2 * k));
+            let spread = (0..32).fold(0u64, |out, k| out | (u64::from(x >> k & 1) * 3) << (2 * k));
             w.write_scalar_operand64(i.dst, spread)
         }
         AndSaveexec => saveexec(w, code, i, |s, e| s & e),

@@ -87,7 +87,7 @@ impl Reader<'_> {
             0xd0 => self.number(1).map(|n| Value::Number(i64::from(n as u8 as i8))),
             0xd1 => self.number(2).map(|n| Value::Number(i64::from(n as u16 as i16))),
             0xd2 => self.number(4).map(|n| Value::Number(i64::from(n as u32 as i32))),
-            0xd9 | 0xda | 0xdb => {
+            0xd9..=0xdb => {
                 let bytes = self.number(1 << (tag - 0xd9))?;
                 self.text(bytes as usize)
             }

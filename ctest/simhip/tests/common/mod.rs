@@ -257,3 +257,87 @@ pub fn session() -> std::sync::MutexGuard<'static, ()> {
     unsafe { amdhip64::api::device::hipDeviceReset() };
     guard
 }
+
+pub const OUT_OF_MEMORY: i32 = 2;
+pub const NO_BINARY_FOR_GPU: i32 = 209;
+pub const INVALID_HANDLE: i32 = 400;
+pub const NOT_READY: i32 = 600;
+pub const LAUNCH_FAILURE: i32 = 719;
+
+/// `out[i] = in[i] + 1` over 32 words.
+pub const INCREMENT: &str = "s_load_dwordx4 s[8:11], s[0:1], 0x0\nv_lshlrev_b32 v1, 2, v0\n\
+    s_waitcnt lgkmcnt(0)\nglobal_load_dword v2, v1, s[8:9]\ns_waitcnt vmcnt(0)\n\
+    v_add_nc_u32 v2, 1, v2\nglobal_store_dword v1, v2, s[10:11]";
+
+/// True in the child, where the settings hold; the parent checks that the child did well.
+pub fn in_child(test: &str, settings: &[(&str, &str)]) -> bool {
+    if std::env::var("SIMHIP_TEST_CHILD").as_deref() == Ok(test) {
+        return true;
+    }
+    let program = std::env::current_exe().expect("own path");
+    let output = Command::new(program)
+        .args([test, "--exact", "--nocapture", "--test-threads=1"])
+        .env("SIMHIP_TEST_CHILD", test)
+        .envs(settings.iter().copied())
+        .output()
+        .expect("child runs");
+    let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "child of {test}:\n{text}");
+    false
+}
+
+pub fn increment_code(processor: &str) -> Option<Vec<u8>> {
+    let kernel = AsmKernel { name: "increment", body: INCREMENT, lds_bytes: 0, workgroup: 32 };
+    assemble(&asm_file(&[kernel], processor), processor)
+}
+
+pub fn new_stream(flags: u32) -> *mut c_void {
+    let mut handle = null_mut();
+    // SAFETY: a valid pointer.
+    ok(unsafe { stream::hipStreamCreateWithFlags(&mut handle, flags) });
+    handle
+}
+
+pub fn new_event() -> *mut c_void {
+    let mut handle = null_mut();
+    // SAFETY: a valid pointer.
+    ok(unsafe { event::hipEventCreate(&mut handle) });
+    handle
+}
+
+pub fn pinned(words: &[u32]) -> *mut u32 {
+    let mut address = null_mut();
+    // SAFETY: a valid pointer, then room for that many words.
+    unsafe {
+        ok(memory::hipHostMalloc(&mut address, size_of_val(words), 0));
+        std::ptr::copy_nonoverlapping(words.as_ptr(), address.cast(), words.len());
+    }
+    address.cast()
+}
+
+/// Queues `increment` without waiting.
+pub fn queue_increment(
+    function: *mut c_void,
+    from: &Buffer,
+    to: &Buffer,
+    stream: *mut c_void,
+) -> i32 {
+    let (mut from, mut to) = (from.address, to.address);
+    let mut arguments: [*mut c_void; 2] = [(&raw mut from).cast(), (&raw mut to).cast()];
+    // SAFETY: two pointers to live arguments.
+    unsafe {
+        launch::hipModuleLaunchKernel(
+            function,
+            1,
+            1,
+            1,
+            32,
+            1,
+            1,
+            0,
+            stream,
+            arguments.as_mut_ptr(),
+            null_mut(),
+        )
+    }
+}
