@@ -108,6 +108,47 @@ impl Lds {
         Ok(())
     }
 
+    /// Checks, notes and reads `N` dwords at once; the range was checked, and shadow words stand for
+    /// dwords. The common case of kernels that keep whole numbers or vectors of them.
+    #[inline(always)]
+    pub fn read_words<const N: usize>(
+        &mut self,
+        lane: usize,
+        address: u32,
+        wave: u32,
+    ) -> Result<[u32; N], Fault> {
+        let mine = self.epoch << 8 | (wave + 1);
+        let (epoch, first_epoch) = (self.epoch, self.first_epoch);
+        let k = (address / 4) as usize;
+        let bytes = address as usize..address as usize + 4 * N;
+        let chunks = (
+            self.writer.get(k..k + N),
+            self.reader.get_mut(k..k + N),
+            self.data.get(bytes).map(|d| d.as_chunks::<4>().0),
+        );
+        let (Some(writers), Some(readers), Some(words)) = chunks else {
+            return Err(self.range_fault(lane, address, 4 * N as u32));
+        };
+        let bad = |w: u32| w >> 8 == epoch && w != mine || w >> 8 < first_epoch;
+        if let Some(&writer) = writers.iter().find(|&&w| bad(w)) {
+            return Err(self.read_fault(lane, address, wave, writer));
+        }
+        for reader in readers {
+            let others = *reader >> 8 == epoch && *reader != mine;
+            *reader = if others { epoch << 8 | MANY } else { mine };
+        }
+        let mut out = [0; N];
+        for (to, word) in out.iter_mut().zip(words) {
+            *to = u32::from_le_bytes(*word);
+        }
+        Ok(out)
+    }
+
+    /// Whether `read_words` may be used.
+    pub fn whole_dwords(&self) -> bool {
+        self.granule == 2
+    }
+
     #[cold]
     fn read_fault(&self, lane: usize, address: u32, wave: u32, writer: u32) -> Fault {
         if writer >> 8 < self.first_epoch {

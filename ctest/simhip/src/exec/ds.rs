@@ -70,6 +70,7 @@ fn read_rows(
     let lanes = w.exec;
     let words = bytes.div_ceil(4);
     let each = bytes.min(4);
+    let whole = env.lds.whole_dwords();
     let same = |l: usize, other: usize| lanes >> other & 1 != 0 && address[l] == address[other];
     for l in 0..LANES {
         if lanes >> l & 1 == 0 {
@@ -91,7 +92,23 @@ fn read_rows(
             continue;
         }
         env.lds.check(l, a, bytes, alignment(bytes))?;
-        env.lds.note_read(l, a, bytes, w.id)?;
+        match bytes {
+            16 if whole => {
+                let values: [u32; 4] = env.lds.read_words(l, a, w.id)?;
+                for (row, value) in w.v[to..to + 4].iter_mut().zip(values) {
+                    row[l] = value;
+                }
+                continue;
+            }
+            8 if whole => {
+                let values: [u32; 2] = env.lds.read_words(l, a, w.id)?;
+                for (row, value) in w.v[to..to + 2].iter_mut().zip(values) {
+                    row[l] = value;
+                }
+                continue;
+            }
+            _ => env.lds.note_read(l, a, bytes, w.id)?,
+        }
         for k in 0..words {
             let value = env.lds.load(a + 4 * k, each);
             let old = w.v[to + k as usize][l];
