@@ -9,6 +9,7 @@
 
 mod args;
 mod backend;
+mod bias;
 mod bypass;
 mod conv_descriptor;
 mod entries;

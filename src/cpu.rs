@@ -1,8 +1,19 @@
 //! Solvers on the CPU.
-#![forbid(unsafe_code)]
 
+pub mod bias;
+mod element;
+mod filter;
+mod gather;
+mod igemm;
+mod igemm_data;
+mod igemm_wrw;
 mod naive;
+mod pool;
+mod store;
+mod tiles;
+mod ukernel;
 
+pub use igemm::ImplicitGemm;
 pub use naive::Naive;
 
 use crate::problem::{ConvProblem, DataType, Direction};

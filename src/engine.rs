@@ -27,6 +27,11 @@ const SKIP_FACTOR: f64 = 8.0;
 /// Runs of each solver in a search; the best one counts.
 const EXHAUSTIVE_REPEATS: usize = 3;
 
+/// MIOpen numbers its solvers densely from 1 and never reuses a number: 124 in
+/// ROCm 5.2, 179 in October 2024 (`src/solver.cpp`). The bound leaves room for
+/// the releases of many years.
+const LAST_MIOPEN_ID: u64 = 999;
+
 /// One way to run a problem, as immediate mode and Find list it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Solution {
@@ -67,10 +72,7 @@ impl Choice {
     /// # Errors
     /// `BadParm` for 0 and for ids above MIOpen's that no solver here has.
     pub fn from_solution_id(solution_id: u64) -> Result<Self> {
-        if solution_id == 0 {
-            return Err(Error::bad_parm("invalid solution id 0"));
-        }
-        if solution_id < SolverId::FIRST {
+        if (1..=LAST_MIOPEN_ID).contains(&solution_id) {
             return Ok(Choice::Default);
         }
         let id = SolverId(solution_id);
@@ -82,7 +84,7 @@ impl Choice {
     }
 }
 
-/// The applicable solvers, best first, at most [`MAX_SOLUTIONS`].
+/// The applicable solvers, best first (measured before estimated), at most [`MAX_SOLUTIONS`].
 ///
 /// At least one works without workspace, if there is any. Empty where no
 /// solver serves the problem; [`rejections`] then says why.
@@ -174,7 +176,13 @@ pub fn find(
         }
         best_us = best_us.min(time_us);
         cache::remember_time(problem, context, candidate.solver, time_us);
-        found.push(Solution { time_us, is_measured: true, ..candidate });
+        // What was measured is what a client may run with: it allocates what Find reports.
+        let workspace_bytes = if args.workspace.len() < candidate.workspace_bytes {
+            candidate.required_workspace_bytes
+        } else {
+            candidate.workspace_bytes
+        };
+        found.push(Solution { time_us, is_measured: true, workspace_bytes, ..candidate });
     }
     if found.is_empty() {
         return Err(no_solver(problem, context));
@@ -195,7 +203,9 @@ fn applicable_solutions(problem: &ConvProblem, context: &Context) -> Result<Vec<
         .filter(|solver| solver.applicable(problem, context).is_ok())
         .map(|&solver| solution_of(solver, problem, context))
         .collect::<Result<Vec<_>>>()?;
-    solutions.sort_by(|a, b| a.time_us.total_cmp(&b.time_us));
+    // Guesses come after what was measured, as in the real library's lists.
+    solutions
+        .sort_by(|a, b| b.is_measured.cmp(&a.is_measured).then(a.time_us.total_cmp(&b.time_us)));
     Ok(solutions)
 }
 

@@ -5,7 +5,8 @@ mod scratch;
 mod view;
 
 pub use buffer::{
-    HostBuffers, InputBuffer, OutputBuffer, host_arguments, input_buffer, output_buffer,
+    HostBuffers, InputBuffer, OutputBuffer, check_disjoint, host_arguments, input_buffer,
+    output_buffer,
 };
 pub use scratch::{as_f32_mut, zeroed_f32};
 pub use view::{LaneMut, MatrixMut, MatrixRef, TensorMut, merge_dims};

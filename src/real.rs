@@ -11,7 +11,7 @@ mod search;
 pub use identity::Identity;
 pub use search::Places;
 
-use crate::config::RealLib;
+use crate::config::{self, RealLib};
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
 use std::ffi::CStr;
 use std::path::{Path, PathBuf};
@@ -25,7 +25,9 @@ pub struct RealLibrary {
 /// What the search came to.
 pub struct Found {
     pub library: Option<RealLibrary>,
-    /// Files that looked right and could not be used, each with the reason.
+    /// Why the file that the setting names could not be used, if so.
+    pub unusable: Option<String>,
+    /// Files that the search met and that could not be used, each with the reason.
     pub rejected: Vec<String>,
 }
 
@@ -34,17 +36,21 @@ impl RealLibrary {
     pub fn find(setting: &RealLib) -> Found {
         let own = own_file::path();
         match setting {
-            RealLib::None => Found { library: None, rejected: Vec::new() },
-            RealLib::Path(path) => {
-                let mut found = first_usable([path.clone()], own.as_deref());
-                if found.library.is_none() {
-                    // A wrong value of a setting: its default holds, which is the search.
-                    let searched = Self::find(&RealLib::Search);
-                    found.library = searched.library;
-                    found.rejected.extend(searched.rejected);
+            RealLib::None => Found { library: None, unusable: None, rejected: Vec::new() },
+            RealLib::Path(path) => match open(path, own.as_deref()) {
+                Ok(library) => {
+                    Found { library: Some(library), unusable: None, rejected: Vec::new() }
                 }
-                found
-            }
+                // A wrong value of a setting: its default holds, which is the search.
+                Err(reason) => Found {
+                    unusable: Some(format!(
+                        "{}={}: {reason}; another is searched for",
+                        config::REAL_LIB.name,
+                        path.display()
+                    )),
+                    ..Self::find(&RealLib::Search)
+                },
+            },
             RealLib::Search => {
                 let places = Places::of_this_process(own.clone());
                 first_usable(search::candidates(&places), own.as_deref())
@@ -69,11 +75,11 @@ fn first_usable(candidates: impl IntoIterator<Item = PathBuf>, own: Option<&Path
     let mut rejected = Vec::new();
     for path in candidates {
         match open(&path, own) {
-            Ok(library) => return Found { library: Some(library), rejected },
+            Ok(library) => return Found { library: Some(library), unusable: None, rejected },
             Err(reason) => rejected.push(format!("{}: {reason}", path.display())),
         }
     }
-    Found { library: None, rejected }
+    Found { library: None, unusable: None, rejected }
 }
 
 fn open(path: &Path, own: Option<&Path>) -> Result<RealLibrary, String> {

@@ -1,7 +1,7 @@
 //! What answers the calls of this process: decided once, at the first of them.
 #![forbid(unsafe_code)]
 
-use crate::config::{Device, RealLib, config};
+use crate::config::{Device, config};
 use crate::error::{Error, Result};
 use crate::real::RealLibrary;
 use crate::trace::{self, Level};
@@ -25,10 +25,14 @@ pub(super) fn backend() -> &'static Backend {
         Some(backend) => backend,
         None => {
             let (backend, lines) = decide();
-            let mut lines = Some(lines);
-            let decided = BACKEND.get_or_init(|| backend);
-            for line in lines.take().into_iter().flatten() {
-                trace::line(&line);
+            // Of threads that come first together, one decides, and that one speaks.
+            let mut decided_here = false;
+            let decided = BACKEND.get_or_init(|| {
+                decided_here = true;
+                backend
+            });
+            if decided_here {
+                lines.iter().for_each(|line| trace::line(line));
             }
             decided
         }
@@ -42,8 +46,8 @@ fn decide() -> (Backend, Vec<String>) {
         return (Backend::Standalone, lines);
     }
     let found = RealLibrary::find(&config.real_lib);
-    let asked_for_a_file = matches!(config.real_lib, RealLib::Path(_));
-    if asked_for_a_file || trace::wanted(Level::Decision) {
+    lines.extend(found.unusable);
+    if trace::wanted(Level::Decision) {
         lines.extend(found.rejected);
     }
     match found.library {

@@ -102,7 +102,7 @@ impl ConvCall {
         announce();
         let start = Instant::now();
         engine::run(&self.problem, choice, context(), &mut arguments)?;
-        self.handle.record_kernel_time(start.elapsed().as_secs_f32() * 1e3);
+        self.handle.record_kernel_time(start.elapsed());
         Ok(())
     }
 
@@ -181,7 +181,7 @@ pub(super) fn context() -> &'static Context {
 }
 
 /// The one line that everybody gets: so that nobody has to guess what computes.
-fn announce() {
+pub(super) fn announce() {
     static ANNOUNCED: AtomicBool = AtomicBool::new(false);
     trace::once(&ANNOUNCED, || {
         format!(

@@ -27,6 +27,7 @@ pub(super) fn guard(function: &str, body: impl FnOnce() -> Result<()>) -> miopen
             error.status
         }
     };
+    trace::say(Level::Call, || format!("{function}: {}", status.name()));
     miopenStatus_t(status as u32)
 }
 

@@ -10,6 +10,7 @@ use crate::sys::*;
 use std::ffi::{CStr, c_char, c_void};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::time::Duration;
 
 /// What `miopenHandle_t` stands for. MIOpen expects one handle a thread; ours may be shared, since
 /// every field is replaced whole.
@@ -39,8 +40,9 @@ impl Handle {
     }
 
     /// Notes how long the computation of one API call took, if profiling is on.
-    pub fn record_kernel_time(&self, time_ms: f32) {
+    pub fn record_kernel_time(&self, time: Duration) {
         if self.profiling.load(Ordering::Relaxed) {
+            let time_ms = time.as_secs_f32() * 1e3;
             self.kernel_time_ms.store(time_ms.to_bits(), Ordering::Relaxed);
         }
     }

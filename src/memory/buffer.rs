@@ -279,6 +279,17 @@ fn byte_range_or_empty(pointer: *const c_void, bytes: usize) -> Result<Range<usi
     Ok(begin..end)
 }
 
+/// Whether two memory ranges, each a pointer and its bytes, have nothing in common.
+///
+/// # Errors
+/// `BadParm` if they do, or if one is null.
+pub fn check_disjoint(a: (*const c_void, usize), b: (*const c_void, usize)) -> Result<()> {
+    if overlap(&byte_range(a.0, a.1)?, &byte_range(b.0, b.1)?) {
+        return Err(Error::bad_parm("input and output overlap"));
+    }
+    Ok(())
+}
+
 fn overlap(a: &Range<usize>, b: &Range<usize>) -> bool {
     !a.is_empty() && !b.is_empty() && a.start < b.end && b.start < a.end
 }

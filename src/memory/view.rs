@@ -148,8 +148,8 @@ impl<'a, T: Copy> TensorMut<'a, T> {
             base: self.base,
             rows: self.lengths[row_dim],
             cols,
-            row_stride: self.strides[row_dim],
-            col_stride,
+            row_stride: if self.lengths[row_dim] > 1 { self.strides[row_dim] } else { 1 },
+            col_stride: if cols > 1 { col_stride } else { 1 },
             slice: PhantomData,
         })
     }
@@ -234,6 +234,9 @@ impl<'a, T> MatrixRef<'a, T> {
         col_stride: usize,
     ) -> Self {
         assert!(fits(slice.len(), rows, cols, row_stride, col_stride));
+        // A stride that is never used may be any number; 1 harms nobody.
+        let row_stride = if rows > 1 { row_stride } else { 1 };
+        let col_stride = if cols > 1 { col_stride } else { 1 };
         MatrixRef { slice, rows, cols, row_stride, col_stride }
     }
 
@@ -319,16 +322,24 @@ impl<'a, T: Copy> MatrixMut<'a, T> {
         self.base.as_ptr()
     }
 
-    /// Whether `predicate` holds for any element.
+    /// Whether `predicate` holds for any element. Looks at all of them: without
+    /// an early exit the loop vectorises.
     pub fn any(&self, predicate: impl Fn(T) -> bool) -> bool {
-        (0..self.rows).any(|row| {
-            (0..self.cols).any(|col| {
+        let (lanes, len, lane_stride, stride) = if self.row_stride == 1 {
+            (self.cols, self.rows, self.col_stride, self.row_stride)
+        } else {
+            (self.rows, self.cols, self.row_stride, self.col_stride)
+        };
+        let mut found = false;
+        for lane in 0..lanes {
+            // SAFETY: the first element of a row or column of this matrix.
+            let base = unsafe { self.base.add(lane * lane_stride) };
+            for index in 0..len {
                 // SAFETY: an element of this matrix, which is exclusively ours.
-                let value =
-                    unsafe { self.base.add(row * self.row_stride + col * self.col_stride).read() };
-                predicate(value)
-            })
-        })
+                found |= predicate(unsafe { base.add(index * stride).read() });
+            }
+        }
+        found
     }
 
     /// Overwrites every element; the old values are not read.

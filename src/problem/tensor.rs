@@ -16,8 +16,7 @@ pub enum DataType {
     F32 = 1,
     I32 = 2,
     I8 = 3,
-    /// Four int8 channels in one element; gone from MIOpen after 6.0.
-    I8x4 = 4,
+    // 4 was int8x4, which MIOpen dropped after ROCm 6.0.
     BF16 = 5,
     F64 = 6,
     /// 8-bit float, 4 exponent bits, "fnuz" encoding.
@@ -28,12 +27,11 @@ pub enum DataType {
 }
 
 impl DataType {
-    const ALL: [DataType; 10] = [
+    const ALL: [DataType; 9] = [
         DataType::F16,
         DataType::F32,
         DataType::I32,
         DataType::I8,
-        DataType::I8x4,
         DataType::BF16,
         DataType::F64,
         DataType::F8,
@@ -59,7 +57,7 @@ impl DataType {
         match self {
             DataType::I8 | DataType::F8 | DataType::BF8 => 1,
             DataType::F16 | DataType::BF16 => 2,
-            DataType::F32 | DataType::I32 | DataType::I8x4 => 4,
+            DataType::F32 | DataType::I32 => 4,
             DataType::F64 | DataType::I64 => 8,
         }
     }
@@ -71,7 +69,6 @@ impl DataType {
             DataType::F32 => "fp32",
             DataType::I32 => "int32",
             DataType::I8 => "int8",
-            DataType::I8x4 => "int8x4",
             DataType::BF16 => "bf16",
             DataType::F64 => "fp64",
             DataType::F8 => "fp8",
@@ -334,7 +331,8 @@ impl TensorDesc {
         for dim in 0..self.rank {
             let canonical = if dim < 2 { dim } else { dim + missing };
             lengths[canonical] = self.lengths[dim];
-            strides[canonical] = self.strides[dim];
+            // Never used where the length is 1, and then it may be any number.
+            strides[canonical] = if self.lengths[dim] > 1 { self.strides[dim] } else { 1 };
         }
         Ok(Tensor5 { lengths, strides })
     }
@@ -365,7 +363,7 @@ fn distinct_elems(lengths: &[usize], strides: &[usize]) -> bool {
 
 /// Lengths and strides in N, C, D, H, W order: the canonical view that solvers work on.
 ///
-/// The stride of a dimension of length 1 has no meaning.
+/// The stride of a dimension of length 1 has no meaning, and is 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Tensor5 {
     pub lengths: [usize; 5],

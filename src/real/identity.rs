@@ -1,12 +1,14 @@
 //! What a file is, told from its bytes before anything of it runs.
 #![forbid(unsafe_code)]
 
-use object::read::elf::ElfFile64;
-use object::{Object, ObjectSymbol};
+use object::read::StringTable;
+use object::read::elf::{ElfFile64, SectionHeader as _, Sym as _};
+use object::{Object, ReadCache, ReadRef};
+use std::fs::{self, File};
 use std::path::Path;
 
 /// Each build of ours exports this, whatever its version.
-const OUR_MARK: &str = "miopenBypassVersion";
+const OUR_MARK: &[u8] = b"miopenBypassVersion";
 
 /// A shared library as its ELF file describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,12 +22,17 @@ pub struct Identity {
 impl Identity {
     /// Reads the file; the error says why it is not an ELF shared library for this processor.
     pub fn of_file(path: &Path) -> Result<Identity, String> {
-        let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
-        Self::of_bytes(&bytes)
+        // Asked before it is opened: to open a pipe is to wait for its other end.
+        if !fs::metadata(path).map_err(|error| error.to_string())?.is_file() {
+            return Err("not a file".to_owned());
+        }
+        let file = File::open(path).map_err(|error| error.to_string())?;
+        // The real library has hundreds of megabytes; the cache reads what is looked at.
+        Self::of_data(&ReadCache::new(file))
     }
 
-    fn of_bytes(bytes: &[u8]) -> Result<Identity, String> {
-        let file = ElfFile64::<object::Endianness>::parse(bytes)
+    fn of_data<'data>(data: impl ReadRef<'data>) -> Result<Identity, String> {
+        let file = ElfFile64::<object::Endianness, _>::parse(data)
             .map_err(|error| format!("not a 64-bit ELF file ({error})"))?;
         let header = file.elf_header();
         let endian = file.endian();
@@ -36,10 +43,18 @@ impl Identity {
         }
         let mut exports_miopen = false;
         let mut is_ours = false;
-        for symbol in file.dynamic_symbols().filter(|symbol| symbol.is_definition()) {
-            match symbol.name() {
-                Ok("miopenCreate") => exports_miopen = true,
-                Ok(OUR_MARK) => is_ours = true,
+        let symbols = file.elf_dynamic_symbol_table();
+        // At once: name by name, the cache would go to the file thousands of times.
+        let names = file
+            .elf_section_table()
+            .section(symbols.string_section())
+            .and_then(|section| section.data(endian, data))
+            .map_err(|error| format!("has no symbols ({error})"))?;
+        let names = StringTable::new(names, 0, names.len() as u64);
+        for symbol in symbols.iter().filter(|symbol| !symbol.is_undefined(endian)) {
+            match symbol.name(endian, names) {
+                Ok(b"miopenCreate") => exports_miopen = true,
+                Ok(name) if name == OUR_MARK => is_ours = true,
                 _ => {}
             }
         }

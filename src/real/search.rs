@@ -78,11 +78,11 @@ pub fn candidates(places: &Places) -> Vec<PathBuf> {
     }
     for file in &places.mapped {
         let name = file.file_name().unwrap_or_default().to_string_lossy();
-        if COMPANIONS.iter().any(|companion| name.starts_with(companion)) {
-            if let Some(folder) = parent(file) {
-                folders.extend(rocm_wheel_neighbours(&folder));
-                folders.push(folder);
-            }
+        if COMPANIONS.iter().any(|companion| name.starts_with(companion))
+            && let Some(folder) = parent(file)
+        {
+            folders.extend(rocm_wheel_neighbours(&folder));
+            folders.push(folder);
         }
     }
     folders.extend(places.rocm_roots.iter().map(|root| root.join("lib")));

@@ -1,0 +1,139 @@
+//! The filter as the left matrix of forward and backward-data.
+#![forbid(unsafe_code)]
+
+use std::ops::Range;
+
+use super::element::Element;
+use super::gather::{Gather, Order};
+use crate::memory::{MatrixRef, merge_dims};
+use crate::problem::{ConvProblem, Direction, Role};
+
+/// Where the filter's elements lie, as seen by one gather: rows are output
+/// channels of the result (k forward, c backward), columns the reduction.
+#[derive(Clone, Debug)]
+pub struct FilterMatrix {
+    gather: Gather,
+    /// Rows per group.
+    pub gemm_m: usize,
+    row_stride: usize,
+    channel_stride: usize,
+    /// Offset of each tap within the filter of one channel, w fastest.
+    tap_offsets: Vec<usize>,
+    group_stride: usize,
+    /// First element and distance of the columns, where they are equidistant.
+    columns: Option<(usize, usize)>,
+}
+
+impl FilterMatrix {
+    /// The filter of `problem` in the order of `gather`'s reduction.
+    pub fn new(problem: &ConvProblem, gather: &Gather) -> Self {
+        let w = problem.tensor5(Role::W);
+        let k_per_group = problem.k() / problem.groups();
+        let [gemm_m, row_stride, channel_stride] = match problem.direction() {
+            Direction::Fwd | Direction::Wrw => [k_per_group, w.strides[0], w.strides[1]],
+            Direction::Bwd => [w.lengths[1], w.strides[1], w.strides[0]],
+        };
+        FilterMatrix {
+            gather: gather.clone(),
+            gemm_m,
+            row_stride,
+            channel_stride,
+            tap_offsets: tap_offsets(gather, w.spatial_strides()),
+            group_stride: k_per_group * w.strides[0],
+            columns: equidistant_columns(gather, channel_stride, w.spatial_strides()),
+        }
+    }
+
+    /// Offset of an element in the filter tensor.
+    pub fn offset(&self, group: usize, row: usize, kk: usize) -> usize {
+        let index = self.gather.reduce_index(kk);
+        group * self.group_stride
+            + row * self.row_stride
+            + index.channel * self.channel_stride
+            + self.tap_offsets[index.tap]
+    }
+
+    /// Whether the columns are equidistant, so that an f32 filter needs no packing.
+    pub fn is_equidistant(&self) -> bool {
+        self.columns.is_some()
+    }
+
+    /// A block as it lies in the tensor: f32 and equidistant columns only.
+    pub fn direct<'a, T: Element>(
+        &self,
+        filter: &'a [T],
+        group: usize,
+        rows: &Range<usize>,
+        kk: &Range<usize>,
+    ) -> Option<MatrixRef<'a, f32>> {
+        let (first, distance) = self.columns?;
+        let filter = T::as_f32(filter)?;
+        let offset =
+            group * self.group_stride + rows.start * self.row_stride + first + kk.start * distance;
+        Some(MatrixRef::new(&filter[offset..], rows.len(), kk.len(), self.row_stride, distance))
+    }
+
+    /// Packs one row of a group.
+    pub fn pack_row<T: Element>(&self, filter: &[T], group: usize, row: usize, packed: &mut [f32]) {
+        let filter = &filter[group * self.group_stride + row * self.row_stride..];
+        let (channels, taps) = (self.gather.channels, self.tap_offsets.len());
+        match self.gather.order {
+            Order::TapInner => {
+                for (channel, run) in packed.chunks_exact_mut(taps).enumerate() {
+                    let filter = &filter[channel * self.channel_stride..];
+                    for (value, &tap_offset) in run.iter_mut().zip(&self.tap_offsets) {
+                        *value = filter[tap_offset].to_f32();
+                    }
+                }
+            }
+            Order::ChannelInner => {
+                for (run, &tap_offset) in packed.chunks_exact_mut(channels).zip(&self.tap_offsets) {
+                    let filter = filter[tap_offset..].iter().step_by(self.channel_stride);
+                    for (value, weight) in run.iter_mut().zip(filter) {
+                        *value = weight.to_f32();
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Offset of each tap within the filter of one channel, w fastest.
+fn tap_offsets(gather: &Gather, tap_strides: [usize; 3]) -> Vec<usize> {
+    let mut offsets = vec![0];
+    for (axis, tap_stride) in gather.axes.iter().zip(tap_strides) {
+        offsets = offsets
+            .into_iter()
+            .flat_map(|outer| {
+                axis.taps.iter().map(move |tap| outer + tap.filter_index * tap_stride)
+            })
+            .collect();
+    }
+    offsets
+}
+
+/// First element and distance of the columns of a row, where they are equidistant.
+fn equidistant_columns(
+    gather: &Gather,
+    channel_stride: usize,
+    tap_strides: [usize; 3],
+) -> Option<(usize, usize)> {
+    let mut first = 0;
+    let mut dims = Vec::new();
+    for (axis, tap_stride) in gather.axes.iter().zip(tap_strides) {
+        let indices: Vec<usize> = axis.taps.iter().map(|tap| tap.filter_index).collect();
+        first += indices.first()? * tap_stride;
+        let distance = indices.get(1).map_or(1, |second| second - indices[0]);
+        if indices.windows(2).any(|pair| pair[1] - pair[0] != distance) {
+            return None;
+        }
+        dims.push((indices.len(), distance.saturating_mul(tap_stride)));
+    }
+    let channels = (gather.channels, channel_stride);
+    match gather.order {
+        Order::TapInner => dims.insert(0, channels),
+        Order::ChannelInner => dims.push(channels),
+    }
+    let (_, distance) = merge_dims(&dims)?;
+    Some((first, distance))
+}

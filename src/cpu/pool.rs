@@ -1,0 +1,97 @@
+//! Work on several threads, inside somebody else's process.
+//!
+//! The threads belong to this library and sleep between calls; the process's
+//! global rayon pool is never touched. The calling thread works too, so one
+//! thread needs no pool, and a call makes progress while others hold the pool.
+#![forbid(unsafe_code)]
+
+use std::collections::HashMap;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
+use crate::error::Result;
+use crate::per_process::PerProcess;
+
+/// Pools by number of helpers. A process has one, unless its thread count changes.
+type Pools = Mutex<HashMap<usize, Arc<ThreadPool>>>;
+
+static POOLS: PerProcess<Pools> = PerProcess::new();
+
+/// The pool with that many threads beside the caller's, built at first use.
+///
+/// `None` where threads are not to be had; the caller then works alone.
+fn pool_of(helpers: usize) -> Option<Arc<ThreadPool>> {
+    let pools = POOLS.get(Pools::default)?;
+    let mut pools = pools.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(pool) = pools.get(&helpers) {
+        return Some(Arc::clone(pool));
+    }
+    let pool = ThreadPoolBuilder::new()
+        .num_threads(helpers)
+        // Linux shows 15 characters.
+        .thread_name(|index| format!("miopen-cpu-{index}"))
+        .build()
+        .ok()?;
+    let pool = Arc::new(pool);
+    pools.insert(helpers, Arc::clone(&pool));
+    Some(pool)
+}
+
+/// Calls `work` for every item, on up to `threads` threads.
+///
+/// Items start in order, each exactly once, unless one fails: then no more are
+/// begun and the first error is returned. Each thread makes its scratch with
+/// `scratch` before its first item.
+///
+/// # Errors
+/// What `scratch` or `work` reports.
+pub fn for_each<Item: Send, Scratch>(
+    threads: NonZeroUsize,
+    items: Vec<Item>,
+    scratch: impl Fn() -> Result<Scratch> + Sync,
+    work: impl Fn(&mut Scratch, Item) -> Result<()> + Sync,
+) -> Result<()> {
+    let helpers = threads.get().min(items.len()).saturating_sub(1);
+    let queue = Mutex::new(items.into_iter());
+    let failure = Mutex::new(None);
+    let next = || {
+        let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
+        queue.next()
+    };
+    let drain = || -> Result<()> {
+        let Some(first) = next() else {
+            return Ok(());
+        };
+        let mut scratch = scratch()?;
+        work(&mut scratch, first)?;
+        while let Some(item) = next() {
+            work(&mut scratch, item)?;
+        }
+        Ok(())
+    };
+    let drain_and_report = || {
+        if let Err(error) = drain() {
+            // Nobody begins another item.
+            while next().is_some() {}
+            let mut failure = failure.lock().unwrap_or_else(PoisonError::into_inner);
+            failure.get_or_insert(error);
+        }
+    };
+    // A pool of all threads serves calls with fewer items too.
+    let pool = if helpers == 0 { None } else { pool_of(threads.get() - 1) };
+    match pool {
+        None => drain_and_report(),
+        Some(pool) => pool.in_place_scope(|scope| {
+            for _ in 0..helpers {
+                scope.spawn(|_| drain_and_report());
+            }
+            drain_and_report();
+        }),
+    }
+    match failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        None => Ok(()),
+        Some(error) => Err(error),
+    }
+}

@@ -1,0 +1,309 @@
+//! One convolution, with the freedom that tests need.
+
+use MIOpen::problem::{ConvDesc, ConvProblem, DataType, Direction, Mode, Role, TensorDesc};
+use MIOpen::solver::{Buffers, Context, ConvArgs, Plan, Solver};
+use MIOpen::{memory::HostBuffers, reference};
+use std::num::NonZeroUsize;
+
+use super::Rng;
+use super::tensor::{Fill, TestTensor};
+
+/// How a tensor's elements are arranged.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Arrangement {
+    /// N, C, D, H, W.
+    ChannelsFirst,
+    /// N, D, H, W, C.
+    ChannelsLast,
+    /// C, D, H, W, N.
+    BatchLast,
+    /// Channels first, with gaps after every row, plane and image.
+    Gapped,
+    /// Channels last, with gaps.
+    GappedChannelsLast,
+}
+
+pub const ARRANGEMENTS: [Arrangement; 5] = [
+    Arrangement::ChannelsFirst,
+    Arrangement::ChannelsLast,
+    Arrangement::BatchLast,
+    Arrangement::Gapped,
+    Arrangement::GappedChannelsLast,
+];
+
+impl Arrangement {
+    pub fn desc(self, dtype: DataType, lengths: &[usize]) -> TensorDesc {
+        let rank = lengths.len();
+        let spatial = 2..rank;
+        let order: Vec<usize> = match self {
+            Arrangement::ChannelsFirst | Arrangement::Gapped => (0..rank).collect(),
+            Arrangement::ChannelsLast | Arrangement::GappedChannelsLast => {
+                [0].into_iter().chain(spatial).chain([1]).collect()
+            }
+            Arrangement::BatchLast => [1].into_iter().chain(spatial).chain([0]).collect(),
+        };
+        let gapped = matches!(self, Arrangement::Gapped | Arrangement::GappedChannelsLast);
+        let mut strides = vec![0; rank];
+        let mut stride = 1;
+        for &dim in order.iter().rev() {
+            strides[dim] = stride;
+            stride = stride * lengths[dim] + usize::from(gapped) * 2;
+        }
+        // Group strides must divide; the outermost one is free to grow.
+        TensorDesc::new(dtype, lengths, &strides).unwrap()
+    }
+}
+
+/// A convolution; `out` may disagree with the formula.
+#[derive(Clone, Debug)]
+pub struct Case {
+    pub direction: Direction,
+    pub dtype: DataType,
+    /// Type of y; differs from `dtype` for int8 only.
+    pub y_dtype: DataType,
+    pub n: usize,
+    pub c: usize,
+    pub k: usize,
+    pub groups: usize,
+    pub input: Vec<usize>,
+    pub filter: Vec<usize>,
+    pub out: Vec<usize>,
+    pub pads: Vec<i32>,
+    pub strides: Vec<i32>,
+    pub dilations: Vec<i32>,
+    pub arrangements: [Arrangement; 3],
+}
+
+impl Case {
+    /// 2-D, square, unit stride, "same" padding, f32, NCHW.
+    pub fn square(
+        direction: Direction,
+        n: usize,
+        c: usize,
+        k: usize,
+        size: usize,
+        filter: usize,
+    ) -> Self {
+        let mut case = Case {
+            direction,
+            dtype: DataType::F32,
+            y_dtype: DataType::F32,
+            n,
+            c,
+            k,
+            groups: 1,
+            input: vec![size; 2],
+            filter: vec![filter; 2],
+            out: vec![],
+            pads: vec![filter as i32 / 2; 2],
+            strides: vec![1; 2],
+            dilations: vec![1; 2],
+            arrangements: [Arrangement::ChannelsFirst; 3],
+        };
+        case.fit_out();
+        case
+    }
+
+    /// Sets `out` by the formula.
+    pub fn fit_out(&mut self) {
+        self.out = (0..self.input.len())
+            .map(|dim| {
+                let reach = self.dilations[dim] as i64 * (self.filter[dim] as i64 - 1) + 1;
+                let room = self.input[dim] as i64 + 2 * i64::from(self.pads[dim]) - reach;
+                (room / i64::from(self.strides[dim]) + 1).max(1) as usize
+            })
+            .collect();
+    }
+
+    pub fn with_dtype(mut self, dtype: DataType) -> Self {
+        self.dtype = dtype;
+        self.y_dtype = dtype;
+        self
+    }
+
+    fn lengths(&self, role: Role) -> Vec<usize> {
+        let (outer, spatial) = match role {
+            Role::X => ([self.n, self.c], &self.input),
+            Role::W => ([self.k, self.c / self.groups], &self.filter),
+            Role::Y => ([self.n, self.k], &self.out),
+        };
+        outer.into_iter().chain(spatial.iter().copied()).collect()
+    }
+
+    fn problem_of(&self, dtype: DataType, y_dtype: DataType, arr: [Arrangement; 3]) -> ConvProblem {
+        let mut conv =
+            ConvDesc::new(Mode::Convolution, &self.pads, &self.strides, &self.dilations).unwrap();
+        conv.set_group_count(self.groups as i32);
+        ConvProblem::new(
+            self.direction,
+            arr[0].desc(dtype, &self.lengths(Role::X)),
+            arr[1].desc(dtype, &self.lengths(Role::W)),
+            arr[2].desc(y_dtype, &self.lengths(Role::Y)),
+            &conv,
+        )
+        .unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    pub fn problem(&self) -> ConvProblem {
+        self.problem_of(self.dtype, self.y_dtype, self.arrangements)
+    }
+
+    /// The same in f32 without gaps: what the oracle computes.
+    pub fn f32_problem(&self) -> ConvProblem {
+        self.problem_of(DataType::F32, DataType::F32, [Arrangement::ChannelsFirst; 3])
+    }
+
+    pub fn inputs(&self, fill: Fill, rng: &mut Rng) -> [TestTensor; 2] {
+        self.problem().input_tensors().map(|desc| TestTensor::new(*desc, fill, rng))
+    }
+
+    pub fn output(&self, fill: Fill, rng: &mut Rng) -> TestTensor {
+        TestTensor::new(*self.problem().output_tensor(), fill, rng)
+    }
+}
+
+pub fn threads(count: usize) -> Context {
+    Context::new(NonZeroUsize::new(count))
+}
+
+/// What a run is given beside problem and tensors.
+#[derive(Clone, Copy, Debug)]
+pub struct RunOptions {
+    pub threads: usize,
+    pub alpha: f64,
+    pub beta: f64,
+    /// Grant the workspace the plan wants.
+    pub grants_workspace: bool,
+}
+
+pub const PLAIN: RunOptions =
+    RunOptions { threads: 2, alpha: 1.0, beta: 0.0, grants_workspace: false };
+
+/// Runs one solver; canaries of output and workspace are checked, inputs must stay as they are.
+pub fn run_solver(
+    solver: &dyn Solver,
+    problem: &ConvProblem,
+    inputs: &[TestTensor; 2],
+    output: &mut TestTensor,
+    options: RunOptions,
+) {
+    let context = threads(options.threads);
+    solver.applicable(problem, &context).unwrap_or_else(|reason| panic!("{reason}: {problem:?}"));
+    let plan = solver.plan(problem, &context).unwrap();
+    run_plan(&*plan, inputs, output, options);
+}
+
+pub fn run_plan(
+    plan: &dyn Plan,
+    inputs: &[TestTensor; 2],
+    output: &mut TestTensor,
+    options: RunOptions,
+) {
+    const GUARD_BYTES: usize = 100;
+    const GUARD: u8 = 0xC7;
+    let before = [inputs[0].bits(), inputs[1].bits()];
+    let granted = if options.grants_workspace { plan.workspace_bytes() } else { 0 };
+    let mut workspace = vec![GUARD; granted + 2 * GUARD_BYTES];
+    let mut args = ConvArgs {
+        buffers: Buffers::Host(HostBuffers {
+            inputs: [inputs[0].input(), inputs[1].input()],
+            output: output.output(),
+        }),
+        alpha: options.alpha,
+        beta: options.beta,
+        workspace: &mut workspace[GUARD_BYTES..GUARD_BYTES + granted],
+    };
+    plan.execute(&threads(options.threads), &mut args).unwrap();
+    assert!(workspace[..GUARD_BYTES].iter().all(|&byte| byte == GUARD));
+    assert!(workspace[GUARD_BYTES + granted..].iter().all(|&byte| byte == GUARD));
+    output.check_canaries();
+    assert!(before == [inputs[0].bits(), inputs[1].bits()], "an input was written");
+}
+
+/// The reference's result in f32, from values that are exact in f32.
+pub fn oracle(
+    problem: &ConvProblem,
+    inputs: &[TestTensor; 2],
+    output: &mut TestTensor,
+    alpha: f64,
+    beta: f64,
+) {
+    let mut buffers =
+        HostBuffers { inputs: [inputs[0].input(), inputs[1].input()], output: output.output() };
+    reference::convolve(problem, &mut buffers, alpha, beta).unwrap();
+}
+
+/// Unit roundoff of a type.
+fn roundoff(dtype: DataType) -> f64 {
+    match dtype {
+        DataType::F32 => (0.5f64).powi(24),
+        DataType::F16 => (0.5f64).powi(11),
+        DataType::BF16 => (0.5f64).powi(8),
+        _ => 0.0,
+    }
+}
+
+/// Checks a float result against the reference.
+///
+/// With u the roundoff of f32, a sum of `terms` products in any order errs by
+/// at most about `terms * u * S`, where S is the sum of the products'
+/// magnitudes (Higham, Accuracy and Stability, section 3.1). Roundings being
+/// as good as independent, `lambda * sqrt(terms) * u * S` holds with probability
+/// above `1 - 2 * terms * exp(-lambda^2 / 2)` (Higham and Mary, 2019), so with
+/// lambda 6 it practically always does; seeds are fixed besides. One more
+/// rounding each for alpha, beta and the output type. 16-bit accumulation
+/// would exceed this bound many times over.
+pub fn check_against_oracle(
+    case: &Case,
+    inputs: &[TestTensor; 2],
+    old: &TestTensor,
+    got: &TestTensor,
+    options: RunOptions,
+) {
+    let problem = case.f32_problem();
+    let run = |change: fn(f32) -> f32, alpha: f64, beta: f64| {
+        let inputs = [inputs[0].to_f32(change), inputs[1].to_f32(change)];
+        let mut output = old.to_f32(change);
+        oracle(&problem, &inputs, &mut output, alpha, beta);
+        output.values()
+    };
+    let want = run(|v| v, options.alpha, options.beta);
+    let magnitude = run(f32::abs, options.alpha.abs(), options.beta.abs());
+    let terms = reduction_terms(&problem);
+    let u = roundoff(DataType::F32);
+    let u_out = roundoff(problem_output_dtype(case));
+    // The smallest subnormal of f16; results near zero cannot be nearer than half of it.
+    let tiny = if problem_output_dtype(case) == DataType::F16 { (0.5f64).powi(24) } else { 1e-38 };
+    for (index, ((&got, &want), &magnitude)) in
+        got.values().iter().zip(&want).zip(&magnitude).enumerate()
+    {
+        if want.is_nan() || want.is_infinite() {
+            assert!(
+                got == want || (got.is_nan() && want.is_nan()),
+                "element {index}: {got} instead of {want} in {case:?}"
+            );
+            continue;
+        }
+        let bound = (6.0 * terms.sqrt() + 4.0) * u * magnitude + u_out * want.abs() * 1.01 + tiny;
+        assert!(
+            (got - want).abs() <= bound,
+            "element {index}: {got} instead of {want}, bound {bound:e}, in {case:?} {options:?}"
+        );
+    }
+}
+
+fn problem_output_dtype(case: &Case) -> DataType {
+    case.problem().output_dtype()
+}
+
+/// Longest sum behind one output element.
+fn reduction_terms(problem: &ConvProblem) -> f64 {
+    let product = |lengths: [usize; 3]| lengths.iter().product::<usize>();
+    let taps = product(problem.filter_spatial());
+    let terms = match problem.direction() {
+        Direction::Fwd => problem.c() / problem.groups() * taps,
+        Direction::Bwd => problem.k() / problem.groups() * taps,
+        Direction::Wrw => problem.n() * product(problem.out_spatial()),
+    };
+    terms as f64
+}
