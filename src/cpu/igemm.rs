@@ -20,7 +20,7 @@ use crate::memory::{InputBuffer, OutputBuffer};
 use crate::problem::{ConvProblem, Direction};
 use crate::reference::check_integer_scalars;
 use crate::solver::{
-    Algorithm, Applicability, Buffers, Context, ConvArgs, Plan, Reason, Solver, SolverId,
+    Algorithm, Applicability, Context, ConvArgs, Plan, Reason, Solver, SolverId,
 };
 
 /// Multiply-adds a microsecond and thread: about 40 % of the peak of a 3 GHz
@@ -102,7 +102,7 @@ impl Plan for ImplicitGemmPlan {
     }
 
     fn execute(&self, context: &Context, args: &mut ConvArgs<'_>) -> Result<()> {
-        let Buffers::Host(buffers) = &mut args.buffers;
+        let buffers = args.buffers.host()?;
         buffers.check(self.problem())?;
         let scalars = Scalars { alpha: args.alpha as f32, beta: args.beta as f32 };
         let run = Run { plan: self, context, scalars, workspace: args.workspace };

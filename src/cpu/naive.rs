@@ -4,7 +4,7 @@
 use crate::error::Result;
 use crate::problem::ConvProblem;
 use crate::reference;
-use crate::solver::{Algorithm, Applicability, Buffers, Context, ConvArgs, Plan, Solver, SolverId};
+use crate::solver::{Algorithm, Applicability, Context, ConvArgs, Plan, Solver, SolverId};
 
 /// Multiply-adds a microsecond: what the reference does on a 3 GHz core of 2020
 /// or so (f64 sums, bounds checks at each product).
@@ -49,7 +49,7 @@ impl Plan for NaivePlan {
     }
 
     fn execute(&self, _context: &Context, args: &mut ConvArgs<'_>) -> Result<()> {
-        let Buffers::Host(buffers) = &mut args.buffers;
+        let buffers = args.buffers.host()?;
         reference::convolve(&self.problem, buffers, args.alpha, args.beta)
     }
 }

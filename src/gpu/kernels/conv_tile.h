@@ -46,7 +46,7 @@ DEVICE void conv_tile(const ConvParams &p, float *lds) {
 #pragma unroll
         for (int i = 0; i < FILTERED; i++)
             filtered[i] =
-                load_f32x4(filter, filter_offset, filter_k_bytes + i * FILTER_K * k_bytes);
+                load4((float *)0, filter, filter_offset, filter_k_bytes + i * FILTER_K * k_bytes);
         filter_k_bytes += STEP * k_bytes;
         gather<T, GATHER, GATHERED>(p, in, column, entries, gathered);
     };

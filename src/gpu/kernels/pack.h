@@ -4,6 +4,8 @@
 #include "gather.h"
 
 static const int PACK_TILE = 32, PACK_THREADS = 256;
+// What the matrix kernels fetch beyond the end of a table.
+static const u32 TABLE_SLACK = 8;
 
 // What reduction element k stands for.
 struct Element {
@@ -54,6 +56,8 @@ template <class T> DEVICE void pack(const ConvParams &p, float *lds) {
     const u32 t = thread_in_block(), lane = t % PACK_TILE, row = t / PACK_TILE;
     const u32 first_k = at.column_block * PACK_TILE, first_m = at.m_block * PACK_TILE;
     const u32 k = first_k + lane;
+    // Phases differ in length, the grid fits the longest. Tables are longer by a step.
+    if (first_k >= f.k_padded + TABLE_SLACK) return;
     if (at.group == 0 && at.m_block == 0 && row == 0) write_entry(p, f, k);
     const Resource filter = resource(p.filter, p.filter_bytes);
     const Element e = element_of(f, k < f.k_total ? k : 0);

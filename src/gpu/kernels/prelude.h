@@ -9,7 +9,6 @@ typedef unsigned long long u64;
 typedef float f32x4 __attribute__((ext_vector_type(4)));
 typedef u32 u32x2 __attribute__((ext_vector_type(2)));
 typedef u32 u32x4 __attribute__((ext_vector_type(4)));
-typedef u16 u16x4 __attribute__((ext_vector_type(4)));
 
 // Storage types; arithmetic is f32 throughout.
 struct bf16 {
@@ -32,9 +31,25 @@ DEVICE u32 uniform(u32 value) { return (u32)__builtin_amdgcn_readfirstlane((int)
 
 // A barrier that orders LDS only: global loads stay in flight across it.
 DEVICE void lds_barrier() {
+#if __clang_major__ >= 19
     __builtin_amdgcn_fence(__ATOMIC_RELEASE, "workgroup", "local");
     __builtin_amdgcn_s_barrier();
     __builtin_amdgcn_fence(__ATOMIC_ACQUIRE, "workgroup", "local");
+#else
+    // A fence of older compilers waits for global loads as well. lgkmcnt 0, the others at most.
+    asm volatile("" ::: "memory");
+    __builtin_amdgcn_s_waitcnt(0xC07F);
+    __builtin_amdgcn_s_barrier();
+    asm volatile("" ::: "memory");
+#endif
+}
+
+// The arguments of the kernel, in a way that the compiler cannot connect with earlier reads.
+template <class Params> DEVICE const Params &arguments_again() {
+    auto p = (const __attribute__((address_space(4))) Params *)
+        __builtin_amdgcn_kernarg_segment_ptr();
+    asm volatile("" : "+s"(p));
+    return *(const Params *)p;
 }
 
 // Nothing is moved across: without it LLVM hoists every LDS read out of the unrolled loop and
@@ -52,7 +67,6 @@ DEVICE void pin8(float *v) {
 DEVICE void forget(u32 &a, u32 &b) { asm volatile("" : "+v"(a), "+v"(b)); }
 
 // Buffer resources: base, length, and loads that give 0 (stores that do nothing) beyond it.
-typedef __amdgpu_buffer_rsrc_t Resource;
 // FORMAT_32_FLOAT, RESOURCE_LEVEL 1, OOB_SELECT 3: the same word on all gfx10.
 static const int RESOURCE_WORD3 = 0x31014000;
 // An offset that lies beyond every resource: lengths are at most MAX_RESOURCE_BYTES (host).
@@ -60,62 +74,68 @@ static const int RESOURCE_WORD3 = 0x31014000;
 // taken off the length before it, so no access may rely on the scalar offset being checked.
 static const u32 OUTSIDE = 0xFFFF0000u;
 
+typedef int Resource __attribute__((ext_vector_type(4)));
+
 DEVICE Resource resource(const void *base, u32 bytes) {
-    return __builtin_amdgcn_make_buffer_rsrc((void *)base, 0, (int)bytes, RESOURCE_WORD3);
+    const u64 address = (u64)base;
+    return Resource{(int)uniform((u32)address), (int)uniform((u32)(address >> 32) & 0xFFFF),
+                    (int)bytes, RESOURCE_WORD3};
 }
 
-DEVICE f32x4 load_f32x4(Resource r, u32 offset, u32 scalar_offset) {
-    return __builtin_bit_cast(
-        f32x4, __builtin_amdgcn_raw_buffer_load_b128(r, (int)offset, (int)scalar_offset, 0));
-}
+// LLVM's intrinsics by their own names: clang has builtins for them only since release 19.
+__attribute__((device)) u16 raw_load_u16(Resource, int offset, int scalar_offset,
+                                         int policy) __asm("llvm.amdgcn.raw.buffer.load.i16");
+__attribute__((device)) float raw_load_f32(Resource, int offset, int scalar_offset,
+                                           int policy) __asm("llvm.amdgcn.raw.buffer.load.f32");
+__attribute__((device)) u32x2 raw_load_u32x2(Resource, int offset, int scalar_offset, int policy)
+    __asm("llvm.amdgcn.raw.buffer.load.v2i32");
+__attribute__((device)) f32x4 raw_load_f32x4(Resource, int offset, int scalar_offset, int policy)
+    __asm("llvm.amdgcn.raw.buffer.load.v4f32");
+__attribute__((device)) void raw_store_u16(u16, Resource, int offset, int scalar_offset,
+                                           int policy) __asm("llvm.amdgcn.raw.buffer.store.i16");
+__attribute__((device)) void raw_store_f32(float, Resource, int offset, int scalar_offset,
+                                           int policy) __asm("llvm.amdgcn.raw.buffer.store.f32");
+
+DEVICE float from_bf16(u32 bits) { return __builtin_bit_cast(float, bits << 16); }
 
 DEVICE float load(float *, Resource r, u32 offset, u32 scalar_offset) {
-    return __builtin_bit_cast(
-        float, __builtin_amdgcn_raw_buffer_load_b32(r, (int)offset, (int)scalar_offset, 0));
+    return raw_load_f32(r, (int)offset, (int)scalar_offset, 0);
 }
 DEVICE float load(f16 *, Resource r, u32 offset, u32 scalar_offset) {
-    u16 bits = (u16)__builtin_amdgcn_raw_buffer_load_b16(r, (int)offset, (int)scalar_offset, 0);
-    return (float)__builtin_bit_cast(f16, bits);
+    return (float)__builtin_bit_cast(f16, raw_load_u16(r, (int)offset, (int)scalar_offset, 0));
 }
-DEVICE float from_bf16(u32 bits) { return __builtin_bit_cast(float, bits << 16); }
 DEVICE float load(bf16 *, Resource r, u32 offset, u32 scalar_offset) {
-    return from_bf16(
-        (u16)__builtin_amdgcn_raw_buffer_load_b16(r, (int)offset, (int)scalar_offset, 0));
+    return from_bf16(raw_load_u16(r, (int)offset, (int)scalar_offset, 0));
 }
 
 // Four neighbours in memory.
 DEVICE f32x4 load4(float *, Resource r, u32 offset, u32 scalar_offset) {
-    return load_f32x4(r, offset, scalar_offset);
-}
-DEVICE u16x4 load_u16x4(Resource r, u32 offset, u32 scalar_offset) {
-    return __builtin_bit_cast(
-        u16x4, __builtin_amdgcn_raw_buffer_load_b64(r, (int)offset, (int)scalar_offset, 0));
+    return raw_load_f32x4(r, (int)offset, (int)scalar_offset, 0);
 }
 DEVICE f32x4 load4(f16 *, Resource r, u32 offset, u32 scalar_offset) {
     typedef f16 f16x4 __attribute__((ext_vector_type(4)));
-    f16x4 v = __builtin_bit_cast(f16x4, load_u16x4(r, offset, scalar_offset));
+    const u32x2 bits = raw_load_u32x2(r, (int)offset, (int)scalar_offset, 0);
+    const f16x4 v = __builtin_bit_cast(f16x4, bits);
     return f32x4{(float)v.x, (float)v.y, (float)v.z, (float)v.w};
 }
 DEVICE f32x4 load4(bf16 *, Resource r, u32 offset, u32 scalar_offset) {
-    u16x4 v = load_u16x4(r, offset, scalar_offset);
-    return f32x4{from_bf16(v.x), from_bf16(v.y), from_bf16(v.z), from_bf16(v.w)};
+    const u32x2 v = raw_load_u32x2(r, (int)offset, (int)scalar_offset, 0);
+    return f32x4{from_bf16(v.x), __builtin_bit_cast(float, v.x & 0xFFFF0000u), from_bf16(v.y),
+                 __builtin_bit_cast(float, v.y & 0xFFFF0000u)};
 }
 
 DEVICE void store(float *, Resource r, float value, u32 offset, u32 scalar_offset) {
-    __builtin_amdgcn_raw_buffer_store_b32(__builtin_bit_cast(u32, value), r, (int)offset,
-                                          (int)scalar_offset, 0);
+    raw_store_f32(value, r, (int)offset, (int)scalar_offset, 0);
 }
 DEVICE void store(f16 *, Resource r, float value, u32 offset, u32 scalar_offset) {
-    __builtin_amdgcn_raw_buffer_store_b16(__builtin_bit_cast(u16, (f16)value), r, (int)offset,
-                                          (int)scalar_offset, 0);
+    raw_store_u16(__builtin_bit_cast(u16, (f16)value), r, (int)offset, (int)scalar_offset, 0);
 }
 DEVICE void store(bf16 *, Resource r, float value, u32 offset, u32 scalar_offset) {
     u32 bits = __builtin_bit_cast(u32, value);
     // Round to nearest, ties to even; a NaN stays one.
-    u32 rounded = bits + 0x7FFFu + ((bits >> 16) & 1);
+    const u32 rounded = bits + 0x7FFFu + ((bits >> 16) & 1);
     bits = value != value ? 0x7FC00000u : rounded;
-    __builtin_amdgcn_raw_buffer_store_b16((u16)(bits >> 16), r, (int)offset, (int)scalar_offset,
-                                          0);
+    raw_store_u16((u16)(bits >> 16), r, (int)offset, (int)scalar_offset, 0);
 }
 
 DEVICE float fma(float a, float b, float c) { return __builtin_fmaf(a, b, c); }

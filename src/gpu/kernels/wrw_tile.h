@@ -65,7 +65,7 @@ DEVICE void wrw_tile(const WrwParams &p, float *lds, FoldedRow *folded) {
             const bool row = !RAGGED | (first_m + lane_row + i * LANE_ROWS < p.m);
             m_value[i] = load((T *)0, dy, row ? dy_offset : OUTSIDE, i * LANE_ROWS * p.dy_m);
         }
-        const u32 x_offset = exists & walk.inside(p) ? walk.x_offset : OUTSIDE;
+        const u32 x_offset = (exists & walk.inside(p)) ? walk.x_offset : OUTSIDE;
 #pragma unroll
         for (int i = 0; i < N_LOADS; i++) {
             if (FOLDED) {
@@ -113,18 +113,20 @@ DEVICE void wrw_tile(const WrwParams &p, float *lds, FoldedRow *folded) {
     Product::multiply(lds, read_row, read_column, acc, [] {});
 
     const u32 m = first_m + thread_row * 4;
-    const Resource out = wrw_out(p, at.split);
+    // Read anew: arguments for the end, kept through the loop, would crowd the SGPRs.
+    const WrwParams &q = arguments_again<WrwParams>();
+    const Resource out = wrw_out(q, at.split);
 #pragma unroll
     for (int j = 0; j < 8; j++) {
         const u32 column = first_n + (j / 4) * (COLUMNS / 2) + thread_column * 4 + j % 4;
-        const u32 n = FOLDED ? column / p.by_taps : column;
+        const u32 n = FOLDED ? column / q.by_taps : column;
         const u32 offset =
-            wrw_offset(p, at.group, m, n, FOLDED ? column - n * p.taps : at.tap);
+            wrw_offset(q, at.group, m, n, FOLDED ? column - n * q.taps : at.tap);
 #pragma unroll
         for (int i = 0; i < 8; i++) {
             const u32 row = (i / 4) * (ROWS / 2) + i % 4;
-            const bool exists = column < n_total && m + row < p.m;
-            wrw_put<T>(p, out, acc[i][j], exists ? offset : OUTSIDE, row * p.out_m);
+            const bool exists = column < n_total && m + row < q.m;
+            wrw_put<T>(q, out, acc[i][j], exists ? offset : OUTSIDE, row * q.out_m);
         }
         schedule_fence();
     }
