@@ -39,12 +39,11 @@ const MIN_SPLIT_K: u32 = 128;
 const MAX_PARTIAL_BYTES: u64 = 256 << 20;
 
 /// Tiles; the first of equals wins.
-const TILES: [Shape; 6] = [
+const TILES: [Shape; 5] = [
     Shape::Tile { rows: 128, columns: 128, threads: 256 },
     Shape::Tile { rows: 128, columns: 64, threads: 128 },
     Shape::Tile { rows: 64, columns: 128, threads: 128 },
     Shape::Tile { rows: 64, columns: 64, threads: 64 },
-    Shape::Tile { rows: 32, columns: 64, threads: 32 },
     Shape::Tile { rows: 64, columns: 32, threads: 32 },
 ];
 /// The only tile for filters whose taps no mask holds.

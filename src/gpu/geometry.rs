@@ -100,8 +100,6 @@ pub struct Geometry {
     /// Bytes from image to image.
     pub in_image_bytes: u64,
     pub out_image_bytes: u64,
-    /// Input channels of a group.
-    pub channels: u32,
     /// Channels lie side by side in memory, in aligned fours.
     pub is_vector: bool,
     in_tensor: Tensor5,
@@ -238,7 +236,6 @@ impl Geometry {
             images_per_chunk,
             in_image_bytes: in_strides[0],
             out_image_bytes: out_strides[0],
-            channels,
             is_vector: run == RUN && in_strides[1] == elem_bytes && aligned && !is_range,
             in_tensor,
             in_strides,

@@ -333,7 +333,6 @@ pub struct WrwPlan {
     choice: Choice,
     /// Points of a part, in the longest chunk.
     split_points: u32,
-    splits: u32,
     partial_bytes: usize,
 }
 
@@ -372,7 +371,6 @@ impl WrwPlan {
             type_name,
             choice,
             split_points,
-            splits,
             partial_bytes: partial_bytes as usize,
             geometry,
         })

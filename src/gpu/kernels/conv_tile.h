@@ -11,6 +11,8 @@ DEVICE void conv_tile(const ConvParams &p, float *lds) {
     constexpr int FILTERED = ROWS * STEP / THREADS / 4;  // fours of the filter
     constexpr int ROW_FOURS = ROWS / 4, FILTER_K = THREADS / ROW_FOURS;
     constexpr int THREAD_COLUMNS = COLUMNS / 8;
+    static_assert(THREADS % COLUMNS == 0, "a thread gathers for one column");
+    static_assert(COLUMNS % 32 == 0, "the lanes of a wave share their k");
 
     const Place at = place_of(p, block_index());
     const Phase &f = p.phase[at.phase];
