@@ -18,4 +18,4 @@ mod solvers;
 mod wrw;
 
 pub use device::gpu_of_device;
-pub use solvers::{Direct, ImplicitGemm, WrwDirect, WrwImplicitGemm};
+pub use solvers::{Direct, ImplicitGemm, WrwDirect, WrwImplicitGemm, every_plan};

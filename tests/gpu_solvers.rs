@@ -3,7 +3,11 @@
 
 mod support;
 
+use std::collections::BTreeSet;
+
 use MIOpen::engine::solvers;
+use MIOpen::gpu::code_object::{describe, embedded};
+use MIOpen::gpu::every_plan;
 use MIOpen::problem::{DataType, Direction};
 use support::Rng;
 use support::case::{
@@ -149,6 +153,61 @@ fn long_filters_and_many_phases() {
         many.fit_out();
         check(&many, rng, PLAIN, 36);
     }
+}
+
+/// Matrix kernels of the embedded code objects that no case of [`every_kernel`] launched.
+fn kernels_not_in(launched: &BTreeSet<String>) -> Vec<String> {
+    let images = embedded().iter().map(|(_, image)| describe(image).unwrap().1);
+    let names = images.flatten().map(|kernel| kernel.name);
+    // These go with every plan or with every split one.
+    let is_matrix = |name: &String| !name.ends_with("_pack") && !name.ends_with("_reduce");
+    names.filter(is_matrix).filter(|name| !launched.contains(name)).collect()
+}
+
+#[test]
+fn every_kernel() {
+    if !has_simhip() {
+        return;
+    }
+    let rng = &mut Rng::new(11);
+    let context = on_gpu(36);
+    let MIOpen::solver::Memory::Device(gpu) = context.memory else { unreachable!() };
+    let mut launched = BTreeSet::new();
+    for dtype in TYPES {
+        let mut cases = Vec::new();
+        for direction in DIRECTIONS {
+            let mut runs = Case::square(direction, 2, 12, 20, 7, 3);
+            cases.push(runs.clone());
+            runs.arrangements = [Arrangement::ChannelsLast; 3];
+            cases.push(runs);
+            // An odd number of channels, and a filter that no mask holds.
+            cases.push(Case::square(direction, 2, 5, 7, 6, 3));
+            let mut long = Case::square(direction, 1, 4, 5, 40, 40);
+            (long.input, long.filter, long.pads) = (vec![1, 50], vec![1, 40], vec![0, 3]);
+            long.fit_out();
+            cases.push(long);
+        }
+        cases.push(Case::square(Direction::Wrw, 2, 128, 128, 4, 1));
+        let mut volume = Case::square(Direction::Wrw, 2, 3, 4, 0, 0);
+        (volume.input, volume.filter, volume.pads) = (vec![4, 3, 5], vec![2, 3, 3], vec![1; 3]);
+        (volume.strides, volume.dilations) = (vec![1; 3], vec![1; 3]);
+        volume.fit_out();
+        cases.push(volume);
+        for case in cases {
+            let case = case.with_dtype(dtype);
+            let problem = case.problem();
+            let inputs = case.inputs(Fill::Reals, rng);
+            let old = case.output(Fill::Reals, rng);
+            let options = RunOptions { beta: -0.5, grants_workspace: true, ..PLAIN };
+            for (kernel, plan) in every_plan(&problem, gpu) {
+                let mut got = old.clone();
+                run_on_device(&*plan, &context, &problem, &inputs, &mut got, options);
+                check_against_oracle(&case, &inputs, &old, &got, options);
+                launched.insert(kernel);
+            }
+        }
+    }
+    assert_eq!(kernels_not_in(&launched), Vec::<String>::new());
 }
 
 #[test]

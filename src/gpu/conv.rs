@@ -236,10 +236,35 @@ impl ConvPlan {
         family: Family,
         gpu: Gpu,
     ) -> std::result::Result<ConvPlan, Reason> {
-        let choice = choose(&geometry, family, gpu);
+        let Choice { shape, splits, .. } = choose(&geometry, family, gpu);
+        Self::with_shape(geometry, type_name, gpu, shape, splits)
+    }
+
+    /// A plan for each kernel that can serve the problem, with and without a split reduction.
+    pub fn every(geometry: &Geometry, type_name: &'static str, gpu: Gpu) -> Vec<ConvPlan> {
+        let is_range = geometry.base.is_range == 1;
+        let mut plans = Vec::new();
+        for family in [Family::Tiles, Family::Direct] {
+            for &shape in family.shapes(is_range) {
+                let can_split = geometry.phases.len() == 1 && family == Family::Tiles;
+                for &splits in if can_split { [1, 3].as_slice() } else { &[1] } {
+                    let geometry = geometry.clone();
+                    plans.extend(Self::with_shape(geometry, type_name, gpu, shape, splits));
+                }
+            }
+        }
+        plans
+    }
+
+    fn with_shape(
+        geometry: Geometry,
+        type_name: &'static str,
+        gpu: Gpu,
+        shape: Shape,
+        splits: u32,
+    ) -> std::result::Result<ConvPlan, Reason> {
         let is_range = geometry.base.is_range == 1;
         let is_run = geometry.phases.iter().all(|phase| phase.run == RUN);
-        let shape = choice.shape;
         let has_run = !matches!(shape, Shape::Direct { rows: 1 | 4 });
         let (gather, gather_unaligned) = match (is_range, is_run && has_run, shape) {
             (true, _, _) => ("range", "range"),
@@ -267,10 +292,10 @@ impl ConvPlan {
             table_dwords += u64::from(entries) * entry_dwords;
         }
         let bytes = |dwords: u64| (dwords as usize * 4).next_multiple_of(ALIGN_BYTES);
-        let splits = if choice.splits > 1 {
+        let splits = if splits > 1 {
             // Parts are whole steps, and none is empty.
             let k = phases[0].k_padded;
-            k.div_ceil(k.div_ceil(choice.splits).next_multiple_of(STEP))
+            k.div_ceil(k.div_ceil(splits).next_multiple_of(STEP))
         } else {
             1
         };
@@ -317,6 +342,20 @@ impl ConvPlan {
 
     fn scratch_bytes(&self) -> usize {
         self.packed_bytes + self.table_bytes + self.partial_bytes
+    }
+
+    /// The matrix kernel that it launches where the input is aligned.
+    pub fn kernel(&self) -> String {
+        self.kernel_for(self.gather)
+    }
+
+    fn kernel_for(&self, gather: &str) -> String {
+        match self.shape {
+            Shape::Tile { rows, columns, .. } => {
+                format!("{}_igemm_{rows}x{columns}_{gather}", self.type_name)
+            }
+            Shape::Direct { rows } => format!("{}_direct_{rows}_{gather}", self.type_name),
+        }
     }
 
     /// Workspace with which the plan needs no memory of its own.
@@ -416,12 +455,7 @@ impl ConvPlan {
         let [input, filter] = buffers.inputs();
         let gather =
             if input.is_multiple_of(4) { self.gather } else { self.gather_unaligned };
-        let tile_name = match self.shape {
-            Shape::Tile { rows, columns, .. } => {
-                format!("{}_igemm_{rows}x{columns}_{gather}", self.type_name)
-            }
-            Shape::Direct { rows } => format!("{}_direct_{rows}_{gather}", self.type_name),
-        };
+        let tile_name = self.kernel_for(gather);
         let (pack_name, reduce_name) =
             (format!("{}_pack", self.type_name), format!("{}_reduce", self.type_name));
         let images = self.geometry.images;

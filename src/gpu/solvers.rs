@@ -91,6 +91,26 @@ fn storage(problem: &ConvProblem) -> Result<&'static str> {
     type_name(problem).ok_or_else(|| Error::not_implemented("no kernels for this data type"))
 }
 
+/// A plan for each kernel that can serve the problem, whether it is the best one or not, under the
+/// name of its matrix kernel: for tests, and for whoever wants to measure them all.
+pub fn every_plan(problem: &ConvProblem, gpu: Gpu) -> Vec<(String, Box<dyn Plan>)> {
+    let name = type_name(problem).unwrap_or_default();
+    let mut plans: Vec<(String, Box<dyn Plan>)> = Vec::new();
+    if let Ok(geometry) = Geometry::new(problem) {
+        for plan in ConvPlan::every(&geometry, name, gpu) {
+            let kernel = plan.kernel();
+            plans.push((kernel, Box::new(GpuPlan { plan, gpu, is_without_workspace: false })));
+        }
+    }
+    if let Ok(geometry) = wrw::Geometry::new(problem) {
+        for plan in WrwPlan::every(&geometry, name, gpu) {
+            let kernel = plan.kernel();
+            plans.push((kernel, Box::new(GpuPlan { plan, gpu, is_without_workspace: false })));
+        }
+    }
+    plans
+}
+
 macro_rules! solver {
     ($solver:ident, $id:expr, $name:literal, $algorithm:ident, $module:ident, $geometry:ty,
      $plan:ident, $family:expr, $is_without_workspace:literal) => {

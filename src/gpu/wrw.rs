@@ -261,10 +261,10 @@ impl Choice {
     }
 }
 
-fn choose(geometry: &Geometry, family: Family, gpu: Gpu) -> Choice {
+/// The kernels of a family that can serve the problem.
+fn shapes(geometry: &Geometry, family: Family) -> Vec<Option<Shape>> {
     let base = &geometry.base;
-    let points = geometry.image_points as f64 * geometry.images_per_chunk as f64;
-    let shapes: Vec<Option<Shape>> = match family {
+    match family {
         Family::Direct => vec![None],
         Family::Tiles => TILES
             .into_iter()
@@ -276,7 +276,13 @@ fn choose(geometry: &Geometry, family: Family, gpu: Gpu) -> Choice {
             })
             .map(Some)
             .collect(),
-    };
+    }
+}
+
+fn choose(geometry: &Geometry, family: Family, gpu: Gpu) -> Choice {
+    let base = &geometry.base;
+    let points = geometry.image_points as f64 * geometry.images_per_chunk as f64;
+    let shapes = shapes(geometry, family);
     let options = shapes.iter().flat_map(|&shape| SPLITS.map(|splits| (shape, splits)));
     let timed = options.filter_map(|(shape, splits)| {
         let part_bytes = geometry.dw_elems() * 4;
@@ -348,6 +354,25 @@ impl WrwPlan {
         gpu: Gpu,
     ) -> Checked<WrwPlan> {
         let choice = choose(&geometry, family, gpu);
+        Self::with_choice(geometry, type_name, gpu, choice)
+    }
+
+    /// A plan for each kernel that can serve the problem, with and without a split reduction.
+    pub fn every(geometry: &Geometry, type_name: &'static str, gpu: Gpu) -> Vec<WrwPlan> {
+        [Family::Tiles, Family::Direct]
+            .into_iter()
+            .flat_map(|family| shapes(geometry, family))
+            .flat_map(|shape| [1, 3].map(|splits| Choice { shape, splits, time_us: 0.0 }))
+            .filter_map(|choice| Self::with_choice(geometry.clone(), type_name, gpu, choice).ok())
+            .collect()
+    }
+
+    fn with_choice(
+        geometry: Geometry,
+        type_name: &'static str,
+        gpu: Gpu,
+        choice: Choice,
+    ) -> Checked<WrwPlan> {
         let points = geometry.image_points * geometry.images_per_chunk as u32;
         let split_points = points.div_ceil(choice.splits).next_multiple_of(STEP);
         let splits = points.div_ceil(split_points);
@@ -374,6 +399,14 @@ impl WrwPlan {
             partial_bytes: partial_bytes as usize,
             geometry,
         })
+    }
+
+    /// The matrix kernel that it launches.
+    pub fn kernel(&self) -> String {
+        match self.choice.shape {
+            Some(shape) => format!("{}_wrw_{}", self.type_name, shape.suffix),
+            None => format!("{}_wrw_direct", self.type_name),
+        }
     }
 
     /// Workspace with which the plan needs no memory of its own.
@@ -409,10 +442,7 @@ impl WrwPlan {
         beta: f32,
     ) -> Result<()> {
         let module = device::module(self.gpu.ordinal, &format!("wrw_{}", self.type_name))?;
-        let kernel = match self.choice.shape {
-            Some(shape) => format!("{}_wrw_{}", self.type_name, shape.suffix),
-            None => format!("{}_wrw_direct", self.type_name),
-        };
+        let kernel = self.kernel();
         let geometry = &self.geometry;
         let part_floats = geometry.dw_elems() as u32;
         let launch = |kernel: &str, blocks, threads, params: &WrwParams| {
@@ -481,8 +511,8 @@ impl WrwPlan {
             params.is_partial = 1;
             params.out = out;
             params.out_bytes = params.split_floats * 4;
-            let [_, h_taps, w_taps] = [0, self.taps_plane(), params.by_tap_row.divisor];
-            params.out_tap = [4 * h_taps, 4 * w_taps, 4];
+            let (plane, row) = (params.by_tap_plane.divisor, params.by_tap_row.divisor);
+            params.out_tap = [4 * plane, 4 * row, 4];
             params.out_n = 4 * params.taps;
             params.out_m = params.out_n * params.n;
             params.out_g = params.out_m * params.m;
@@ -493,10 +523,6 @@ impl WrwPlan {
             (params.out_g, params.out_m, params.out_n) = (params.dw_g, params.dw_m, params.dw_n);
         }
         params
-    }
-
-    fn taps_plane(&self) -> u32 {
-        self.geometry.base.by_tap_plane.divisor
     }
 }
 
