@@ -2,7 +2,7 @@
 
 use MIOpen::gpu::analysis::{Instruction, Mix, disassemble, hot_loop, llvm_tool};
 use MIOpen::gpu::code_object::{NATIVE, describe, embedded, relabel, targets};
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
@@ -78,7 +78,7 @@ fn nothing_is_spilled() {
 }
 
 /// Assembles instructions for a target; what llvm-mc prints with their encodings.
-fn assembled(target: &str, instructions: &BTreeSet<String>) -> Vec<Vec<u32>> {
+fn assembled<'a>(target: &str, instructions: impl Iterator<Item = &'a String>) -> Vec<Vec<u32>> {
     let mut child = Command::new(llvm_tool("llvm-mc").unwrap())
         .args(["--triple=amdgcn-amd-amdhsa", "--show-encoding"])
         .args([format!("--mcpu={target}"), "--mattr=+wavefrontsize32,-wavefrontsize64".into()])
@@ -87,7 +87,7 @@ fn assembled(target: &str, instructions: &BTreeSet<String>) -> Vec<Vec<u32>> {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let source: String = instructions.iter().map(|text| format!("{text}\n")).collect();
+    let source: String = instructions.map(|text| format!("{text}\n")).collect();
     let mut input = child.stdin.take().unwrap();
     let writer = std::thread::spawn(move || input.write_all(source.as_bytes()));
     let output = child.wait_with_output().unwrap();
@@ -112,27 +112,20 @@ fn every_gfx10_reads_the_same_instructions() {
     if !can_look() {
         return;
     }
-    // Jumps are written with their distance, which is part of the text.
-    let mut texts = BTreeSet::new();
-    let mut native = Vec::new();
+    // Jumps are written with their distance, so the text says all.
+    let mut native = BTreeMap::new();
     for (_, image) in embedded() {
         for instruction in disassemble(image).unwrap().into_values().flatten() {
             let Instruction { text, encoding, .. } = instruction;
-            native.push((text.clone(), encoding));
-            texts.insert(text);
+            native.insert(text, encoding);
         }
     }
-    native.sort();
-    native.dedup();
     assert!(native.len() > 1000, "only {} different instructions", native.len());
     for target in targets() {
-        let encodings = assembled(&target.to_string(), &texts);
-        assert_eq!(encodings.len(), texts.len(), "{target}");
-        // One text may have several encodings, of which the assembler knows one; those that
-        // differ are the same on all targets if the assembler's own are.
-        let of_native = assembled(&NATIVE.to_string(), &texts);
-        for ((text, here), there) in texts.iter().zip(&encodings).zip(&of_native) {
-            assert_eq!(here, there, "{target}: {text}");
+        let encodings = assembled(&target.to_string(), native.keys());
+        assert_eq!(encodings.len(), native.len(), "{target}");
+        for ((text, shipped), here) in native.iter().zip(&encodings) {
+            assert_eq!(shipped, here, "{target}: {text}");
         }
     }
 }
@@ -167,7 +160,7 @@ const fn goal(pattern: &'static str, fma_per_valu: f64, fma_per_all: f64, waves:
 
 /// The first that fits counts. Tiles of the common layers come first; then what serves odd channel
 /// counts (a mask for each element), one wave a block, and filters that no mask holds.
-const GOALS: [Goal; 15] = [
+const GOALS: [Goal; 16] = [
     goal("f32_igemm_64x32_run", 0.96, 0.82, 8),
     goal("f32_igemm_64x32_vector", 0.96, 0.83, 8),
     goal("f32_igemm_128x128_mask", 0.96, 0.85, 8),
@@ -178,6 +171,7 @@ const GOALS: [Goal; 15] = [
     goal("f32_igemm", 0.96, 0.85, 8),
     goal("igemm_64x32", 0.94, 0.80, 8),
     goal("igemm", 0.95, 0.83, 8),
+    goal("bf16_direct_16_run", 0.90, 0.76, 9),
     goal("direct_16_run", 0.95, 0.80, 9),
     goal("f32_wrw_128x128_exact", 0.93, 0.82, 8),
     goal("f32_wrw_64x64_exact", 0.93, 0.82, 7),
