@@ -20,7 +20,9 @@ const VERSION_NODE: &str = "MIOPEN_HIP_1";
 const SONAME: &str = "libMIOpen.so.1";
 
 fn main() {
-    for input in ["build.rs", "src/abi/codegen", "src/gpu/codegen", "include/miopen", "src/abi/functions.in"] {
+    for input in
+        ["build.rs", "src/abi/codegen", "src/gpu/codegen", "include/miopen", "src/abi/functions.in"]
+    {
         println!("cargo:rerun-if-changed={input}");
     }
     let out_dir = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));

@@ -49,7 +49,7 @@ survey() {
 survey_rust() {
     unavailable=()
     if ! command -v cargo >/dev/null 2>&1; then
-        unavailable+=("cargo: install Rust 1.88 or newer with rustup (Debian 12's own is too old).")
+        unavailable+=("cargo: install Rust 1.89 or newer with rustup (Debian 12's own is too old).")
         return
     fi
     local component

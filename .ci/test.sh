@@ -12,10 +12,12 @@ read -r -a cargo_flags <<<"${CARGO_FLAGS:-}"
 table=()
 passed=0 failed=0 skipped=0
 
-rm -rf "$logs"
+# What an earlier run left behind must not be counted or quoted.
+rm -rf "$logs" build/ctest/report.xml build/ctest/Testing/Temporary/LastTest.log
 mkdir -p "$logs"
 
-# The counters print "passed failed skipped" for one step, out of its log and its exit status.
+# The counters print "passed failed skipped" for one step, out of its log and its exit status;
+# they fail where they find nothing to count.
 count_step() { # LOG STATUS: a step without tests of its own is one check
     if [ "$2" -ne 0 ]; then
         echo "0 1 0"
@@ -29,6 +31,7 @@ count_step() { # LOG STATUS: a step without tests of its own is one check
 count_rust() { # LOG STATUS: nextest's summary line, or one line for each binary of cargo test
     awk '
         /^ *Summary \[|^test result:/ {
+            found = 1
             gsub(/[;,:]/, " ")
             for (i = 2; i <= NF; i++) {
                 if ($i == "passed") p += $(i - 1)
@@ -38,34 +41,41 @@ count_rust() { # LOG STATUS: nextest's summary line, or one line for each binary
                 if ($i == "skipped" || $i == "ignored") s += $(i - 1)
             }
         }
-        END { print p + 0, f + 0, s + 0 }' "$1"
+        END { print p + 0, f + 0, s + 0; exit !found }' "$1"
 }
 
 count_ctest() { # LOG STATUS: the attributes of the one testsuite in CTest's report
-    local report
-    report=$(tr '\n' ' ' <build/ctest/report.xml)
-    attribute() { sed -n "s/.*<testsuite[^>]* $1=\"\([0-9]*\)\".*/\1/p" <<<"$report"; }
-    local all bad skip
-    all=$(attribute tests) bad=$(attribute failures) skip=$(($(attribute skipped) + $(attribute disabled)))
-    echo "$((all - bad - skip)) $bad $skip"
+    local report all bad skip off
+    report=$(tr '\n\t' '  ' <build/ctest/report.xml) || return
+    attribute() { sed -n "s/.*<testsuite [^>]* $1=\"\([0-9]*\)\".*/\1/p" <<<"$report"; }
+    all=$(attribute tests) bad=$(attribute failures) skip=$(attribute skipped) off=$(attribute disabled)
+    [ -n "$all" ] && [ -n "$bad" ] && [ -n "$skip" ] && [ -n "$off" ] && [ "$all" -gt 0 ] || return
+    echo "$((all - bad - skip - off)) $bad $((skip + off))"
 }
 
 summary() {
     printf '\n%-34s %8s %8s %8s %9s\n' step passed failed skipped seconds
     printf '%s\n' "${table[@]}"
     printf '%-34s %8d %8d %8d %9d\n' all "$passed" "$failed" "$skipped" "$SECONDS"
+    # Why something was skipped stands in the logs only.
+    cat "$logs"/*.log build/ctest/Testing/Temporary/LastTest.log 2>/dev/null | sed -n 's/^skipped: /  skipped: /p' | sort -u
     echo "$passed $failed $skipped" >"$logs/counts"
 }
 
 step() { # COUNTER NAME COMMAND...
-    local counter=$1 name=$2 start=$SECONDS log status p f s
+    local counter=$1 name=$2 start=$SECONDS log status counts p f s
     shift 2
     log="$logs/${name//[^a-zA-Z0-9]/_}.log"
     printf '\n== %s: %s\n' "$name" "$*"
     "$@" 2>&1 </dev/null | tee "$log"
     status=$?
-    read -r p f s < <("$counter" "$log" "$status" || echo "0 0 0")
     # A suite that broke before it could count is a failure all the same.
+    if ! counts=$("$counter" "$log" "$status"); then
+        echo "no result of '$name' could be counted" >&2
+        counts="0 1 0"
+        status=1
+    fi
+    read -r p f s <<<"$counts"
     [ "$status" -ne 0 ] && [ "$f" -eq 0 ] && f=1
     passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
     table+=("$(printf '%-34s %8d %8d %8d %9d' "$name" "$p" "$f" "$s" $((SECONDS - start)))")
@@ -88,7 +98,6 @@ step count_step "release build" cargo build --release "${cargo_flags[@]}"
 step count_step "C tests: configure" cmake -S ctest -B build/ctest -G Ninja \
     -DMIOPEN_BYPASS_LIB="$library" -DMIOPEN_BYPASS_INCLUDE="$PWD/include"
 step count_step "C tests: build" cmake --build build/ctest
-rm -f build/ctest/report.xml
 step count_ctest "C tests" ctest --test-dir build/ctest --output-on-failure --parallel 2 \
     --output-junit "$PWD/build/ctest/report.xml"
 if [ -x examples/ppocr/run.sh ]; then

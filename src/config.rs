@@ -54,9 +54,15 @@ pub const KFD_TOPOLOGY: Setting = Setting {
     default: "/sys/class/kfd/kfd/topology",
     text: "where the kernel driver lists the GPUs; for tests",
 };
+pub const ISA: Setting = Setting {
+    name: "MIOPEN_BYPASS_ISA",
+    values: "`scalar`, `avx2` or `avx512`",
+    default: "the highest that the processor has",
+    text: "the highest instruction set that the CPU engine's own kernels use",
+};
 
 /// All settings, in the order in which they are listed.
-pub const SETTINGS: [Setting; 5] = [REAL_LIB, DEVICE, THREADS, VERBOSE, KFD_TOPOLOGY];
+pub const SETTINGS: [Setting; 6] = [REAL_LIB, DEVICE, THREADS, VERBOSE, ISA, KFD_TOPOLOGY];
 
 /// Value of [`REAL_LIB`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,6 +77,17 @@ pub enum RealLib {
 pub enum Device {
     Auto,
     Cpu,
+}
+
+/// Value of [`ISA`]: instruction sets for which kernels exist, in rising order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum IsaLevel {
+    /// What every processor of the architecture has.
+    Scalar,
+    /// AVX2, FMA and F16C: Intel since Haswell, AMD since Zen.
+    Avx2Fma,
+    /// AVX-512 F and DQ besides: Intel servers since Skylake, AMD since Zen 4.
+    Avx512,
 }
 
 /// A value that a setting does not take. The default holds in its place.
@@ -97,6 +114,8 @@ pub struct Config {
     /// 0 to 3, see [`VERBOSE`].
     pub verbose: u8,
     pub kfd_topology: PathBuf,
+    /// `None`: whatever the processor has.
+    pub isa: Option<IsaLevel>,
     /// Values that were given and could not be used.
     pub unusable: Vec<Unusable>,
 }
@@ -123,6 +142,12 @@ impl Config {
         let verbose = parsed(&given, &VERBOSE, &mut unusable, |text| {
             text.parse().ok().filter(|level| *level <= 3)
         });
+        let isa = parsed(&given, &ISA, &mut unusable, |text| match text {
+            "scalar" => Some(IsaLevel::Scalar),
+            "avx2" => Some(IsaLevel::Avx2Fma),
+            "avx512" => Some(IsaLevel::Avx512),
+            _ => None,
+        });
         // MIOpen's own variable serves too: a user who turns its log on wants ours beside it.
         let log_level =
             given("MIOPEN_LOG_LEVEL").and_then(|value| value.to_str()?.trim().parse().ok());
@@ -134,6 +159,7 @@ impl Config {
             kfd_topology: given(KFD_TOPOLOGY.name)
                 .unwrap_or_else(|| KFD_TOPOLOGY.default.into())
                 .into(),
+            isa,
             unusable,
         }
     }
@@ -217,6 +243,7 @@ mod tests {
                 threads: None,
                 verbose: 0,
                 kfd_topology: "/sys/class/kfd/kfd/topology".into(),
+                isa: None,
                 unusable: Vec::new()
             }
         );
@@ -229,11 +256,13 @@ mod tests {
             ("MIOPEN_BYPASS_DEVICE", "CPU"),
             ("MIOPEN_BYPASS_THREADS", " 3 "),
             ("MIOPEN_BYPASS_VERBOSE", "2"),
+            ("MIOPEN_BYPASS_ISA", "avx2"),
         ]);
         assert_eq!(config.real_lib, RealLib::Path("/opt/rocm/lib/libMIOpen.so.1".into()));
         assert_eq!(config.device, Device::Cpu);
         assert_eq!(config.threads, NonZeroUsize::new(3));
         assert_eq!(config.verbose, 2);
+        assert_eq!(config.isa, Some(IsaLevel::Avx2Fma));
         assert!(config.unusable.is_empty());
     }
 

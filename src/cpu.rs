@@ -1,20 +1,32 @@
 //! Solvers on the CPU.
 
-pub mod bias;
+mod arena;
+mod bias;
+mod blocked;
+mod cache;
+mod depthwise;
 mod element;
 mod filter;
 mod gather;
 mod igemm;
 mod igemm_data;
 mod igemm_wrw;
+mod ids;
+mod isa;
 mod naive;
 mod pool;
+mod rates;
 mod store;
 mod tiles;
 mod ukernel;
+mod winograd;
 
+pub use bias::{add_bias, sum_bias_gradient};
+pub use blocked::Blocked;
+pub use depthwise::Depthwise;
 pub use igemm::ImplicitGemm;
 pub use naive::Naive;
+pub use winograd::Winograd;
 
 use crate::problem::{ConvProblem, DataType, Direction};
 use crate::reference;

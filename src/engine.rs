@@ -246,7 +246,10 @@ fn solver_by_id(id: SolverId) -> Result<&'static dyn Solver> {
 
 fn choose(problem: &ConvProblem, choice: Choice, context: &Context) -> Result<&'static dyn Solver> {
     let fastest = |family: Option<Algorithm>| {
-        solvers()
+        if let Some(id) = cache::choice(problem, context, family) {
+            return solver_by_id(id).ok();
+        }
+        let fastest = solvers()
             .iter()
             .copied()
             .filter(|solver| family.is_none_or(|family| solver.algorithm() == family))
@@ -257,7 +260,11 @@ fn choose(problem: &ConvProblem, choice: Choice, context: &Context) -> Result<&'
                 (solver, time_us)
             })
             .min_by(|a, b| a.1.total_cmp(&b.1))
-            .map(|(solver, _)| solver)
+            .map(|(solver, _)| solver);
+        if let Some(solver) = fastest {
+            cache::remember_choice(problem, context, family, solver.id());
+        }
+        fastest
     };
     let default = || fastest(None).ok_or_else(|| no_solver(problem, context));
     match choice {

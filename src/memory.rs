@@ -6,7 +6,7 @@ mod scratch;
 mod view;
 
 pub use buffer::{
-    HostBuffers, InputBuffer, OutputBuffer, check_disjoint, host_arguments, input_buffer,
+    HostBuffers, InputBuffer, OutputBuffer, host_arguments, input_and_output, input_buffer,
     output_buffer,
 };
 pub use device::DeviceBuffers;

@@ -9,7 +9,9 @@
 mod conv_desc;
 mod conv_problem;
 mod tensor;
+mod text;
 
 pub use conv_desc::{Attribute, ConvDesc, FindMode, Mode};
 pub use conv_problem::{ConvProblem, Direction, Role};
 pub use tensor::{DataType, Layout, MAX_RANK, Tensor5, TensorDesc};
+pub use text::DriverCommand;

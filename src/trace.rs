@@ -4,7 +4,9 @@
 
 use crate::config::config;
 use std::fmt::Display;
+use std::fs::File;
 use std::io::Write;
+use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What a line is about decides at which `MIOPEN_BYPASS_VERBOSE` it appears.
@@ -41,6 +43,9 @@ pub fn once(flag: &AtomicBool, message: impl FnOnce() -> String) {
 /// Writes a line that everybody gets.
 pub fn line(message: &dyn Display) {
     let text = format!("miopen-bypass: {message}\n");
-    // A closed stderr is the caller's choice.
-    let _ = std::io::stderr().write_all(text.as_bytes());
+    // Not by way of the standard library's lock on stderr: a thread that held it when the process
+    // forked would let no line of the child's through. A closed stderr is the caller's choice.
+    if let Ok(stderr) = std::io::stderr().as_fd().try_clone_to_owned() {
+        let _ = File::from(stderr).write_all(text.as_bytes());
+    }
 }

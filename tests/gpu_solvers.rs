@@ -10,9 +10,7 @@ use MIOpen::gpu::code_object::{describe, embedded};
 use MIOpen::gpu::every_plan;
 use MIOpen::problem::{DataType, Direction};
 use support::Rng;
-use support::case::{
-    ARRANGEMENTS, Arrangement, Case, PLAIN, RunOptions, check_against_oracle,
-};
+use support::case::{ARRANGEMENTS, Arrangement, Case, PLAIN, RunOptions, check_against_oracle};
 use support::device::{has_simhip, on_gpu, run_on_device};
 use support::tensor::Fill;
 

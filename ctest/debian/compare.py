@@ -115,10 +115,13 @@ def compare_alone(real_path, ours_path, functions_path, deliberate_path):
         print(f"real: {left}\nours: {right}")
     print(f"{equal} lines equal, {refused} not implemented without a real library, "
           f"{sum(used.values())} deliberately different, {len(unexpected)} unexpected")
-    if unexpected and version != made_for:
+    stale = [entry for entry in deliberate if not used[entry]]
+    if (unexpected or stale) and version != made_for:
         print(f"skipped: the list of differences was made for {made_for}, the real library is {version}")
         sys.exit(SKIPPED)
-    return not unexpected
+    if stale:
+        print(f"{len(stale)} deliberate differences do not occur: {deliberate_path} is out of date")
+    return not unexpected and not stale
 
 
 def main():

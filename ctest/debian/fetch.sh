@@ -44,6 +44,8 @@ apt_options=(
     -o "Dir::Cache=$folder/apt/cache" -o Dir::Cache::pkgcache=pkgcache.bin
     -o Dir::Cache::srcpkgcache=srcpkgcache.bin -o APT::Architecture=amd64 -o "APT::Sandbox::User=$(id -un)"
     -o Acquire::Languages=none -o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false
+    # A mirror that stands still, or a clock that is wrong, is no reason not to compare.
+    -o Acquire::Check-Valid-Until=false
     -o Acquire::Retries=1 -o Acquire::http::Timeout=15
 )
 for archive in $archives; do

@@ -1,10 +1,12 @@
 /* What becomes of functions that the real library is too old to have?
  *
- * usage: old_release STAND_IN
+ * usage: old_release STAND_IN PROCESSES
  *
- * Eight threads call every function three times. Each missing function must answer
- * miopenStatusNotImplemented each time, and say so on stderr once. */
+ * Four threads call every function three times, the first time at the same moment. Each missing
+ * function must answer miopenStatusNotImplemented each time, and say so on stderr once. */
 #include "calls.h"
+#include "meet.h"
+#include "processes.h"
 #include "stand_in.h"
 
 #include <pthread.h>
@@ -12,9 +14,10 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { THREADS = 8, ROUNDS = 3, LINE_BYTES = 4096 };
+enum { THREADS = 4, ROUNDS = 3, LINE_BYTES = 4096 };
 
 static const char* stand_in_path;
+static atomic_uint arrivals;
 
 static unsigned long wrong_results(void)
 {
@@ -23,6 +26,8 @@ static unsigned long wrong_results(void)
     for (unsigned round = 0; round < ROUNDS; ++round)
         for (unsigned i = 0; i < function_count; ++i) {
             struct arguments made;
+            if (round == 0)
+                meet(&arrivals, THREADS, i);
             uint64_t result = call_function(i, round, &made);
             if (functions[i].in_old_release) {
                 if (stand_in.last_call == NULL)
@@ -78,11 +83,8 @@ static unsigned long wrong_lines(FILE* lines)
     return wrong;
 }
 
-int main(int count, char** words)
+static int one_process(void)
 {
-    if (count != 2)
-        return 2;
-    stand_in_path = words[1];
     FILE* lines = tmpfile();
     if (lines == NULL || dup2(fileno(lines), STDERR_FILENO) < 0)
         return 2;
@@ -96,6 +98,13 @@ int main(int count, char** words)
         wrong += wrong_by_thread[i];
     }
     wrong += wrong_lines(lines);
-    printf("%lu wrong\n", wrong);
     return wrong != 0;
+}
+
+int main(int count, char** words)
+{
+    if (count != 3)
+        return 2;
+    stand_in_path = words[1];
+    return in_processes(words[2], one_process);
 }

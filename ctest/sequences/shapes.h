@@ -16,6 +16,8 @@ static const conv_shape_t shapes[] = {
     {"stem 7x7 stride 2", 2, 1, 3, 16, 1, {32, 30}, {7, 7}, {3, 3}, {2, 2}, {1, 1}},
     {"5x5 without padding", 2, 1, 5, 7, 1, {12, 9}, {5, 5}, {0, 0}, {1, 1}, {1, 1}},
     {"dilated", 2, 1, 6, 9, 1, {17, 15}, {3, 3}, {2, 2}, {1, 1}, {2, 2}},
+    /* More terms than products of int8 can be summed in a float. */
+    {"deep", 2, 1, 160, 6, 1, {5, 5}, {3, 3}, {1, 1}, {1, 1}, {1, 1}},
     {"lopsided", 2, 1, 4, 6, 1, {11, 19}, {1, 5}, {0, 2}, {2, 3}, {1, 1}},
     {"depthwise", 2, 2, 16, 16, 16, {12, 13}, {3, 3}, {1, 1}, {1, 1}, {1, 1}},
     {"depthwise with two filters a channel", 2, 1, 6, 12, 6, {9, 9}, {5, 5}, {2, 2}, {2, 2}, {1, 1}},

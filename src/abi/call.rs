@@ -10,7 +10,7 @@ use crate::memory;
 use crate::problem::{ConvProblem, DataType, Direction};
 use crate::solver::{Buffers, Context, ConvArgs};
 use crate::sys::*;
-use crate::trace;
+use crate::trace::{self, Level};
 use std::ffi::c_void;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
@@ -100,6 +100,10 @@ impl ConvCall {
         // SAFETY: passed on.
         let mut arguments = unsafe { self.arguments(pointers, alpha, beta) }?;
         announce();
+        if trace::wanted(Level::Call) {
+            let solution = self.prepare(choice)?;
+            trace::line(&format!("{}: {}", self.problem, solution.name));
+        }
         let start = Instant::now();
         engine::run(&self.problem, choice, context(), &mut arguments)?;
         self.handle.record_kernel_time(start.elapsed());
@@ -114,7 +118,22 @@ impl ConvCall {
         // SAFETY: passed on.
         let mut arguments = unsafe { self.arguments(pointers, 1.0, 0.0) }?;
         announce();
-        engine::find(&self.problem, context(), &mut arguments, exhaustive)
+        let found = engine::find(&self.problem, context(), &mut arguments, exhaustive)?;
+        trace::say(Level::Decision, || self.decision(&found));
+        Ok(found)
+    }
+
+    /// What was found, and why the rest was not, for a person to read and to paste.
+    fn decision(&self, found: &[Solution]) -> String {
+        let mut text = self.problem.to_string();
+        for solution in found {
+            let Solution { name, time_us, workspace_bytes, .. } = solution;
+            text += &format!("; {name}: {time_us:.0} us, workspace {workspace_bytes} bytes");
+        }
+        for (name, reason) in engine::rejections(&self.problem, context()) {
+            text += &format!("; not {name}: {reason}");
+        }
+        text
     }
 
     /// What can solve the problem, best first.

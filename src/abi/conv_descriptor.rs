@@ -1,6 +1,7 @@
 //! Convolution descriptors and the output shapes that follow from them.
 
 use super::args::{self, Out, OutArray};
+use super::fork;
 use super::guard::guard;
 use super::objects::{Table, key_of, pointer_of};
 use super::tensor_descriptor::conv_tensor;
@@ -8,16 +9,14 @@ use crate::error::{Error, Result};
 use crate::problem::{Attribute, ConvDesc, FindMode, Mode};
 use crate::sys::*;
 use std::ffi::c_int;
-use std::sync::{PoisonError, RwLock};
+use std::sync::Arc;
 
 /// What `miopenConvolutionDescriptor_t` stands for.
-pub(super) static CONVOLUTIONS: Table<RwLock<ConvDesc>> =
-    Table::new(3, "miopenConvolutionDescriptor_t");
+pub(super) static CONVOLUTIONS: Table<ConvDesc> = Table::new(3, "miopenConvolutionDescriptor_t");
 
 /// The descriptor as it stands now.
-pub(super) fn conv_desc(conv: miopenConvolutionDescriptor_t) -> Result<ConvDesc> {
-    let object = CONVOLUTIONS.get(key_of(conv))?;
-    Ok(object.read().unwrap_or_else(PoisonError::into_inner).clone())
+pub(super) fn conv_desc(conv: miopenConvolutionDescriptor_t) -> Result<Arc<ConvDesc>> {
+    CONVOLUTIONS.get(key_of(conv))
 }
 
 /// Changes the descriptor; a failure leaves it as it was.
@@ -25,12 +24,11 @@ fn change(
     conv: miopenConvolutionDescriptor_t,
     change: impl FnOnce(&mut ConvDesc) -> Result<()>,
 ) -> Result<()> {
-    let object = CONVOLUTIONS.get(key_of(conv))?;
-    let mut desc = object.write().unwrap_or_else(PoisonError::into_inner);
-    let mut changed = desc.clone();
-    change(&mut changed)?;
-    *desc = changed;
-    Ok(())
+    CONVOLUTIONS.replace(key_of(conv), |desc| {
+        let mut changed = desc.clone();
+        change(&mut changed)?;
+        Ok(changed)
+    })
 }
 
 pub(super) unsafe extern "C" fn miopenCreateConvolutionDescriptor(
@@ -39,7 +37,8 @@ pub(super) unsafe extern "C" fn miopenCreateConvolutionDescriptor(
     guard("miopenCreateConvolutionDescriptor", || {
         // SAFETY: the caller passes NULL or a place for a descriptor.
         let out = unsafe { Out::required(conv, "convDesc") }?;
-        out.write(pointer_of(CONVOLUTIONS.insert(RwLock::default())));
+        fork::prepare_once();
+        out.write(pointer_of(CONVOLUTIONS.insert(ConvDesc::default())));
         Ok(())
     })
 }
@@ -331,7 +330,8 @@ pub(super) unsafe extern "C" fn miopenGetConvolutionNdForwardOutputDim(
     lengths_out: *mut c_int,
 ) -> miopenStatus_t {
     guard("miopenGetConvolutionNdForwardOutputDim", || {
-        let lengths = output_lengths(&conv_desc(conv)?, x, w)?;
+        let desc = conv_desc(conv)?;
+        let lengths = output_lengths(&desc, x, w)?;
         // SAFETY: the caller passes NULL or a place for an int.
         let rank = unsafe { Out::required(rank, "nDim") }?;
         // SAFETY: the caller passes NULL or room for spatialDim + 2 ints.

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
+use std::sync::{Arc, PoisonError, RwLock};
 
 /// Non-canonical on x86-64: no mapping can ever have it.
 const COOKIE: u64 = 0xB1A5 << 48;
@@ -25,7 +25,8 @@ const SHARDS: usize = 16;
 
 type Shard<T> = RwLock<BTreeMap<u64, Arc<T>>>;
 
-/// All live objects of one kind.
+/// All live objects of one kind. An object never changes: it is replaced. So nobody holds a lock
+/// while working with one, and [`HeldAcrossFork`] covers every lock there is.
 pub(super) struct Table<T> {
     kind: u64,
     name: &'static str,
@@ -48,14 +49,23 @@ impl<T> Table<T> {
     pub fn insert(&self, object: T) -> u64 {
         let serial = self.next_serial.fetch_add(1, Ordering::Relaxed);
         let key = COOKIE | (self.kind << KIND_SHIFT) | (serial << SERIAL_SHIFT);
-        self.write(key).insert(key, Arc::new(object));
+        let shard = &self.shards[shard_index(key)];
+        shard.write().unwrap_or_else(PoisonError::into_inner).insert(key, Arc::new(object));
         key
     }
 
     /// The live object of that key. It lives on while used, even if another thread destroys it.
     pub fn get(&self, key: u64) -> Result<Arc<T>> {
-        let shard = self.shard(key).read().unwrap_or_else(PoisonError::into_inner);
+        let shard = self.shard(key)?.read().unwrap_or_else(PoisonError::into_inner);
         shard.get(&key).cloned().ok_or_else(|| self.complain(key))
+    }
+
+    /// Replaces the object by what `change` makes of it; a failure leaves it as it was.
+    pub fn replace(&self, key: u64, change: impl FnOnce(&T) -> Result<T>) -> Result<()> {
+        let mut shard = self.shard(key)?.write().unwrap_or_else(PoisonError::into_inner);
+        let object = shard.get_mut(&key).ok_or_else(|| self.complain(key))?;
+        *object = Arc::new(change(object)?);
+        Ok(())
     }
 
     /// Forgets the object. NULL is fine, as in the real library.
@@ -63,30 +73,40 @@ impl<T> Table<T> {
         if key == 0 {
             return Ok(());
         }
-        match self.write(key).remove(&key) {
-            Some(_) => Ok(()),
-            None => Err(self.complain(key)),
+        let removed = {
+            let mut shard = self.shard(key)?.write().unwrap_or_else(PoisonError::into_inner);
+            shard.remove(&key)
+        };
+        removed.map(drop).ok_or_else(|| self.complain(key))
+    }
+
+    /// Where an object of that key lives. What cannot be a key of ours is refused without a lock,
+    /// which matters before the first object of all: only then are locks held across a fork.
+    fn shard(&self, key: u64) -> Result<&Shard<T>> {
+        if !self.is_of_this_kind(key) {
+            return Err(self.complain(key));
         }
+        Ok(&self.shards[shard_index(key)])
     }
 
-    fn shard(&self, key: u64) -> &Shard<T> {
-        &self.shards[(key >> SERIAL_SHIFT) as usize % SHARDS]
-    }
-
-    fn write(&self, key: u64) -> RwLockWriteGuard<'_, BTreeMap<u64, Arc<T>>> {
-        self.shard(key).write().unwrap_or_else(PoisonError::into_inner)
+    fn is_of_this_kind(&self, key: u64) -> bool {
+        key >> KIND_SHIFT == (COOKIE >> KIND_SHIFT | self.kind)
     }
 
     fn complain(&self, key: u64) -> Error {
         let name = self.name;
         Error::bad_parm(match key {
             0 => format!("{name} is NULL"),
-            _ if key >> KIND_SHIFT == (COOKIE >> KIND_SHIFT | self.kind) => {
+            _ if self.is_of_this_kind(key) => {
                 format!("{name} {key:#x} has been destroyed")
             }
             _ => format!("{key:#x} is not a {name} of this library"),
         })
     }
+}
+
+fn shard_index(key: u64) -> usize {
+    (key >> SERIAL_SHIFT) as usize % SHARDS
 }
 
 /// The key that a client's object pointer is.
@@ -158,6 +178,17 @@ mod tests {
         TABLE.remove(stale).unwrap();
         assert!((0..1000).all(|_| TABLE.insert(()) != stale));
         assert!(TABLE.get(stale).is_err());
+    }
+
+    #[test]
+    fn a_failing_change_leaves_the_object() {
+        let key = NUMBERS.insert(1);
+        let seen = NUMBERS.get(key).unwrap();
+        NUMBERS.replace(key, |number| Ok(number + 1)).unwrap();
+        assert!(NUMBERS.replace(key, |_| Err(Error::bad_parm("no"))).is_err());
+        assert_eq!((*seen, *NUMBERS.get(key).unwrap()), (1, 2));
+        NUMBERS.remove(key).unwrap();
+        assert!(NUMBERS.replace(key, |number| Ok(*number)).is_err());
     }
 
     #[test]

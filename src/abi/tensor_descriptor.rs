@@ -1,13 +1,13 @@
 //! Tensor descriptors.
 
 use super::args::{self, Out, OutArray};
+use super::fork;
 use super::guard::guard;
 use super::objects::{Table, key_of, pointer_of};
 use crate::error::{Error, Result, Status};
 use crate::problem::{DataType, Layout, TensorDesc};
 use crate::sys::*;
 use std::ffi::c_int;
-use std::sync::{PoisonError, RwLock};
 
 /// What `miopenTensorDescriptor_t` stands for.
 #[derive(Clone, Copy, Debug, Default)]
@@ -18,12 +18,11 @@ pub(super) struct TensorState {
     extra_vector_length: usize,
 }
 
-pub(super) static TENSORS: Table<RwLock<TensorState>> = Table::new(2, "miopenTensorDescriptor_t");
+pub(super) static TENSORS: Table<TensorState> = Table::new(2, "miopenTensorDescriptor_t");
 
 /// The descriptor as it stands now.
 pub(super) fn tensor_state(tensor: miopenTensorDescriptor_t) -> Result<TensorState> {
-    let object = TENSORS.get(key_of(tensor))?;
-    Ok(*object.read().unwrap_or_else(PoisonError::into_inner))
+    TENSORS.get(key_of(tensor)).map(|state| *state)
 }
 
 /// The descriptor, for a convolution.
@@ -40,10 +39,7 @@ pub(super) fn conv_tensor(tensor: miopenTensorDescriptor_t, name: &str) -> Resul
 
 /// Replaces the descriptor by what `make` gives; a failure leaves it as it was.
 fn set(tensor: miopenTensorDescriptor_t, make: impl FnOnce() -> Result<TensorState>) -> Result<()> {
-    let object = TENSORS.get(key_of(tensor))?;
-    let state = make()?;
-    *object.write().unwrap_or_else(PoisonError::into_inner) = state;
-    Ok(())
+    TENSORS.replace(key_of(tensor), |_| make())
 }
 
 impl From<TensorDesc> for TensorState {
@@ -67,7 +63,8 @@ pub(super) unsafe extern "C" fn miopenCreateTensorDescriptor(
     guard("miopenCreateTensorDescriptor", || {
         // SAFETY: the caller passes NULL or a place for a descriptor.
         let out = unsafe { Out::required(tensor, "tensorDesc") }?;
-        out.write(pointer_of(TENSORS.insert(RwLock::default())));
+        fork::prepare_once();
+        out.write(pointer_of(TENSORS.insert(TensorState::default())));
         Ok(())
     })
 }

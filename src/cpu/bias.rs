@@ -1,323 +1,221 @@
-//! The bias of a convolution: one value for each of the k output channels.
+//! Bias of a convolution: added to y, and its gradient as the sum of dy.
+//!
+//! Statuses are those of the real library (`miopenConvolutionForwardBias`,
+//! `miopenConvolutionBackwardBias` and the tensor operation behind the former).
 #![forbid(unsafe_code)]
 
 use super::element::{Element, Output};
 use super::pool;
 use crate::error::{Error, Result};
-use crate::memory::{InputBuffer, LaneMut, OutputBuffer, TensorMut};
+use crate::memory::{InputBuffer, OutputBuffer, TensorMut};
 use crate::problem::{DataType, Tensor5, TensorDesc};
 use crate::solver::Context;
 
-const N: usize = 0;
-const K: usize = 1;
-const W: usize = 4;
+/// Elements that are worth a task of their own; some ten microseconds of memory traffic.
+const MIN_TASK_ELEMS: usize = 1 << 15;
 
-/// `y = (alpha + beta) * y + alpha * b`, with b spread over all but the channels: what the real
-/// library's tensor addition makes of `miopenConvolutionForwardBias` (its `api` passes alpha as the
-/// factor of y and of b, and beta as that of the old y).
+/// `y = alpha * y + alpha * b + beta * y`, b broadcast along its dimensions of length 1.
 ///
-/// Computed in f32, rounded once. `b` has lengths (1, k, 1, 1\[, 1\]), `y` any strides.
+/// Any strides; fp32 and fp16, computed in f32.
 ///
 /// # Errors
-/// `BadParm` where channels, ranks or types do not match; `NotImplemented` for bfloat16, as in the
-/// real library, and for all types but f32 and f16.
-pub fn forward(
+/// - `NotImplemented`: bf16 on either side, and types that no convolution has.
+/// - `UnknownError`: different types or ranks, a length of b that is neither 1
+///   nor that of y.
+/// - `BadParm`: buffers shorter than their descriptors, strides of y that make
+///   elements share memory.
+pub fn add_bias(
     context: &Context,
-    [alpha, beta]: [f64; 2],
-    b_desc: &TensorDesc,
-    b: InputBuffer<'_>,
-    y_desc: &TensorDesc,
-    y: OutputBuffer<'_>,
+    (y_desc, y): (&TensorDesc, OutputBuffer<'_>),
+    (b_desc, b): (&TensorDesc, InputBuffer<'_>),
+    alpha: f64,
+    beta: f64,
 ) -> Result<()> {
-    check(b_desc, y_desc)?;
-    let (y_factor, b_factor) = ((alpha + beta) as f32, alpha as f32);
-    let bias = spread(b_desc, b, b_factor)?;
-    let y5 = y_desc.to_tensor5()?;
-    match y {
-        OutputBuffer::F32(y) => add(context, &bias, TensorMut::new(y, &y5)?, y_factor),
-        OutputBuffer::F16(y) => add(context, &bias, TensorMut::new(y, &y5)?, y_factor),
-        other => Err(no_bias_of(other.dtype())),
+    refuse_bf16(y_desc, b_desc)?;
+    if b_desc.dtype() != y_desc.dtype() {
+        return Err(Error::unknown("data types of bias and output do not match"));
+    }
+    if b_desc.rank() != y_desc.rank() {
+        return Err(Error::unknown("bias and output differ in their number of dimensions"));
+    }
+    if b_desc.lengths().iter().zip(y_desc.lengths()).any(|(&b, &y)| b != 1 && b != y) {
+        return Err(Error::unknown("a dimension of the bias is neither 1 nor that of the output"));
+    }
+    let (y5, b5) = (y_desc.to_tensor5()?, b_desc.to_tensor5()?);
+    check_fit(b.dtype() == b_desc.dtype() && b.len_elems() >= b_desc.span_elems())?;
+    check_countable(y_desc)?;
+    let factors = (alpha as f32, beta as f32);
+    match (y, b) {
+        (OutputBuffer::F32(y), InputBuffer::F32(b)) => add(context, &y5, y, &b5, b, factors),
+        (OutputBuffer::F16(y), InputBuffer::F16(b)) => add(context, &y5, y, &b5, b, factors),
+        _ => Err(Error::not_implemented("no bias for this data type")),
     }
 }
 
-/// `db[k] = sum of dy over n and space`: summed in f64 in index order, rounded once, so the same for
-/// any number of threads.
+/// `db[k]` = sum of `dy` over images and pixels of channel k.
+///
+/// Any strides; fp32 and fp16, summed in f64 in a fixed order.
 ///
 /// # Errors
-/// As [`forward`], and `UnknownError` for factors other than 1 and 0, as in the real library.
-pub fn backward(
+/// - `NotImplemented`: bf16 on either side, and types that no convolution has.
+/// - `BadParm`: channels that differ, buffers shorter than their descriptors,
+///   strides of db that make elements share memory.
+/// - `UnknownError`: `alpha` other than 1 or `beta` other than 0, different types.
+pub fn sum_bias_gradient(
     context: &Context,
-    [alpha, beta]: [f64; 2],
-    dy_desc: &TensorDesc,
-    dy: InputBuffer<'_>,
-    db_desc: &TensorDesc,
-    db: OutputBuffer<'_>,
+    (dy_desc, dy): (&TensorDesc, InputBuffer<'_>),
+    (db_desc, db): (&TensorDesc, OutputBuffer<'_>),
+    alpha: f64,
+    beta: f64,
 ) -> Result<()> {
-    check(db_desc, dy_desc)?;
-    if alpha != 1.0 || beta != 0.0 {
-        return Err(Error::unknown("only alpha=1 and beta=0 is supported for the bias gradient"));
-    }
+    refuse_bf16(dy_desc, db_desc)?;
     let (dy5, db5) = (dy_desc.to_tensor5()?, db_desc.to_tensor5()?);
+    if dy5.lengths[1] != db5.lengths[1] {
+        return Err(Error::bad_parm("gradients of bias and output differ in channels"));
+    }
+    if alpha != 1.0 || beta != 0.0 {
+        return Err(Error::unknown("only alpha=1 and beta=0 is supported"));
+    }
+    if dy_desc.dtype() != db_desc.dtype() {
+        return Err(Error::unknown("data types of the gradients do not match"));
+    }
+    check_fit(dy.dtype() == dy_desc.dtype() && dy.len_elems() >= dy_desc.span_elems())?;
+    check_countable(dy_desc)?;
     match (dy, db) {
-        (InputBuffer::F32(dy), OutputBuffer::F32(db)) => {
-            reduce(context, &dy5, dy, TensorMut::new(db, &db5)?)
-        }
-        (InputBuffer::F16(dy), OutputBuffer::F16(db)) => {
-            reduce(context, &dy5, dy, TensorMut::new(db, &db5)?)
-        }
-        (dy, _) => Err(no_bias_of(dy.dtype())),
+        (InputBuffer::F32(dy), OutputBuffer::F32(db)) => sum(context, &dy5, dy, &db5, db),
+        (InputBuffer::F16(dy), OutputBuffer::F16(db)) => sum(context, &dy5, dy, &db5, db),
+        _ => Err(Error::not_implemented("no bias for this data type")),
     }
 }
 
-fn no_bias_of(dtype: DataType) -> Error {
-    Error::not_implemented(format!("no bias for data type {}", dtype.name()))
-}
-
-fn check(bias: &TensorDesc, tensor: &TensorDesc) -> Result<()> {
-    if bias.rank() != tensor.rank() {
-        return Err(Error::bad_parm("bias and tensor differ in their number of dimensions"));
-    }
-    if bias.dtype() != tensor.dtype() {
-        return Err(Error::bad_parm("bias and tensor differ in data type"));
-    }
-    let spread = bias.lengths().iter().enumerate().all(|(dim, &len)| dim == K || len == 1);
-    if !spread || bias.lengths().get(K) != tensor.lengths().get(K) {
-        return Err(Error::bad_parm("the bias needs one value for each channel and no more"));
+fn refuse_bf16(first: &TensorDesc, second: &TensorDesc) -> Result<()> {
+    if [first, second].iter().any(|tensor| tensor.dtype() == DataType::BF16) {
+        return Err(Error::not_implemented("no bias for bf16"));
     }
     Ok(())
 }
 
-/// The k values, in f32, times their factor.
-fn spread(desc: &TensorDesc, bias: InputBuffer<'_>, factor: f32) -> Result<Vec<f32>> {
-    let stride = desc.strides()[K];
-    let values = (0..desc.lengths()[K]).map(|k| k * stride);
-    Ok(match bias {
-        InputBuffer::F32(bias) => values.map(|at| factor * bias[at]).collect(),
-        InputBuffer::F16(bias) => values.map(|at| factor * bias[at].to_f32()).collect(),
-        other => return Err(no_bias_of(other.dtype())),
-    })
+fn check_fit(fits: bool) -> Result<()> {
+    if fits { Ok(()) } else { Err(Error::bad_parm("a buffer does not fit its descriptor")) }
+}
+
+fn check_countable(tensor: &TensorDesc) -> Result<()> {
+    let elems = tensor.num_elems();
+    elems.map(drop).ok_or_else(|| Error::bad_parm("a tensor has more elements than memory"))
 }
 
 fn add<T: Element + Output<f32>>(
     context: &Context,
-    bias: &[f32],
-    y: TensorMut<'_, T>,
-    y_factor: f32,
+    y5: &Tensor5,
+    y: &mut [T],
+    b5: &Tensor5,
+    b: &[T],
+    (alpha, beta): (f32, f32),
 ) -> Result<()> {
-    // Lanes run along memory: along the channels where these lie side by side, else along w.
-    let channels_last = y.strides()[K] == 1 && y.lengths()[K] > 1;
-    let (lane_dim, split_dim) = if channels_last { (K, 3) } else { (W, K) };
-    let piece_len = y.lengths()[split_dim].div_ceil(context.cpu_threads.get());
-    let mut pieces = Vec::new();
-    for sample in y.split_every(N, 1) {
-        let mut first_of_piece = 0;
-        for piece in sample.split_every(split_dim, piece_len) {
-            let length = piece.lengths()[split_dim];
-            pieces.push((if channels_last { 0 } else { first_of_piece }, piece));
-            first_of_piece += length;
-        }
-    }
+    // A dimension that b lacks is walked on the spot.
+    let b_strides: [usize; 5] =
+        std::array::from_fn(|dim| if b5.lengths[dim] == 1 { 0 } else { b5.strides[dim] });
+    let [images, channels, len_d, len_h, len_w] = y5.lengths;
+    // The lane runs along the contiguous dimension.
+    let lane_dim = if y5.strides[1] == 1 && channels > 1 { 1 } else { 4 };
+    let outer_dim = if lane_dim == 1 { 3 } else { 1 };
+    let piece_elems = images * len_d * channels * len_h * len_w / y5.lengths[outer_dim];
+    let piece_len = MIN_TASK_ELEMS.div_ceil(piece_elems.max(1));
+    let pieces: Vec<_> =
+        TensorMut::new(y, y5)?.split_every(outer_dim, piece_len).into_iter().enumerate().collect();
     pool::for_each(
         context.cpu_threads,
         pieces,
         || Ok(()),
-        |(), (first_k, mut piece)| {
-            let bias = &bias[first_k..];
-            for at in lane_starts(piece.lengths(), lane_dim) {
-                let lane = piece.lane(lane_dim, at);
-                if channels_last {
-                    add_lane(lane, y_factor, |k| bias[k]);
-                } else {
-                    let value = bias[at[K]];
-                    add_lane(lane, y_factor, |_| value);
+        |(), (index, mut piece)| {
+            let first = index * piece_len;
+            let mut lanes = piece.lengths();
+            lanes[lane_dim] = 1;
+            for_each_index(lanes, |at| {
+                let mut b_at = at;
+                b_at[outer_dim] += first;
+                let b_offset: usize =
+                    b_at.iter().zip(b_strides).map(|(i, stride)| i * stride).sum();
+                let b_step = b_strides[lane_dim];
+                let sum = |i: usize, old: T| {
+                    let (old, bias) = (old.to_f32(), b[b_offset + i * b_step].to_f32());
+                    let kept = if beta == 0.0 { 0.0 } else { beta * old };
+                    T::from_sum(alpha * old + alpha * bias + kept)
+                };
+                let mut lane = piece.lane(lane_dim, at);
+                match lane.as_slice() {
+                    // Known to be contiguous, the loop is vectorised.
+                    Some(slice) => {
+                        slice.iter_mut().enumerate().for_each(|(i, value)| *value = sum(i, *value));
+                    }
+                    None => lane.update(sum),
                 }
-            }
+            });
             Ok(())
         },
     )
 }
 
-fn add_lane<T: Element + Output<f32>>(
-    mut lane: LaneMut<'_, T>,
-    y_factor: f32,
-    bias: impl Fn(usize) -> f32,
-) {
-    let sum = |index: usize, old: T| T::from_sum(y_factor * old.to_f32() + bias(index));
-    match lane.as_slice() {
-        // Known to be contiguous, the loop is vectorised.
-        Some(slice) => {
-            slice.iter_mut().enumerate().for_each(|(index, value)| *value = sum(index, *value));
-        }
-        None => lane.update(sum),
-    }
-}
-
-/// The coordinates of every lane along `dim`, in index order.
-fn lane_starts(lengths: [usize; 5], dim: usize) -> impl Iterator<Item = [usize; 5]> {
-    let mut counts = lengths;
-    counts[dim] = 1;
-    let total = counts.iter().product::<usize>();
-    (0..total).map(move |mut index| {
-        let mut at = [0; 5];
-        for other in (0..5).rev() {
-            at[other] = index % counts[other];
-            index /= counts[other];
-        }
-        at
-    })
-}
-
-fn reduce<T: Element + Output<f32>>(
+fn sum<T: Element + Output<f32>>(
     context: &Context,
     dy5: &Tensor5,
     dy: &[T],
-    db: TensorMut<'_, T>,
+    db5: &Tensor5,
+    db: &mut [T],
 ) -> Result<()> {
-    let piece_len = db.lengths()[K].div_ceil(context.cpu_threads.get());
-    let mut pieces = Vec::new();
-    let mut first_k = 0;
-    for piece in db.split_every(K, piece_len) {
-        let length = piece.lengths()[K];
-        pieces.push((first_k, piece));
-        first_k += length;
-    }
+    // db is 1 x K x 1 x 1; whatever else it has is left alone.
+    let mut row = *db5;
+    row.lengths = [1, db5.lengths[1], 1, 1, 1];
+    let elems_per_channel: usize = dy5.lengths.iter().product::<usize>() / dy5.lengths[1];
+    let piece_len = MIN_TASK_ELEMS.div_ceil(elems_per_channel.max(1));
+    let pieces: Vec<_> =
+        TensorMut::new(db, &row)?.split_every(1, piece_len).into_iter().enumerate().collect();
     pool::for_each(
         context.cpu_threads,
         pieces,
         || Ok(()),
-        |(), (first_k, mut piece)| {
-            let sums = channel_sums(dy5, dy, first_k, piece.lengths()[K]);
-            piece.lane(K, [0; 5]).fill_with(|k| T::from_sum(sums[k] as f32));
+        |(), (index, mut piece)| {
+            let sums = channel_sums(dy5, dy, index * piece_len, piece.lengths()[1]);
+            piece.lane(1, [0; 5]).fill_with(|i| T::from_sum(sums[i] as f32));
             Ok(())
         },
     )
 }
 
-/// The sums of `count` channels from `first_k` on, in f64.
-fn channel_sums<T: Element>(dy5: &Tensor5, dy: &[T], first_k: usize, count: usize) -> Vec<f64> {
-    let mut sums = vec![0.0; count];
-    let channels_last = dy5.strides[K] == 1;
-    let mut lengths = dy5.lengths;
-    lengths[K] = count;
-    // As in `add`: the inner loop runs along memory.
-    let lane_dim = if channels_last { K } else { W };
-    for at in lane_starts(lengths, lane_dim) {
-        let start: usize = (0..5)
-            .map(|dim| (if dim == K { at[K] + first_k } else { at[dim] }) * dy5.strides[dim])
-            .sum();
-        if channels_last {
-            let values = &dy[start..start + count];
-            sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += f64::from(value.to_f32()));
+/// The sums of `channels` channels from `first` on, each in index order whatever the strides.
+fn channel_sums<T: Element>(dy5: &Tensor5, dy: &[T], first: usize, channels: usize) -> Vec<f64> {
+    let mut sums = vec![0.0; channels];
+    // The inner loop runs along memory.
+    let along_channels = dy5.strides[1] == 1 && channels > 1;
+    let lane_dim = if along_channels { 1 } else { 4 };
+    let mut lanes = [dy5.lengths[0], channels, dy5.lengths[2], dy5.lengths[3], dy5.lengths[4]];
+    let lane_len = std::mem::replace(&mut lanes[lane_dim], 1);
+    for_each_index(lanes, |at| {
+        let mut dy_at = at;
+        dy_at[1] += first;
+        let start: usize = dy_at.iter().zip(dy5.strides).map(|(i, stride)| i * stride).sum();
+        let lane = dy[start..].iter().step_by(dy5.strides[lane_dim]).take(lane_len);
+        let values = lane.map(|value| f64::from(value.to_f32()));
+        if along_channels {
+            sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
         } else {
-            let lane = (0..lengths[W]).map(|w| dy[start + w * dy5.strides[W]]);
-            sums[at[K]] = lane.fold(sums[at[K]], |sum, value| sum + f64::from(value.to_f32()));
+            sums[at[1]] = values.fold(sums[at[1]], |sum, value| sum + value);
         }
-    }
+    });
     sums
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::problem::Layout;
-    use std::num::NonZeroUsize;
-
-    fn context(threads: usize) -> Context {
-        Context::new(NonZeroUsize::new(threads))
-    }
-
-    const LENGTHS: [usize; 4] = [2, 3, 5, 7];
-
-    fn tensors() -> Vec<TensorDesc> {
-        let (n, k, h, w) = (LENGTHS[0], LENGTHS[1], LENGTHS[2], LENGTHS[3]);
-        vec![
-            TensorDesc::packed(DataType::F32, &LENGTHS).unwrap(),
-            TensorDesc::with_layout(DataType::F32, Layout::Nhwc, &LENGTHS).unwrap(),
-            // Gaps everywhere.
-            TensorDesc::new(DataType::F32, &LENGTHS, &[k * h * w * 5, h * w * 4 + 1, w * 3, 2])
-                .unwrap(),
-            TensorDesc::packed(DataType::F32, &[n, k, 1, h, w]).unwrap(),
-        ]
-    }
-
-    fn offset(desc: &TensorDesc, at: [usize; 5]) -> usize {
-        let strides = desc.to_tensor5().unwrap().strides;
-        at.iter().zip(strides).map(|(&at, stride)| at * stride).sum()
-    }
-
-    #[test]
-    fn every_layout_gets_its_bias() {
-        for y_desc in tensors() {
-            for threads in 1..=3 {
-                let lengths = y_desc.to_tensor5().unwrap().lengths;
-                let mut bias_lengths = vec![1; y_desc.rank()];
-                bias_lengths[K] = lengths[K];
-                let b_desc = TensorDesc::packed(DataType::F32, &bias_lengths).unwrap();
-                let b = [10.0f32, 20.0, 30.0];
-                let old: Vec<f32> = (0..y_desc.span_elems()).map(|index| index as f32).collect();
-                let mut y = old.clone();
-                let (input, output) = (InputBuffer::F32(&b), OutputBuffer::F32(&mut y));
-                forward(&context(threads), [1.0, 0.0], &b_desc, input, &y_desc, output).unwrap();
-                let mut expected = old;
-                for at in lane_starts(lengths, 2) {
-                    for d in 0..lengths[2] {
-                        let mut at = at;
-                        at[2] = d;
-                        expected[offset(&y_desc, at)] += b[at[K]];
+/// Calls `visit` with every index tuple, last index fastest.
+fn for_each_index([n, c, d, h, w]: [usize; 5], mut visit: impl FnMut([usize; 5])) {
+    for n in 0..n {
+        for c in 0..c {
+            for d in 0..d {
+                for h in 0..h {
+                    for w in 0..w {
+                        visit([n, c, d, h, w]);
                     }
                 }
-                assert_eq!(y, expected, "{y_desc:?}");
             }
         }
-    }
-
-    #[test]
-    fn factors_are_those_of_the_real_librarys_addition() {
-        let desc = TensorDesc::packed(DataType::F32, &[1, 1, 1, 1]).unwrap();
-        let mut y = [5.0f32];
-        let (input, output) = (InputBuffer::F32(&[7.0]), OutputBuffer::F32(&mut y));
-        forward(&context(1), [2.0, 3.0], &desc, input, &desc, output).unwrap();
-        assert_eq!(y[0], (2.0 + 3.0) * 5.0 + 2.0 * 7.0);
-    }
-
-    #[test]
-    fn the_gradient_sums_every_layout_alike() {
-        for dy_desc in tensors() {
-            let lengths = dy_desc.to_tensor5().unwrap().lengths;
-            let mut dy = vec![f32::NAN; dy_desc.span_elems()];
-            let mut expected = [0.0f32; 3];
-            for (index, at) in
-                lane_starts([lengths[0], lengths[1], 1, lengths[3], lengths[4]], 2).enumerate()
-            {
-                dy[offset(&dy_desc, at)] = index as f32;
-                expected[at[K]] += index as f32;
-            }
-            let mut bias_lengths = vec![1; dy_desc.rank()];
-            bias_lengths[K] = 3;
-            let db_desc = TensorDesc::packed(DataType::F32, &bias_lengths).unwrap();
-            for threads in 1..=3 {
-                let mut db = [f32::NAN; 3];
-                let (input, output) = (InputBuffer::F32(&dy), OutputBuffer::F32(&mut db));
-                backward(&context(threads), [1.0, 0.0], &dy_desc, input, &db_desc, output).unwrap();
-                assert_eq!(db, expected, "{dy_desc:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn what_does_not_fit_is_refused() {
-        let y_desc = TensorDesc::packed(DataType::F32, &[1, 2, 1, 1]).unwrap();
-        let wrong = TensorDesc::packed(DataType::F32, &[1, 3, 1, 1]).unwrap();
-        let mut y = [1.0f32, 2.0];
-        let refused = forward(
-            &context(1),
-            [1.0, 0.0],
-            &wrong,
-            InputBuffer::F32(&[0.0; 3]),
-            &y_desc,
-            OutputBuffer::F32(&mut y),
-        );
-        assert_eq!(refused.unwrap_err().status, crate::error::Status::BadParm);
-        assert_eq!(y, [1.0, 2.0]);
     }
 }

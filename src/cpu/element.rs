@@ -144,6 +144,11 @@ pub trait Output<S>: Copy + Send + Sync + 'static {
     /// [`Output::from_sum`] of each; both slices have the same length.
     fn from_sums(sums: &[S], out: &mut [Self]);
 
+    /// The slice itself, where f32 sums can be formed in place.
+    fn as_f32_slice(_out: &mut [Self]) -> Option<&mut [f32]> {
+        None
+    }
+
     /// The matrix itself, where f32 sums can be formed in place.
     fn as_f32_matrix(out: MatrixMut<'_, Self>) -> Option<MatrixMut<'_, f32>>;
 }
@@ -180,6 +185,9 @@ impl Output<f32> for f32 {
     }
     fn from_sums(sums: &[f32], out: &mut [f32]) {
         out.copy_from_slice(sums);
+    }
+    fn as_f32_slice(out: &mut [f32]) -> Option<&mut [f32]> {
+        Some(out)
     }
     fn as_f32_matrix(out: MatrixMut<'_, f32>) -> Option<MatrixMut<'_, f32>> {
         Some(out)

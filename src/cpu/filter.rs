@@ -58,6 +58,11 @@ impl FilterMatrix {
         self.columns.is_some()
     }
 
+    /// Whether an f32 filter can be read row by row, each contiguous.
+    pub fn rows_are_contiguous(&self) -> bool {
+        self.columns.is_some_and(|(_, distance)| distance == 1 || self.gather.gemm_k() == 1)
+    }
+
     /// A block as it lies in the tensor: f32 and equidistant columns only.
     pub fn direct<'a, T: Element>(
         &self,
@@ -121,13 +126,13 @@ fn equidistant_columns(
     let mut first = 0;
     let mut dims = Vec::new();
     for (axis, tap_stride) in gather.axes.iter().zip(tap_strides) {
-        let indices: Vec<usize> = axis.taps.iter().map(|tap| tap.filter_index).collect();
-        first += indices.first()? * tap_stride;
-        let distance = indices.get(1).map_or(1, |second| second - indices[0]);
-        if indices.windows(2).any(|pair| pair[1] - pair[0] != distance) {
-            return None;
-        }
-        dims.push((indices.len(), distance.saturating_mul(tap_stride)));
+        // The taps of a phase are equidistant: those whose multiple of the
+        // dilation has a certain remainder modulo the stride.
+        let index_of = |tap: usize| axis.taps.get(tap).map(|tap| tap.filter_index);
+        let (first_index, second_index) = (index_of(0)?, index_of(1));
+        first += first_index * tap_stride;
+        let distance = second_index.map_or(1, |second_index| second_index - first_index);
+        dims.push((axis.taps.len(), distance.saturating_mul(tap_stride)));
     }
     let channels = (gather.channels, channel_stride);
     match gather.order {

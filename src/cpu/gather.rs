@@ -16,6 +16,7 @@
 #![forbid(unsafe_code)]
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::element::Element;
 use crate::memory::{MatrixRef, merge_dims};
@@ -36,9 +37,11 @@ pub struct Axis {
     /// Number of output indices.
     pub out_len: usize,
     /// Input coordinates from one output index to the next.
-    step: usize,
-    in_len: usize,
-    in_stride: usize,
+    pub step: usize,
+    /// Input coordinates.
+    pub in_len: usize,
+    /// Distance of neighbouring input coordinates in elements.
+    pub in_stride: usize,
     /// The taps, by rising filter index.
     pub taps: Vec<Tap>,
 }
@@ -91,12 +94,14 @@ impl PixelBox {
 /// The gather of one group; the group's channels begin at the slice that methods get.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gather {
-    /// d, h, w.
-    pub axes: [Axis; 3],
+    /// d, h, w. Shared, since gathers are cloned and taps may be many.
+    pub axes: Arc<[Axis; 3]>,
     /// Channels per group.
     pub channels: usize,
-    n_stride: usize,
-    channel_stride: usize,
+    /// Distance of neighbouring images in elements.
+    pub n_stride: usize,
+    /// Distance of neighbouring channels in elements.
+    pub channel_stride: usize,
     /// Order of the reduction.
     pub order: Order,
 }
@@ -196,7 +201,7 @@ impl Gather {
             Order::TapInner
         };
         Gather {
-            axes,
+            axes: Arc::new(axes),
             channels,
             n_stride: input.strides[0],
             channel_stride: input.strides[1],
@@ -234,7 +239,7 @@ impl Gather {
 
     /// All output pixels of `images` images.
     pub fn all_pixels(&self, images: usize) -> PixelBox {
-        let [d, h, w] = &self.axes;
+        let [d, h, w] = &*self.axes;
         PixelBox { n: 0..images, o: [0..d.out_len, 0..h.out_len, 0..w.out_len] }
     }
 
@@ -346,7 +351,7 @@ impl Gather {
             packed[..pixels.len()].fill(0.0);
             return;
         }
-        let [axis_d, axis_h, axis_w] = &self.axes;
+        let [axis_d, axis_h, axis_w] = &*self.axes;
         let [inside_d, inside_h, inside_w] = &tap.inside;
         let [len_h, len_w] = [pixels.o[1].len(), pixels.o[2].len()];
         let run_stride = axis_w.step.saturating_mul(axis_w.in_stride);

@@ -19,13 +19,11 @@ use crate::error::{Error, Result};
 use crate::memory::{InputBuffer, OutputBuffer};
 use crate::problem::{ConvProblem, Direction};
 use crate::reference::check_integer_scalars;
-use crate::solver::{
-    Algorithm, Applicability, Context, ConvArgs, Plan, Reason, Solver, SolverId,
-};
+use crate::solver::{Algorithm, Applicability, Context, ConvArgs, Plan, Reason, Solver, SolverId};
 
-/// Multiply-adds a microsecond and thread: about 40 % of the peak of a 3 GHz
-/// core with two 8-wide FMA units, measured on ResNet-50's layers.
-const MULTIPLY_ADDS_PER_US: f64 = 20_000.0;
+/// Multiply-adds a microsecond and thread: half the peak of a 3 GHz core with
+/// two 8-wide FMA units; ResNet-50's layers measured at 40 to 85 % of it.
+const MULTIPLY_ADDS_PER_US: f64 = 24_000.0;
 
 /// Bytes a microsecond to and from memory, for layers that do little else.
 const BYTES_PER_US: f64 = 5_000.0;
@@ -37,12 +35,16 @@ const OVERHEAD_US: f64 = 20.0;
 /// beyond this many (a stride of 64 in both dimensions) bookkeeping dominates.
 const MAX_PHASES: usize = 4096;
 
+/// Most taps of a filter: beyond it the tables of taps would outgrow caches, if
+/// not memory, since a descriptor may claim any length without any buffer.
+const MAX_TAPS: usize = 1 << 20;
+
 /// The general implicit GEMM.
 pub struct ImplicitGemm;
 
 enum ImplicitGemmPlan {
-    Data { problem: ConvProblem, plan: DataPlan },
-    Wrw { problem: ConvProblem, plan: WrwPlan },
+    Data(Box<DataPlan>),
+    Wrw(Box<WrwPlan>),
 }
 
 impl Solver for ImplicitGemm {
@@ -64,14 +66,16 @@ impl Solver for ImplicitGemm {
         if !output.has_distinct_elems() {
             return Err(Reason::new("output strides make elements share memory"));
         }
-        if problem.direction() == Direction::Bwd {
-            let phases = [0, 1, 2]
-                .map(|dim| problem.strides()[dim].min(problem.in_spatial()[dim]))
-                .into_iter()
-                .try_fold(1usize, usize::checked_mul);
-            if phases.is_none_or(|phases| phases > MAX_PHASES) {
-                return Err(Reason::new(format!("more than {MAX_PHASES} phases of strides")));
-            }
+        let exceeds = |factors: [usize; 3], limit: usize| {
+            let product = factors.into_iter().try_fold(1usize, usize::checked_mul);
+            product.is_none_or(|product| product > limit)
+        };
+        if exceeds(problem.filter_spatial(), MAX_TAPS) {
+            return Err(Reason::new(format!("more than {MAX_TAPS} taps")));
+        }
+        let phases = [0, 1, 2].map(|dim| problem.strides()[dim].min(problem.in_spatial()[dim]));
+        if problem.direction() == Direction::Bwd && exceeds(phases, MAX_PHASES) {
+            return Err(Reason::new(format!("more than {MAX_PHASES} phases of strides")));
         }
         Ok(())
     }
@@ -83,12 +87,11 @@ impl Solver for ImplicitGemm {
     }
 
     fn plan(&self, problem: &ConvProblem, _context: &Context) -> Result<Box<dyn Plan>> {
-        let problem = problem.clone();
         Ok(Box::new(match problem.direction() {
             Direction::Fwd | Direction::Bwd => {
-                ImplicitGemmPlan::Data { plan: DataPlan::new(&problem), problem }
+                ImplicitGemmPlan::Data(Box::new(DataPlan::new(problem)))
             }
-            Direction::Wrw => ImplicitGemmPlan::Wrw { plan: WrwPlan::new(&problem), problem },
+            Direction::Wrw => ImplicitGemmPlan::Wrw(Box::new(WrwPlan::new(problem))),
         }))
     }
 }
@@ -96,8 +99,8 @@ impl Solver for ImplicitGemm {
 impl Plan for ImplicitGemmPlan {
     fn workspace_bytes(&self) -> usize {
         match self {
-            ImplicitGemmPlan::Data { plan, .. } => plan.workspace.total_bytes(),
-            ImplicitGemmPlan::Wrw { plan, .. } => plan.workspace.total_bytes(),
+            ImplicitGemmPlan::Data(plan) => plan.workspace.total_bytes(),
+            ImplicitGemmPlan::Wrw(plan) => plan.workspace.total_bytes(),
         }
     }
 
@@ -123,9 +126,8 @@ impl Plan for ImplicitGemmPlan {
 impl ImplicitGemmPlan {
     fn problem(&self) -> &ConvProblem {
         match self {
-            ImplicitGemmPlan::Data { problem, .. } | ImplicitGemmPlan::Wrw { problem, .. } => {
-                problem
-            }
+            ImplicitGemmPlan::Data(plan) => &plan.problem,
+            ImplicitGemmPlan::Wrw(plan) => &plan.problem,
         }
     }
 }
@@ -146,10 +148,10 @@ impl Run<'_> {
     {
         let threads = self.context.cpu_threads;
         match self.plan {
-            ImplicitGemmPlan::Data { plan, .. } => {
+            ImplicitGemmPlan::Data(plan) => {
                 plan.execute(threads, a, b, out, self.scalars, self.workspace)
             }
-            ImplicitGemmPlan::Wrw { plan, .. } => {
+            ImplicitGemmPlan::Wrw(plan) => {
                 plan.execute(threads, a, b, out, self.scalars, self.workspace)
             }
         }
@@ -167,7 +169,7 @@ impl Run<'_> {
             check_integer_scalars(alpha, beta)?;
         }
         match self.plan {
-            ImplicitGemmPlan::Data { plan, .. } => plan.execute(
+            ImplicitGemmPlan::Data(plan) => plan.execute(
                 self.context.cpu_threads,
                 input,
                 filter,
@@ -175,7 +177,7 @@ impl Run<'_> {
                 self.scalars,
                 self.workspace,
             ),
-            ImplicitGemmPlan::Wrw { .. } => Err(mixed_types()),
+            ImplicitGemmPlan::Wrw(_) => Err(mixed_types()),
         }
     }
 }

@@ -24,7 +24,8 @@ pub struct DataPlan {
     images: usize,
     /// The output role's canonical view.
     output: Role,
-    problem: ConvProblem,
+    /// The problem.
+    pub problem: ConvProblem,
     packs_filter: bool,
     /// The packed filter, where the filter cannot be used as it lies.
     pub workspace: WorkspaceLayout,

@@ -42,57 +42,24 @@ const WANTED_TASKS: usize = 16;
 /// Splits together may take this much memory: 16 MiB of floats.
 const MAX_PARTIAL_ELEMS: usize = 4 << 20;
 
-/// What is prepared for a backward-weights problem.
+/// What is prepared for a backward-weights problem: numbers only, however large it is.
 pub struct WrwPlan {
-    problem: ConvProblem,
+    /// The problem.
+    pub problem: ConvProblem,
     gather: Gather,
     /// dy as a matrix of channels and pixels.
     dy: Gather,
-    tiles: Vec<Tile>,
-    /// The reduction's boxes, in the order in which they are added.
-    boxes: Vec<PixelBox>,
+    /// Groups, output channels and input channels of a tile.
+    tile_groups: usize,
+    tile_rows: usize,
+    tile_channels: usize,
+    /// The boxes into which the reduction is cut.
+    box_lengths: BoxLengths,
     boxes_per_split: usize,
-    /// Sums of the largest tile.
-    tile_elems: usize,
-    /// Elements of the largest packed blocks of x and dy.
-    packed_x_elems: usize,
-    packed_dy_elems: usize,
+    /// Whether any tap meets padding.
+    has_padding: bool,
     /// The partial sums of the splits, if there is more than one.
     pub workspace: WorkspaceLayout,
-}
-
-/// A rectangle of the filter gradient, in some groups.
-struct Tile {
-    groups: Range<usize>,
-    rows: Range<usize>,
-    channels: Range<usize>,
-    /// The gather over these channels, and their offset within a group.
-    gather: Gather,
-    channel_offset: usize,
-}
-
-impl Tile {
-    /// Sums of one group.
-    fn elems_per_group(&self) -> usize {
-        self.rows.len() * self.gather.gemm_k()
-    }
-
-    fn elems(&self) -> usize {
-        self.groups.len() * self.elems_per_group()
-    }
-}
-
-/// What all tasks of an execution read.
-struct Inputs<'a, T> {
-    x: &'a [T],
-    dy: &'a [T],
-    dy_is_finite: OnceLock<bool>,
-}
-
-/// What one thread packs into.
-struct Packed {
-    x: Vec<f32>,
-    dy: Vec<f32>,
 }
 
 impl WrwPlan {
@@ -108,53 +75,42 @@ impl WrwPlan {
         let tile_rows = even_piece(dy.channels, (TILE_ELEMS / columns).min(TILE_ROWS));
         let box_pixels = (PACKED_ELEMS / columns).clamp(1, BOX_PIXELS);
         let box_lengths = BoxLengths::choose(problem.n(), problem.out_spatial(), box_pixels);
-        let boxes = box_lengths.cut(&dy.all_pixels(problem.n()));
+        let boxes = box_lengths.count(problem.n(), problem.out_spatial());
 
         let is_whole_group = tile_rows == dy.channels && tile_channels == gather.channels;
         let tile_groups = if is_whole_group {
-            let work = (tile_rows * columns)
-                .saturating_mul(boxes.len())
-                .saturating_mul(box_lengths.pixels());
-            groups_together(groups, work).min((TILE_ELEMS / (tile_rows * columns)).max(1))
+            let pixels = boxes.saturating_mul(box_lengths.pixels());
+            let work = (tile_rows * columns).saturating_mul(pixels);
+            even_piece(
+                groups,
+                groups_together(groups, work).min(TILE_ELEMS / (tile_rows * columns)),
+            )
         } else {
             1
         };
-        let mut tiles = Vec::new();
-        for groups in pieces(&(0..groups), tile_groups) {
-            for rows in pieces(&(0..dy.channels), tile_rows) {
-                for channels in pieces(&(0..gather.channels), tile_channels) {
-                    let (gather, channel_offset) = gather.some_channels(&channels);
-                    tiles.push(Tile {
-                        groups: groups.clone(),
-                        rows: rows.clone(),
-                        channels,
-                        gather,
-                        channel_offset,
-                    });
-                }
-            }
-        }
-        let tile_elems = tiles.iter().map(Tile::elems).max().unwrap_or(0);
+        let tiles = groups.div_ceil(tile_groups)
+            * dy.channels.div_ceil(tile_rows)
+            * gather.channels.div_ceil(tile_channels);
+        let tile_elems = tile_groups * tile_rows * columns;
 
-        let affordable = MAX_PARTIAL_ELEMS / (tiles.len() * tile_elems).max(1);
-        let wanted = WANTED_TASKS.div_ceil(tiles.len());
-        let splits = wanted.min(boxes.len()).min(affordable).max(1);
-        let boxes_per_split = boxes.len().div_ceil(splits);
-        let splits = boxes.len().div_ceil(boxes_per_split);
+        let affordable = MAX_PARTIAL_ELEMS / tiles.saturating_mul(tile_elems);
+        let wanted = WANTED_TASKS.div_ceil(tiles);
+        let boxes_per_split = boxes.div_ceil(wanted.min(affordable).clamp(1, boxes));
+        let splits = boxes.div_ceil(boxes_per_split);
         let mut workspace = WorkspaceLayout::default();
         if splits > 1 {
-            workspace.book_f32(WorkspaceKey::PartialSums, tiles.len() * splits * tile_elems);
+            workspace.book_f32(WorkspaceKey::PartialSums, tiles * splits * tile_elems);
         }
         WrwPlan {
             problem: problem.clone(),
-            packed_x_elems: columns * box_lengths.pixels(),
-            packed_dy_elems: tile_rows * box_lengths.pixels(),
+            has_padding: gather.touches_padding(&dy.all_pixels(problem.n())),
             gather,
             dy,
-            tiles,
-            boxes,
+            tile_groups,
+            tile_rows,
+            tile_channels,
+            box_lengths,
             boxes_per_split,
-            tile_elems,
             workspace,
         }
     }
@@ -169,50 +125,56 @@ impl WrwPlan {
         scalars: Scalars,
         workspace: &mut [u8],
     ) -> Result<()> {
-        let outs = self.split_output(TensorMut::new(dw, self.problem.tensor5(Role::W))?);
-        let inputs = Inputs { x, dy, dy_is_finite: OnceLock::new() };
-        let splits: Vec<&[PixelBox]> = self.boxes.chunks(self.boxes_per_split).collect();
-        if splits.len() == 1 {
-            return self.run_unsplit(threads, &inputs, outs, scalars);
-        }
-
-        let mut grant = self.workspace.grant(workspace);
-        let mut partial = grant.take(WorkspaceKey::PartialSums)?;
-        let mut tasks = Vec::new();
-        for (tile, of_tile) in
-            self.tiles.iter().zip(partial.chunks_exact_mut(splits.len() * self.tile_elems))
-        {
-            for (boxes, sums) in splits.iter().zip(of_tile.chunks_exact_mut(self.tile_elems)) {
-                tasks.push((tile, *boxes, sums));
+        let out = TensorMut::new(dw, self.problem.tensor5(Role::W))?;
+        let mut tiles = Vec::new();
+        let mut rest = out;
+        for groups in pieces(&(0..self.problem.groups()), self.tile_groups) {
+            for rows in pieces(&(0..self.dy.channels), self.tile_rows) {
+                let (mut row_of_tiles, after) = rest.split_at(0, groups.len() * rows.len());
+                rest = after;
+                for channels in pieces(&(0..self.gather.channels), self.tile_channels) {
+                    let (out, after) = row_of_tiles.split_at(1, channels.len());
+                    row_of_tiles = after;
+                    let tile = Tile::new(self, groups.clone(), rows.clone(), &channels);
+                    tiles.push((tile, out));
+                }
             }
         }
-        pool::for_each(
-            threads,
-            tasks,
-            || self.packed(),
-            |packed, (tile, boxes, sums)| {
-                for (group, sums) in
-                    tile.groups.clone().zip(sums.chunks_exact_mut(tile.elems_per_group()))
-                {
-                    self.sum_in_slice(&inputs, tile, group, boxes, sums, packed);
-                }
-                Ok(())
-            },
-        )?;
+        let boxes = self.box_lengths.cut(&self.dy.all_pixels(self.problem.n()));
+        let run = Run { plan: self, x, dy, dy_is_finite: OnceLock::new() };
+        if boxes.len() <= self.boxes_per_split {
+            return run.unsplit(threads, tiles, &boxes, scalars);
+        }
+        let splits: Vec<&[PixelBox]> = boxes.chunks(self.boxes_per_split).collect();
+        let mut grant = self.workspace.grant(workspace);
+        let mut partial = grant.take(WorkspaceKey::PartialSums)?;
+        run.partial_sums(threads, &tiles, &splits, &mut partial)?;
+        self.add_splits(threads, tiles, splits.len(), &mut partial, scalars)
+    }
 
-        let tasks = self
-            .tiles
-            .iter()
-            .zip(partial.chunks_exact_mut(splits.len() * self.tile_elems))
-            .zip(outs)
-            .collect();
+    /// Sums of the largest tile.
+    fn tile_elems(&self) -> usize {
+        self.tile_groups * self.tile_rows * self.tile_channels * self.gather.taps()
+    }
+
+    /// Adds the splits of each tile in their order and stores the sums.
+    fn add_splits<O: Output<f32>>(
+        &self,
+        threads: NonZeroUsize,
+        tiles: Vec<(Tile, TensorMut<'_, O>)>,
+        splits: usize,
+        partial: &mut [f32],
+        scalars: Scalars,
+    ) -> Result<()> {
+        let tile_elems = self.tile_elems();
+        let tasks = tiles.into_iter().zip(partial.chunks_exact_mut(splits * tile_elems)).collect();
         pool::for_each(
             threads,
             tasks,
             || Ok(()),
-            |(), ((tile, of_tile), out)| {
-                let (total, others) = of_tile.split_at_mut(self.tile_elems);
-                for split in others.chunks_exact(self.tile_elems) {
+            |(), ((tile, out), of_tile)| {
+                let (total, others) = of_tile.split_at_mut(tile_elems);
+                for split in others.chunks_exact(tile_elems) {
                     for (total, &part) in total.iter_mut().zip(split) {
                         *total += part;
                     }
@@ -227,159 +189,200 @@ impl WrwPlan {
             },
         )
     }
+}
 
-    fn run_unsplit<T: Element, O: Output<f32>>(
+/// A rectangle of the filter gradient, in some groups.
+struct Tile {
+    groups: Range<usize>,
+    rows: Range<usize>,
+    /// The gather over the tile's channels, and their offset within a group.
+    gather: Gather,
+    channel_offset: usize,
+}
+
+impl Tile {
+    fn new(
+        plan: &WrwPlan,
+        groups: Range<usize>,
+        rows: Range<usize>,
+        channels: &Range<usize>,
+    ) -> Self {
+        let (gather, channel_offset) = plan.gather.some_channels(channels);
+        Tile { groups, rows, gather, channel_offset }
+    }
+
+    /// Sums of one group.
+    fn elems_per_group(&self) -> usize {
+        self.rows.len() * self.gather.gemm_k()
+    }
+}
+
+/// What one thread packs into.
+struct Packed {
+    x: Vec<f32>,
+    dy: Vec<f32>,
+}
+
+/// One execution: what all its tasks read.
+struct Run<'a, T> {
+    plan: &'a WrwPlan,
+    x: &'a [T],
+    dy: &'a [T],
+    dy_is_finite: OnceLock<bool>,
+}
+
+impl<T: Element> Run<'_, T> {
+    fn packed(&self) -> Result<Packed> {
+        let plan = self.plan;
+        let pixels = plan.box_lengths.pixels();
+        Ok(Packed {
+            x: zeroed_f32(plan.tile_channels * plan.gather.taps() * pixels)?,
+            dy: zeroed_f32(plan.tile_rows * pixels)?,
+        })
+    }
+
+    /// The whole reduction in one go, in place where the output's layout allows.
+    fn unsplit<O: Output<f32>>(
         &self,
         threads: NonZeroUsize,
-        inputs: &Inputs<'_, T>,
-        outs: Vec<TensorMut<'_, O>>,
+        tiles: Vec<(Tile, TensorMut<'_, O>)>,
+        boxes: &[PixelBox],
         scalars: Scalars,
     ) -> Result<()> {
         pool::for_each(
             threads,
-            self.tiles.iter().zip(outs).collect(),
-            || Ok((self.packed()?, zeroed_f32(self.tile_elems)?)),
+            tiles,
+            || Ok((self.packed()?, zeroed_f32(self.plan.tile_elems())?)),
             |(packed, sums), (tile, out)| {
                 let outs = out.split_every(0, tile.rows.len());
-                for (group, out) in tile.groups.clone().zip(outs) {
+                for (group, mut out) in tile.groups.clone().zip(outs) {
+                    let gathered = self.gathered(&tile, group, boxes);
+                    if scalars.are_plain()
+                        && tile.gather.order == Order::TapInner
+                        && let Some(mut dst) = out.as_matrix(0).and_then(O::as_f32_matrix)
+                    {
+                        gathered.sum(&mut dst, packed);
+                        if !self.padding_may_have_spoiled(|| dst.any(f32::is_nan)) {
+                            continue;
+                        }
+                    }
                     let sums = &mut sums[..tile.elems_per_group()];
-                    self.run_in_place_or(inputs, tile, group, out, sums, scalars, packed);
+                    self.sum_in_slice(&gathered, sums, packed);
+                    store_filter_tile(sums, tile.gather.order, out, scalars);
                 }
                 Ok(())
             },
         )
     }
 
-    fn packed(&self) -> Result<Packed> {
-        Ok(Packed { x: zeroed_f32(self.packed_x_elems)?, dy: zeroed_f32(self.packed_dy_elems)? })
-    }
-
-    /// The output's parts, in the order of the tiles.
-    fn split_output<'a, O: Copy>(&self, out: TensorMut<'a, O>) -> Vec<TensorMut<'a, O>> {
-        let mut outs = Vec::new();
-        let mut rest = Some(out);
-        let mut row_of_tiles: Option<TensorMut<'a, O>> = None;
-        for tile in &self.tiles {
-            if tile.channels.start == 0
-                && let Some(out) = rest.take()
-            {
-                let (part, after) = out.split_at(0, tile.groups.len() * tile.rows.len());
-                row_of_tiles = Some(part);
-                rest = Some(after);
-            }
-            if let Some(part) = row_of_tiles.take() {
-                let (part, after) = part.split_at(1, tile.channels.len());
-                outs.push(part);
-                row_of_tiles = Some(after);
+    /// The sums of every tile over every split, by tile and then by split.
+    fn partial_sums<O: Send + Sync>(
+        &self,
+        threads: NonZeroUsize,
+        tiles: &[(Tile, TensorMut<'_, O>)],
+        splits: &[&[PixelBox]],
+        partial: &mut [f32],
+    ) -> Result<()> {
+        let tile_elems = self.plan.tile_elems();
+        let mut tasks = Vec::new();
+        let by_tile = partial.chunks_exact_mut(splits.len() * tile_elems);
+        for ((tile, _), of_tile) in tiles.iter().zip(by_tile) {
+            for (&boxes, sums) in splits.iter().zip(of_tile.chunks_exact_mut(tile_elems)) {
+                tasks.push((tile, boxes, sums));
             }
         }
-        outs
+        pool::for_each(
+            threads,
+            tasks,
+            || self.packed(),
+            |packed, (tile, boxes, sums)| {
+                for (group, sums) in
+                    tile.groups.clone().zip(sums.chunks_exact_mut(tile.elems_per_group()))
+                {
+                    self.sum_in_slice(&self.gathered(tile, group, boxes), sums, packed);
+                }
+                Ok(())
+            },
+        )
     }
 
-    #[allow(clippy::too_many_arguments)]
-    fn run_in_place_or<T: Element, O: Output<f32>>(
-        &self,
-        inputs: &Inputs<'_, T>,
-        tile: &Tile,
+    fn gathered<'a>(
+        &'a self,
+        tile: &'a Tile,
         group: usize,
-        mut out: TensorMut<'_, O>,
-        sums: &mut [f32],
-        scalars: Scalars,
-        packed: &mut Packed,
-    ) {
-        if scalars.are_plain()
-            && tile.gather.order == Order::TapInner
-            && let Some(mut dst) = out.as_matrix(0).and_then(O::as_f32_matrix)
-        {
-            self.sum(inputs, tile, group, &self.boxes, &mut dst, packed);
-            if !self.padding_may_have_spoiled(inputs, || dst.any(f32::is_nan)) {
-                return;
-            }
-        }
-        self.sum_in_slice(inputs, tile, group, &self.boxes, sums, packed);
-        store_filter_tile(sums, tile.gather.order, out, scalars);
-    }
-
-    /// The sums of one group's tile over `boxes`, rows contiguous.
-    fn sum_in_slice<T: Element>(
-        &self,
-        inputs: &Inputs<'_, T>,
-        tile: &Tile,
-        group: usize,
-        boxes: &[PixelBox],
-        sums: &mut [f32],
-        packed: &mut Packed,
-    ) {
-        let columns = tile.gather.gemm_k();
-        let mut dst = MatrixMut::row_major(sums, tile.rows.len(), columns);
-        self.sum(inputs, tile, group, boxes, &mut dst, packed);
-        if self.padding_may_have_spoiled(inputs, || dst.any(f32::is_nan)) {
-            self.sum_without_padding(inputs, tile, group, boxes, sums);
+        boxes: &'a [PixelBox],
+    ) -> Gathered<'a, T> {
+        Gathered {
+            plan: self.plan,
+            tile,
+            boxes,
+            x: &self.x[self.plan.gather.group_offset(group) + tile.channel_offset..],
+            dy: &self.dy[self.plan.dy.group_offset(group)..],
         }
     }
 
-    fn sum<T: Element>(
-        &self,
-        inputs: &Inputs<'_, T>,
-        tile: &Tile,
-        group: usize,
-        boxes: &[PixelBox],
-        dst: &mut MatrixMut<'_, f32>,
-        packed: &mut Packed,
-    ) {
-        let group_x = &inputs.x[self.gather.group_offset(group) + tile.channel_offset..];
-        let group_dy = &inputs.dy[self.dy.group_offset(group)..];
-        let columns = 0..tile.gather.gemm_k();
-        for (index, pixels) in boxes.iter().enumerate() {
-            let lhs = self
-                .dy
-                .direct(group_dy, &tile.rows, pixels)
-                .unwrap_or_else(|| self.dy.pack(group_dy, &tile.rows, pixels, &mut packed.dy));
-            let rhs = tile
-                .gather
-                .direct(group_x, &columns, pixels)
-                .unwrap_or_else(|| tile.gather.pack(group_x, &columns, pixels, &mut packed.x));
-            gemm_f32(dst, index > 0, lhs, rhs.transposed());
+    /// The sums, rows contiguous.
+    fn sum_in_slice(&self, gathered: &Gathered<'_, T>, sums: &mut [f32], packed: &mut Packed) {
+        let tile = gathered.tile;
+        let mut dst = MatrixMut::row_major(sums, tile.rows.len(), tile.gather.gemm_k());
+        gathered.sum(&mut dst, packed);
+        if self.padding_may_have_spoiled(|| dst.any(f32::is_nan)) {
+            gathered.sum_without_padding(sums);
         }
     }
 
     /// As in forward: zeros that stand for padding turn an infinite or NaN dy
     /// into NaN where nothing should be added.
-    fn padding_may_have_spoiled<T: Element>(
-        &self,
-        inputs: &Inputs<'_, T>,
-        has_nan: impl FnOnce() -> bool,
-    ) -> bool {
-        self.boxes.iter().any(|pixels| self.gather.touches_padding(pixels))
+    fn padding_may_have_spoiled(&self, has_nan: impl FnOnce() -> bool) -> bool {
+        self.plan.has_padding
             && has_nan()
-            && !inputs
+            && !self
                 .dy_is_finite
-                .get_or_init(|| inputs.dy.iter().all(|value| value.to_f32().is_finite()))
+                .get_or_init(|| self.dy.iter().all(|value| value.to_f32().is_finite()))
+    }
+}
+
+/// One group's part in a tile: dy times gathered x, over some boxes.
+struct Gathered<'a, T> {
+    plan: &'a WrwPlan,
+    tile: &'a Tile,
+    boxes: &'a [PixelBox],
+    /// x from the tile's first channel on.
+    x: &'a [T],
+    /// dy from the group's first channel on.
+    dy: &'a [T],
+}
+
+impl<T: Element> Gathered<'_, T> {
+    fn sum(&self, dst: &mut MatrixMut<'_, f32>, packed: &mut Packed) {
+        let (x, dy, rows) = (&self.tile.gather, &self.plan.dy, &self.tile.rows);
+        let columns = 0..x.gemm_k();
+        for (index, pixels) in self.boxes.iter().enumerate() {
+            let lhs = dy
+                .direct(self.dy, rows, pixels)
+                .unwrap_or_else(|| dy.pack(self.dy, rows, pixels, &mut packed.dy));
+            let rhs = x
+                .direct(self.x, &columns, pixels)
+                .unwrap_or_else(|| x.pack(self.x, &columns, pixels, &mut packed.x));
+            gemm_f32(dst, index > 0, lhs, rhs.transposed());
+        }
     }
 
     /// The sums again, product by product, without those that meet padding.
-    fn sum_without_padding<T: Element>(
-        &self,
-        inputs: &Inputs<'_, T>,
-        tile: &Tile,
-        group: usize,
-        boxes: &[PixelBox],
-        sums: &mut [f32],
-    ) {
-        let group_x = &inputs.x[self.gather.group_offset(group) + tile.channel_offset..];
-        let group_dy = &inputs.dy[self.dy.group_offset(group)..];
-        let columns = tile.gather.gemm_k();
+    fn sum_without_padding(&self, sums: &mut [f32]) {
+        let columns = self.tile.gather.gemm_k();
         sums.fill(0.0);
-        for pixels in boxes {
-            for (index, row) in tile.rows.clone().enumerate() {
+        for pixels in self.boxes {
+            for (index, row) in self.tile.rows.clone().enumerate() {
                 // By number of the pixel: where its dy lies.
                 let mut dy_offsets = vec![0; pixels.len()];
-                self.dy.for_each_inside(row, pixels, |offset, pixel| dy_offsets[pixel] = offset);
+                self.plan
+                    .dy
+                    .for_each_inside(row, pixels, |offset, pixel| dy_offsets[pixel] = offset);
                 for column in 0..columns {
                     let sum = &mut sums[index * columns + column];
-                    tile.gather.for_each_inside(column, pixels, |offset, pixel| {
-                        let dy = group_dy[dy_offsets[pixel]].to_f32();
-                        *sum += dy * group_x[offset].to_f32();
+                    self.tile.gather.for_each_inside(column, pixels, |offset, pixel| {
+                        *sum += self.dy[dy_offsets[pixel]].to_f32() * self.x[offset].to_f32();
                     });
                 }
             }

@@ -95,3 +95,77 @@ pub fn for_each<Item: Send, Scratch>(
         Some(error) => Err(error),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Error;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    fn threads(count: usize) -> NonZeroUsize {
+        NonZeroUsize::new(count).unwrap()
+    }
+
+    #[test]
+    fn every_item_is_done_once() {
+        for count in [1, 2, 3, 9] {
+            for items in [0, 1, 2, 100] {
+                let done: Vec<AtomicUsize> = (0..items).map(|_| AtomicUsize::new(0)).collect();
+                let scratches = AtomicUsize::new(0);
+                for_each(
+                    threads(count),
+                    (0..items).collect(),
+                    || Ok(scratches.fetch_add(1, Ordering::Relaxed)),
+                    |_, item: usize| {
+                        done[item].fetch_add(1, Ordering::Relaxed);
+                        Ok(())
+                    },
+                )
+                .unwrap();
+                assert!(done.iter().all(|count| count.load(Ordering::Relaxed) == 1));
+                assert!(scratches.into_inner() <= count.min(items));
+            }
+        }
+    }
+
+    #[test]
+    fn an_error_ends_the_work() {
+        for count in [1, 3] {
+            let begun = AtomicUsize::new(0);
+            let result = for_each(
+                threads(count),
+                (0..1000).collect(),
+                || Ok(()),
+                |(), item: usize| {
+                    begun.fetch_add(1, Ordering::Relaxed);
+                    if item == 5 { Err(Error::bad_parm("five")) } else { Ok(()) }
+                },
+            );
+            assert_eq!(result, Err(Error::bad_parm("five")));
+            assert!(count > 1 || begun.into_inner() == 6);
+        }
+        let scratch = || Err::<(), _>(Error::bad_parm("scratch"));
+        let result = for_each(threads(2), vec![1, 2], scratch, |(), _| Ok(()));
+        assert_eq!(result, Err(Error::bad_parm("scratch")));
+    }
+
+    #[test]
+    fn a_panic_reaches_the_caller_and_spares_the_pool() {
+        let work = |fatal: usize| {
+            std::panic::catch_unwind(|| {
+                let items = (0..50).collect();
+                for_each(
+                    threads(3),
+                    items,
+                    || Ok(()),
+                    |(), item: usize| {
+                        assert_ne!(item, fatal);
+                        Ok(())
+                    },
+                )
+            })
+        };
+        assert!(work(7).is_err());
+        assert!(work(usize::MAX).is_ok());
+    }
+}

@@ -111,13 +111,16 @@ pub struct BoxLengths {
 impl BoxLengths {
     /// A box of at most `max_pixels` (at least one) that cuts the whole evenly.
     pub fn choose(images: usize, [d, h, w]: [usize; 3], max_pixels: usize) -> Self {
-        let box_w = even_piece(w, max_pixels);
-        let box_h = if box_w == w { even_piece(h, max_pixels / w) } else { 1 };
-        let is_plane = [box_h, box_w] == [h, w];
-        let box_d = if is_plane { even_piece(d, max_pixels / (h * w)) } else { 1 };
-        let is_image = is_plane && box_d == d;
-        let box_n = if is_image { even_piece(images, max_pixels / (d * h * w)) } else { 1 };
-        BoxLengths { images: box_n, spatial: [box_d, box_h, box_w] }
+        let (plane, image) = (h.saturating_mul(w), d.saturating_mul(h).saturating_mul(w));
+        // Where a row exceeds the box, `max_pixels / w` is 0, which means 1; and so on outwards.
+        BoxLengths {
+            images: even_piece(images, max_pixels / image),
+            spatial: [
+                even_piece(d, max_pixels / plane),
+                even_piece(h, max_pixels / w),
+                even_piece(w, max_pixels),
+            ],
+        }
     }
 
     /// Pixels of a full box.

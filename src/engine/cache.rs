@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::error::Result;
 use crate::per_process::PerProcess;
 use crate::problem::ConvProblem;
-use crate::solver::{Context, Plan, SolverId};
+use crate::solver::{Algorithm, Context, Plan, SolverId};
 
 /// Problems kept. A large network has some hundred distinct layers in three
 /// directions; a plan holds a few kilobytes of offsets.
@@ -29,6 +29,8 @@ type Key = (ConvProblem, Context);
 struct Entry {
     plans: Vec<(SolverId, Arc<dyn Plan>)>,
     times_us: Vec<(SolverId, f64)>,
+    /// What was chosen among the solvers of a family, or of all.
+    choices: Vec<(Option<Algorithm>, SolverId)>,
     last_use: u64,
 }
 
@@ -111,7 +113,10 @@ pub fn plan(
 pub fn remember_time(problem: &ConvProblem, context: &Context, solver: SolverId, time_us: f64) {
     if let Some(cache) = CACHE.get(Cache::new) {
         let key = (problem.clone(), context.clone());
-        cache.write(key, |entry| put(&mut entry.times_us, solver, time_us));
+        cache.write(key, |entry| {
+            put(&mut entry.times_us, solver, time_us);
+            entry.choices.clear();
+        });
     }
 }
 
@@ -121,4 +126,76 @@ pub fn measured_time_us(problem: &ConvProblem, context: &Context, solver: Solver
     CACHE.get(Cache::new)?.read(&key, |entry| {
         entry.times_us.iter().find(|(id, _)| *id == solver).map(|&(_, time_us)| time_us)
     })
+}
+
+/// What [`remember_choice`] stored, unless a time was measured since.
+pub fn choice(
+    problem: &ConvProblem,
+    context: &Context,
+    family: Option<Algorithm>,
+) -> Option<SolverId> {
+    let key = (problem.clone(), context.clone());
+    CACHE.get(Cache::new)?.read(&key, |entry| {
+        entry.choices.iter().find(|(known, _)| *known == family).map(|&(_, id)| id)
+    })
+}
+
+/// Stores the solver chosen by estimates and times, which take a while to compare.
+pub fn remember_choice(
+    problem: &ConvProblem,
+    context: &Context,
+    family: Option<Algorithm>,
+    solver: SolverId,
+) {
+    if let Some(cache) = CACHE.get(Cache::new) {
+        let key = (problem.clone(), context.clone());
+        cache.write(key, |entry| {
+            entry.choices.retain(|(known, _)| *known != family);
+            entry.choices.push((family, solver));
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::problem::{ConvDesc, DataType, Direction, TensorDesc};
+
+    fn key(n: usize) -> Key {
+        let one = TensorDesc::packed(DataType::F32, &[1, 1, 1, 1]).unwrap();
+        let image = TensorDesc::packed(DataType::F32, &[n, 1, 1, 1]).unwrap();
+        let conv = ConvDesc::default();
+        let problem = ConvProblem::new(Direction::Fwd, image, one, image, &conv).unwrap();
+        (problem, Context::new(None))
+    }
+
+    fn time_of(cache: &Cache, n: usize) -> Option<f64> {
+        cache.read(&key(n), |entry| entry.times_us.first().map(|&(_, time_us)| time_us))
+    }
+
+    #[test]
+    fn old_entries_make_room() {
+        let cache = Cache::new();
+        for n in 1..=3 * CAPACITY {
+            cache.write(key(n), |entry| put(&mut entry.times_us, SolverId(1), n as f64));
+            // What is used often stays.
+            assert_eq!(time_of(&cache, 1), Some(1.0));
+        }
+        let lengths = cache.shards.iter().map(|shard| shard.lock().unwrap().len());
+        assert!(lengths.sum::<usize>() <= CAPACITY);
+        assert_eq!(time_of(&cache, 3 * CAPACITY), Some(3.0 * CAPACITY as f64));
+        assert_eq!(time_of(&cache, 2), None);
+    }
+
+    #[test]
+    fn newer_values_replace() {
+        let cache = Cache::new();
+        for time_us in [5.0, 3.0] {
+            cache.write(key(1), |entry| put(&mut entry.times_us, SolverId(1), time_us));
+            cache.write(key(1), |entry| put(&mut entry.times_us, SolverId(2), 1.0));
+        }
+        let times = cache.read(&key(1), |entry| Some(entry.times_us.clone())).unwrap();
+        assert_eq!(times.len(), 2);
+        assert!(times.contains(&(SolverId(1), 3.0)));
+    }
 }

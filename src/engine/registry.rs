@@ -1,14 +1,27 @@
 //! The list of all solvers.
 #![forbid(unsafe_code)]
 
+use crate::config::IsaLevel;
 use crate::solver::Solver;
 use crate::{cpu, gpu};
 
-static SOLVERS: [&dyn Solver; 6] = [
+static SOLVERS: [&dyn Solver; 18] = [
     &gpu::ImplicitGemm,
     &gpu::Direct,
     &gpu::WrwImplicitGemm,
     &gpu::WrwDirect,
+    &cpu::Depthwise(IsaLevel::Avx512),
+    &cpu::Depthwise(IsaLevel::Avx2Fma),
+    &cpu::Depthwise(IsaLevel::Scalar),
+    &cpu::Winograd { tile: 4, level: IsaLevel::Avx512 },
+    &cpu::Winograd { tile: 4, level: IsaLevel::Avx2Fma },
+    &cpu::Winograd { tile: 4, level: IsaLevel::Scalar },
+    &cpu::Winograd { tile: 2, level: IsaLevel::Avx512 },
+    &cpu::Winograd { tile: 2, level: IsaLevel::Avx2Fma },
+    &cpu::Winograd { tile: 2, level: IsaLevel::Scalar },
+    &cpu::Blocked(IsaLevel::Avx512),
+    &cpu::Blocked(IsaLevel::Avx2Fma),
+    &cpu::Blocked(IsaLevel::Scalar),
     &cpu::ImplicitGemm,
     &cpu::Naive,
 ];

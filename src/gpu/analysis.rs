@@ -51,8 +51,11 @@ impl Instruction {
 /// A tool of LLVM, or `None` where there is none.
 pub fn llvm_tool(name: &str) -> Option<PathBuf> {
     let runs = |path: &Path| {
-        let status =
-            Command::new(path).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+        let status = Command::new(path)
+            .arg("--version")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
         status.is_ok_and(|status| status.success())
     };
     if let Some(folder) = std::env::var_os(LLVM_VARIABLE) {

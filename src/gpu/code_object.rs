@@ -4,9 +4,9 @@
 use super::metadata::{self, Value};
 use crate::error::{Error, Result};
 use crate::hip::topology::Architecture;
+use object::LittleEndian;
 use object::elf::{FileHeader64, NoteType};
 use object::read::elf::{FileHeader, SectionHeader};
-use object::LittleEndian;
 
 /// Name and ELF image of each code object. None where the library was built without a compiler
 /// for the GPU.
@@ -47,9 +47,11 @@ pub fn embedded() -> &'static [(&'static str, &'static [u8])] {
 /// # Errors
 /// `NotImplemented` where the library was built without the GPU engine.
 pub fn image(name: &str) -> Result<&'static [u8]> {
-    EMBEDDED.iter().find(|(known, _)| *known == name).map(|(_, image)| *image).ok_or_else(|| {
-        Error::not_implemented(format!("this build has no GPU kernels ({name})"))
-    })
+    EMBEDDED
+        .iter()
+        .find(|(known, _)| *known == name)
+        .map(|(_, image)| *image)
+        .ok_or_else(|| Error::not_implemented(format!("this build has no GPU kernels ({name})")))
 }
 
 /// The targets for which our code can be labelled.
@@ -61,9 +63,9 @@ pub fn targets() -> impl Iterator<Item = Architecture> {
 ///
 /// What changes is `e_flags` and the target in the metadata; names have the same length.
 pub fn relabel(image: &[u8], target: Architecture) -> Option<Vec<u8>> {
-    let &(minor, _, machine) = MACHINES.iter().find(|&&(minor, stepping, _)| {
-        target == Architecture { major: 10, minor, stepping }
-    })?;
+    let &(minor, _, machine) = MACHINES
+        .iter()
+        .find(|&&(minor, stepping, _)| target == Architecture { major: 10, minor, stepping })?;
     let mut image = image.to_vec();
     let flags = image.get_mut(FLAGS_AT..FLAGS_AT + 4)?;
     let old = u32::from_le_bytes(flags.try_into().ok()?);

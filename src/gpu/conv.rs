@@ -135,7 +135,7 @@ fn choose(geometry: &Geometry, family: Family, gpu: Gpu) -> Choice {
         allowed.iter().map(move |&splits| (shape, splits))
     });
     let timed = options.filter_map(|(shape, splits)| {
-        let longest = geometry.phases.iter().map(|phase| padded_k(phase)).max().unwrap_or(STEP);
+        let longest = geometry.phases.iter().map(padded_k).max().unwrap_or(STEP);
         if splits > 1 && longest / splits < MIN_SPLIT_K {
             return None;
         }
@@ -152,7 +152,8 @@ fn choose(geometry: &Geometry, family: Family, gpu: Gpu) -> Choice {
             blocks += of_phase;
             instructions += of_phase * (k * shape.lane_products() / density + WAVE_OVERHEAD);
         }
-        let partial_bytes = partial_floats(geometry, geometry.images_per_chunk) * 4
+        let partial_bytes = partial_floats(geometry, geometry.images_per_chunk)
+            * 4
             * u64::from(if splits > 1 { splits } else { 0 });
         if partial_bytes > MAX_PARTIAL_BYTES {
             return None;
@@ -178,9 +179,11 @@ fn choose(geometry: &Geometry, family: Family, gpu: Gpu) -> Choice {
         Some(Choice { shape, splits, time_us })
     });
     let first = family.shapes(base.is_range == 1)[0];
-    timed
-        .min_by(|a, b| a.time_us.total_cmp(&b.time_us))
-        .unwrap_or(Choice { shape: first, splits: 1, time_us: f64::INFINITY })
+    timed.min_by(|a, b| a.time_us.total_cmp(&b.time_us)).unwrap_or(Choice {
+        shape: first,
+        splits: 1,
+        time_us: f64::INFINITY,
+    })
 }
 
 fn padded_k(phase: &Phase) -> u32 {
@@ -438,9 +441,7 @@ impl ConvPlan {
             workspace: buffers.workspace(),
             workspace_bytes: buffers.workspace_bytes(),
         };
-        pool::with_scratch(request, |scratch| {
-            self.enqueue(&buffers, scratch, stream, alpha, beta)
-        })
+        pool::with_scratch(request, |scratch| self.enqueue(&buffers, scratch, stream, alpha, beta))
     }
 
     fn enqueue(
@@ -453,8 +454,7 @@ impl ConvPlan {
     ) -> Result<()> {
         let module = device::module(self.gpu.ordinal, &format!("conv_{}", self.type_name))?;
         let [input, filter] = buffers.inputs();
-        let gather =
-            if input.is_multiple_of(4) { self.gather } else { self.gather_unaligned };
+        let gather = if input.is_multiple_of(4) { self.gather } else { self.gather_unaligned };
         let tile_name = self.kernel_for(gather);
         let (pack_name, reduce_name) =
             (format!("{}_pack", self.type_name), format!("{}_reduce", self.type_name));

@@ -123,8 +123,7 @@ impl Geometry {
             Direction::Bwd => false,
             Direction::Wrw => return Err(Reason::new("backward-weights has kernels of its own")),
         };
-        let (in_role, out_role) =
-            if is_forward { (Role::X, Role::Y) } else { (Role::Y, Role::X) };
+        let (in_role, out_role) = if is_forward { (Role::X, Role::Y) } else { (Role::Y, Role::X) };
         let elem_bytes = problem.tensor(in_role).dtype().size_bytes() as u64;
         let (in_tensor, out_tensor) = (*problem.tensor5(in_role), *problem.tensor5(out_role));
         let filter = problem.tensor5(Role::W);
@@ -180,8 +179,7 @@ impl Geometry {
         }
 
         let bias = phases.iter().map(|phase| bias_bytes(phase, &in_dhw)).max().unwrap_or(0);
-        let tap_reach =
-            phases.iter().map(|phase| reach_bytes(phase, &in_dhw)).max().unwrap_or(0);
+        let tap_reach = phases.iter().map(|phase| reach_bytes(phase, &in_dhw)).max().unwrap_or(0);
         let reach = bias + tap_reach + u64::from(channels - 1) * in_strides[1];
         fit(reach, MAX_RESOURCE_BYTES, "the reach of the filter")?;
         let images_per_chunk = images_per_chunk(
@@ -255,7 +253,8 @@ impl Geometry {
 
     /// Bytes of input and output together.
     pub fn traffic_bytes(&self) -> f64 {
-        let elems = |tensor: &Tensor5| tensor.lengths.iter().map(|&len| len as f64).product::<f64>();
+        let elems =
+            |tensor: &Tensor5| tensor.lengths.iter().map(|&len| len as f64).product::<f64>();
         (elems(&self.in_tensor) + elems(&self.out_tensor)) * self.elem_bytes as f64
     }
 }
@@ -344,8 +343,7 @@ impl Axis {
                     });
                 };
                 let reach = padded as i64 - i64::from(first) * i64::from(self.dilation);
-                let tap_step =
-                    i64::from(step) * i64::from(self.dilation) / i64::from(self.stride);
+                let tap_step = i64::from(step) * i64::from(self.dilation) / i64::from(self.stride);
                 let taps = (self.taps - first).div_ceil(step);
                 signed(i64::from(taps) * tap_step)?;
                 Ok(AxisPhase {

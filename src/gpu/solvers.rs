@@ -148,8 +148,8 @@ macro_rules! solver {
             fn plan(&self, problem: &ConvProblem, context: &Context) -> Result<Box<dyn Plan>> {
                 let gpu = gpu_of(context).map_err(refused)?;
                 let geometry = <$geometry>::new(problem).map_err(refused)?;
-                let plan = $plan::new(geometry, storage(problem)?, $family, gpu)
-                    .map_err(refused)?;
+                let plan =
+                    $plan::new(geometry, storage(problem)?, $family, gpu).map_err(refused)?;
                 let is_without_workspace = $is_without_workspace;
                 Ok(Box::new(GpuPlan { plan, gpu, is_without_workspace }))
             }
@@ -157,11 +157,47 @@ macro_rules! solver {
     };
 }
 
-solver!(ImplicitGemm, FIRST_ID, "gpu_igemm", ImplicitGemm, conv, Geometry, ConvPlan,
-        conv::Family::Tiles, false);
-solver!(Direct, FIRST_ID + 1, "gpu_direct", Direct, conv, Geometry, ConvPlan,
-        conv::Family::Direct, true);
-solver!(WrwImplicitGemm, FIRST_ID + 2, "gpu_igemm_wrw", ImplicitGemm, wrw, wrw::Geometry,
-        WrwPlan, wrw::Family::Tiles, false);
-solver!(WrwDirect, FIRST_ID + 3, "gpu_direct_wrw", Direct, wrw, wrw::Geometry, WrwPlan,
-        wrw::Family::Direct, true);
+solver!(
+    ImplicitGemm,
+    FIRST_ID,
+    "gpu_igemm",
+    ImplicitGemm,
+    conv,
+    Geometry,
+    ConvPlan,
+    conv::Family::Tiles,
+    false
+);
+solver!(
+    Direct,
+    FIRST_ID + 1,
+    "gpu_direct",
+    Direct,
+    conv,
+    Geometry,
+    ConvPlan,
+    conv::Family::Direct,
+    true
+);
+solver!(
+    WrwImplicitGemm,
+    FIRST_ID + 2,
+    "gpu_igemm_wrw",
+    ImplicitGemm,
+    wrw,
+    wrw::Geometry,
+    WrwPlan,
+    wrw::Family::Tiles,
+    false
+);
+solver!(
+    WrwDirect,
+    FIRST_ID + 3,
+    "gpu_direct_wrw",
+    Direct,
+    wrw,
+    wrw::Geometry,
+    WrwPlan,
+    wrw::Family::Direct,
+    true
+);

@@ -161,12 +161,8 @@ impl Geometry {
         // The step of the walk, split into whole images, planes, rows and points.
         let (plane, row) = (product(&out_len[1..])?, out_len[2]);
         let in_image = STEP % image_points;
-        let advance = [
-            STEP / image_points,
-            in_image / plane,
-            in_image % plane / row,
-            in_image % row,
-        ];
+        let advance =
+            [STEP / image_points, in_image / plane, in_image % plane / row, in_image % row];
         let mut x_step = [0; 3];
         for (axis, step) in x_step.iter_mut().enumerate() {
             // A step beyond the tensor leads outside at once; it may wrap there.
@@ -230,7 +226,8 @@ impl Geometry {
     }
 
     fn traffic_bytes(&self) -> f64 {
-        let elems = |tensor: &Tensor5| tensor.lengths.iter().map(|&len| len as f64).product::<f64>();
+        let elems =
+            |tensor: &Tensor5| tensor.lengths.iter().map(|&len| len as f64).product::<f64>();
         (elems(&self.x.0) + elems(&self.dy.0)) * self.elem_bytes as f64
     }
 }
@@ -270,8 +267,8 @@ fn shapes(geometry: &Geometry, family: Family) -> Vec<Option<Shape>> {
             .into_iter()
             .filter(|shape| shape.is_volume == geometry.is_volume)
             .filter(|shape| {
-                let is_whole = base.m.is_multiple_of(shape.rows)
-                    && base.n.is_multiple_of(shape.columns);
+                let is_whole =
+                    base.m.is_multiple_of(shape.rows) && base.n.is_multiple_of(shape.columns);
                 !shape.is_exact || is_whole
             })
             .map(Some)
@@ -379,16 +376,13 @@ impl WrwPlan {
         // Parts are summed outside the kernel also where the batch comes in chunks.
         let is_partial = splits > 1 || geometry.images > geometry.images_per_chunk;
         let chunks = geometry.images.div_ceil(geometry.images_per_chunk) as u64;
-        let partial_bytes = if is_partial {
-            geometry.dw_elems() * 4 * u64::from(splits) * chunks
-        } else {
-            0
-        };
+        let partial_bytes =
+            if is_partial { geometry.dw_elems() * 4 * u64::from(splits) * chunks } else { 0 };
         fit(partial_bytes, MAX_RESOURCE_BYTES, "the partial sums")?;
         let blocks = choice.blocks(&geometry.base);
-        let all = blocks.iter().try_fold(u64::from(splits), |product, &count| {
-            product.checked_mul(u64::from(count))
-        });
+        let all = blocks
+            .iter()
+            .try_fold(u64::from(splits), |product, &count| product.checked_mul(u64::from(count)));
         let all = all.and_then(|all| all.checked_mul(u64::from(geometry.base.groups)));
         fit(all.unwrap_or(u64::MAX), u64::from(u32::MAX / 256), "blocks")?;
         Ok(WrwPlan {
@@ -428,9 +422,7 @@ impl WrwPlan {
             workspace: buffers.workspace(),
             workspace_bytes: buffers.workspace_bytes(),
         };
-        pool::with_scratch(request, |scratch| {
-            self.enqueue(&buffers, scratch, stream, alpha, beta)
-        })
+        pool::with_scratch(request, |scratch| self.enqueue(&buffers, scratch, stream, alpha, beta))
     }
 
     fn enqueue(

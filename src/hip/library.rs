@@ -59,7 +59,9 @@ fn find() -> std::result::Result<Runtime, String> {
     // A copy with another SONAME (wheels rename theirs) is known by its path alone.
     let mapped = mapped_paths().into_iter().filter_map(|path| open(&path, 0).ok());
     let on_disk = NAMES.iter().map(PathBuf::from).chain(
-        FOLDERS.iter().flat_map(|folder| NAMES.iter().map(move |name| Path::new(folder).join(name))),
+        FOLDERS
+            .iter()
+            .flat_map(|folder| NAMES.iter().map(move |name| Path::new(folder).join(name))),
     );
     let opened = on_disk.filter_map(|path| open(&path, 0).ok());
     for library in loaded.chain(mapped).chain(opened) {
@@ -91,9 +93,7 @@ fn mapped_paths() -> Vec<PathBuf> {
         .lines()
         .filter_map(|line| line.find('/').map(|at| Path::new(&line[at..])))
         .filter(|path| {
-            path.file_name().is_some_and(|name| {
-                name.as_encoded_bytes().starts_with(b"libamdhip64")
-            })
+            path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"libamdhip64"))
         })
         .map(Path::to_path_buf)
         .collect();

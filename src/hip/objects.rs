@@ -343,8 +343,7 @@ impl PinnedMemory {
         let (runtime, host) = (runtime()?, self.part(at, bytes)?);
         let device = device_pointer(device);
         // SAFETY: inside this memory; the rest is the caller's promise.
-        let code =
-            unsafe { (runtime.api().hipMemcpyDtoHAsync)(host, device, bytes, stream.raw.0) };
+        let code = unsafe { (runtime.api().hipMemcpyDtoHAsync)(host, device, bytes, stream.raw.0) };
         check(runtime, "hipMemcpyDtoHAsync", code)
     }
 
@@ -365,8 +364,7 @@ impl PinnedMemory {
         let (runtime, host) = (runtime()?, self.part(at, bytes)?);
         let device = device_pointer(device);
         // SAFETY: inside this memory; the rest is the caller's promise.
-        let code =
-            unsafe { (runtime.api().hipMemcpyHtoDAsync)(device, host, bytes, stream.raw.0) };
+        let code = unsafe { (runtime.api().hipMemcpyHtoDAsync)(device, host, bytes, stream.raw.0) };
         check(runtime, "hipMemcpyHtoDAsync", code)
     }
 

@@ -105,10 +105,7 @@ fn parse_properties(text: &str) -> Option<Node> {
     let simds_in_unit = value("simd_per_cu").filter(|&count| count != 0)?;
     Some(Node {
         architecture: Architecture::from_target_version(version),
-        pci: PciAddress {
-            domain: value("domain").unwrap_or(0),
-            location: value("location_id")?,
-        },
+        pci: PciAddress { domain: value("domain").unwrap_or(0), location: value("location_id")? },
         compute_units: value("simd_count")? / simds_in_unit,
     })
 }

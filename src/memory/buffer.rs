@@ -180,6 +180,28 @@ pub unsafe fn host_arguments<'a>(
     Ok((buffers, workspace))
 }
 
+/// The buffers of an operation with one input and one output.
+///
+/// # Errors
+/// `BadParm` for null or misaligned pointers and for ranges that overlap,
+/// `NotImplemented` for types that no convolution has.
+///
+/// # Safety
+/// As [`host_arguments`], for the spans of the two descriptors.
+pub unsafe fn input_and_output<'a>(
+    (input, input_desc): (*const c_void, &TensorDesc),
+    (output, output_desc): (*mut c_void, &TensorDesc),
+) -> Result<(InputBuffer<'a>, OutputBuffer<'a>)> {
+    let input_range = byte_range(input, input_desc.span_bytes())?;
+    let output_range = byte_range(output, output_desc.span_bytes())?;
+    if overlap(&input_range, &output_range) {
+        return Err(Error::bad_parm("the input overlaps the output"));
+    }
+    // SAFETY: the caller vouches for validity over the spans and for the
+    // absence of other writers; null and overlap are excluded above.
+    unsafe { Ok((input_buffer(input, input_desc)?, output_buffer(output, output_desc)?)) }
+}
+
 /// A readable buffer over the span of `tensor`.
 ///
 /// # Errors
@@ -277,17 +299,6 @@ fn byte_range_or_empty(pointer: *const c_void, bytes: usize) -> Result<Range<usi
         .checked_add(bytes)
         .ok_or_else(|| Error::bad_parm("a buffer exceeds the address space"))?;
     Ok(begin..end)
-}
-
-/// Whether two memory ranges, each a pointer and its bytes, have nothing in common.
-///
-/// # Errors
-/// `BadParm` if they do, or if one is null.
-pub fn check_disjoint(a: (*const c_void, usize), b: (*const c_void, usize)) -> Result<()> {
-    if overlap(&byte_range(a.0, a.1)?, &byte_range(b.0, b.1)?) {
-        return Err(Error::bad_parm("input and output overlap"));
-    }
-    Ok(())
 }
 
 fn overlap(a: &Range<usize>, b: &Range<usize>) -> bool {

@@ -118,10 +118,10 @@ impl<'a, T: Copy> TensorMut<'a, T> {
     /// Where a coordinate is out of range.
     pub fn lane(&mut self, dim: usize, at: [usize; 5]) -> LaneMut<'_, T> {
         let mut offset = 0;
-        for other in 0..5 {
+        for (other, index) in at.into_iter().enumerate() {
             if other != dim {
-                assert!(at[other] < self.lengths[other]);
-                offset += at[other] * self.strides[other];
+                assert!(index < self.lengths[other]);
+                offset += index * self.strides[other];
             }
         }
         if self.lengths[dim] == 0 {
@@ -202,6 +202,18 @@ impl<T: Copy> LaneMut<'_, T> {
         }
     }
 
+    /// Overwrites the elements from `first` on, as many as there are values.
+    ///
+    /// # Panics
+    /// Where there are more values than elements.
+    pub fn fill_some(&mut self, first: usize, values: impl ExactSizeIterator<Item = T>) {
+        assert!(first + values.len() <= self.len);
+        for (index, value) in (first..self.len).zip(values) {
+            // SAFETY: `index` is below the length, and the lane owns its elements.
+            unsafe { self.base.add(index * self.stride).write(value) };
+        }
+    }
+
     /// Overwrites every element; the old values are not read.
     pub fn fill_with(&mut self, mut new_value: impl FnMut(usize) -> T) {
         for index in 0..self.len {
@@ -259,6 +271,11 @@ impl<'a, T> MatrixRef<'a, T> {
     /// Strides from row to row and from column to column.
     pub fn strides(&self) -> (usize, usize) {
         (self.row_stride, self.col_stride)
+    }
+
+    /// The slice from the first element on, and the distance of rows, where rows are contiguous.
+    pub fn contiguous_rows(self) -> Option<(&'a [T], usize)> {
+        (self.col_stride == 1).then_some((self.slice, self.row_stride))
     }
 
     /// The first element's address.

@@ -14,6 +14,8 @@ pub const WORKSPACE_ALIGN_BYTES: usize = 64;
 pub enum WorkspaceKey {
     /// The filter converted to f32 and brought into the order of the reduction.
     PackedFilter,
+    /// The filter after Winograd's transform.
+    TransformedFilter,
     /// Partial sums of a split reduction.
     PartialSums,
 }

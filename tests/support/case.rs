@@ -260,6 +260,43 @@ pub fn check_against_oracle(
     got: &TestTensor,
     options: RunOptions,
 ) {
+    check_error(case, inputs, old, got, options, Spread::None);
+}
+
+/// How far a solver's rounding errors reach.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Spread {
+    /// Each sum has its own errors only.
+    None,
+    /// Transforms mix the sums of a tile: Winograd. The factor bounds what its matrices amplify:
+    /// the product of their largest row sums of absolute values, in both dimensions.
+    Tile { amplification: f64 },
+}
+
+impl Spread {
+    /// Of the solver of that name.
+    pub fn of(solver: &str) -> Self {
+        if solver.contains("winograd_2x2") {
+            // Input 2, filter 1.5, output 3.
+            Spread::Tile { amplification: 81.0 }
+        } else if solver.contains("winograd_4x4") {
+            // Input 5.2, filter 2.1, output 7.2; signs and rows seldom conspire.
+            Spread::Tile { amplification: 600.0 }
+        } else {
+            Spread::None
+        }
+    }
+}
+
+/// As [`check_against_oracle`], for a solver whose errors spread.
+pub fn check_error(
+    case: &Case,
+    inputs: &[TestTensor; 2],
+    old: &TestTensor,
+    got: &TestTensor,
+    options: RunOptions,
+    spread: Spread,
+) {
     let problem = case.f32_problem();
     let run = |change: fn(f32) -> f32, alpha: f64, beta: f64| {
         let inputs = [inputs[0].to_f32(change), inputs[1].to_f32(change)];
@@ -269,6 +306,14 @@ pub fn check_against_oracle(
     };
     let want = run(|v| v, options.alpha, options.beta);
     let magnitude = run(f32::abs, options.alpha.abs(), options.beta.abs());
+    let magnitude: Vec<f64> = match spread {
+        Spread::None => magnitude,
+        // Nothing in a tile exceeds the largest input times the largest weight, summed.
+        Spread::Tile { amplification } => {
+            let largest = magnitude.iter().copied().filter(|m| m.is_finite()).fold(0.0, f64::max);
+            vec![largest * amplification / 24.0; magnitude.len()]
+        }
+    };
     let terms = reduction_terms(&problem);
     let u = roundoff(DataType::F32);
     let u_out = roundoff(problem_output_dtype(case));
@@ -306,4 +351,49 @@ fn reduction_terms(problem: &ConvProblem) -> f64 {
         Direction::Wrw => problem.n() * product(problem.out_spatial()),
     };
     terms as f64
+}
+
+/// A small convolution of any kind that the float types admit.
+pub fn random(rng: &mut Rng) -> Case {
+    const DIRECTIONS: [Direction; 3] = [Direction::Fwd, Direction::Bwd, Direction::Wrw];
+    let spatial_dim = rng.pick(&[1, 2, 2, 2, 3]);
+    let dtype = rng.pick(&[DataType::F32, DataType::F32, DataType::F16, DataType::BF16]);
+    let groups = rng.pick(&[1, 1, 2, 3]);
+    let (c_per_group, k_per_group) = (rng.between(1, 9), rng.between(1, 9));
+    let largest = [40, 14, 6][spatial_dim - 1];
+    let mut dims = |low: usize, high: usize| -> Vec<usize> {
+        (0..spatial_dim).map(|_| rng.between(low, high)).collect()
+    };
+    let as_i32 = |values: Vec<usize>| -> Vec<i32> { values.iter().map(|&v| v as i32).collect() };
+    let (input, filter) = (dims(1, largest), dims(1, 4));
+    let (pads, strides, dilations) = (as_i32(dims(0, 3)), as_i32(dims(1, 3)), as_i32(dims(1, 3)));
+    let mut case = Case {
+        direction: rng.pick(&DIRECTIONS),
+        dtype,
+        y_dtype: dtype,
+        n: rng.between(1, 3),
+        c: groups * c_per_group,
+        k: groups * k_per_group,
+        groups,
+        input,
+        filter,
+        out: vec![],
+        pads,
+        strides,
+        dilations,
+        arrangements: [0; 3].map(|_| rng.pick(&ARRANGEMENTS)),
+    };
+    if groups > 1 {
+        // Groups are served in layouts whose group stride divides.
+        case.arrangements =
+            [0; 3].map(|_| rng.pick(&[Arrangement::ChannelsFirst, Arrangement::ChannelsLast]));
+    }
+    case.fit_out();
+    if rng.between(0, 4) == 0 {
+        // y need not agree with the formula.
+        for len in &mut case.out {
+            *len = (*len + rng.between(0, 4)).saturating_sub(2).max(1);
+        }
+    }
+    case
 }

@@ -1,0 +1,167 @@
+"""Measures convolutions: the chosen solver, the one on the gemm crate, and PyTorch, in turns.
+
+One process for one number of threads, since the library reads it once. Each
+contender runs in bursts, contender after contender, round after round, so that
+changes of the machine's clock and load meet all alike. Between bursts there is
+a pause: OpenMP's threads keep spinning for a while after PyTorch's last call,
+and would take the processor from the next contender.
+
+Prints one JSON document.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import numpy as np
+from library import DIRECTIONS, Convolution, Layer, Library, aligned_array, read_layers
+
+# GNU OpenMP spins for about a millisecond before a thread sleeps.
+PAUSE_S = 0.003
+# A burst is that long, within these numbers of calls; its first call warms caches and is not counted.
+BURST_S = 0.01
+MIN_CALLS = 2
+MAX_CALLS = 50
+ROUNDS = 7
+QUICK_ROUNDS = 3
+
+# A subset that has each kind of layer: every so many lines.
+QUICK_STEP = 6
+
+# On a machine that others use too, the shortest times tell more than the usual ones.
+STATISTICS = {"median": statistics.median, "min": min}
+
+GEMM_SOLVER = "any_igemm_gemm"
+
+
+def burst(run: Callable[[], object], calls: int) -> list[float]:
+    times_us = []
+    for _ in range(calls):
+        start = time.perf_counter_ns()
+        run()
+        times_us.append((time.perf_counter_ns() - start) * 1e-3)
+    return times_us
+
+
+def measure_in_turns(contenders: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
+    """The times of each contender's calls in microseconds."""
+    calls = {}
+    for name, run in contenders.items():
+        run()
+        typical_us = min(burst(run, 2))
+        calls[name] = min(max(int(BURST_S * 1e6 / typical_us) + 1, MIN_CALLS), MAX_CALLS)
+        time.sleep(PAUSE_S)
+    times_us = {name: [] for name in contenders}
+    for _ in range(rounds):
+        for name, run in contenders.items():
+            times_us[name] += burst(run, calls[name])[1:]
+            time.sleep(PAUSE_S)
+    return times_us
+
+
+def check_agreement(ours: np.ndarray, theirs: np.ndarray, what: str) -> None:
+    """Two convolutions in f32 differ by roundings only; another shape or padding differs by far more."""
+    difference = float(np.sqrt(np.mean((ours - theirs) ** 2, dtype=np.float64)))
+    if not difference <= 1e-5 * float(np.max(np.abs(theirs))):
+        sys.exit(f"{what}: our result and PyTorch's differ by {difference}")
+
+
+class Bench:
+    def __init__(self, args: argparse.Namespace) -> None:
+        self.args = args
+        self.library = Library(args.library, args.threads)
+        self.names = self.solver_names()
+        self.pytorch = None
+        if not args.without_pytorch:
+            from pytorch import PyTorch  # noqa: PLC0415 (it may be absent)
+
+            self.pytorch = PyTorch(args.threads)
+
+    def command_json(self, *words: str) -> object:
+        output = subprocess.run(
+            [self.args.command, *words, "--format", "json"], check=True, capture_output=True
+        )
+        return json.loads(output.stdout)
+
+    def solver_names(self) -> dict[int, str]:
+        listed = self.command_json("conv", "-n", "1", "-F", "1", "--list")
+        return {entry["id"]: entry["solver"] for entry in listed["results"][0]["solvers"]}
+
+    def peak_gflops(self) -> dict[str, float]:
+        peaks = self.command_json("peak", "--threads", str(self.args.threads))
+        return {entry["isa"]: entry["gflops"] for entry in peaks}
+
+    def measure(self, layer: Layer, direction: str, random: np.random.Generator) -> dict:
+        arrays = {role: aligned_array(lengths) for role, lengths in layer.lengths.items()}
+        for array in arrays.values():
+            array[...] = random.random(array.shape, np.float32) * 2 - 1
+        convolution = Convolution(self.library, layer, direction, arrays)
+        chosen = convolution.best_solution()
+        gemm = next(id for id, name in self.names.items() if name == GEMM_SOLVER)
+        contenders = {"ours": convolution.runner(chosen), "gemm": convolution.runner(gemm)}
+        result = {"fwd": "y", "bwd": "x", "wrw": "w"}[direction]
+        if self.pytorch:
+            contenders["pytorch"] = self.pytorch.runner(layer, direction, arrays)
+            if direction == "fwd":
+                prepacked = self.pytorch.prepacked_forward_runner(layer, arrays)
+                contenders["pytorch_prepacked"] = prepacked
+            contenders["ours"]()
+            what = f"{layer.name} {direction}"
+            check_agreement(arrays[result].copy(), contenders["pytorch"](), what)
+        times_us = measure_in_turns(contenders, QUICK_ROUNDS if self.args.quick else ROUNDS)
+        statistic = STATISTICS[self.args.statistic]
+        convolution.close()
+        return {
+            "name": layer.name,
+            "direction": direction,
+            "flops": layer.flops,
+            "solver": self.names[chosen],
+            "times_us": {name: statistic(times) for name, times in times_us.items()},
+        }
+
+    def run(self) -> dict:
+        layers = read_layers(self.args.shapes)
+        layers = [layer for layer in layers if self.args.filter in layer.name]
+        if self.args.quick:
+            layers = layers[::QUICK_STEP]
+        random = np.random.default_rng(1)
+        peaks = [self.peak_gflops()]
+        results = []
+        for number, layer in enumerate(layers):
+            for direction in DIRECTIONS:
+                results.append(self.measure(layer, direction, random))
+            if sys.stderr.isatty():
+                sys.stderr.write(f"\r{number + 1} of {len(layers)} layers \r")
+        peaks.append(self.peak_gflops())
+        return {
+            "threads": self.args.threads,
+            "statistic": self.args.statistic,
+            "peak_gflops": {isa: max(peak[isa] for peak in peaks) for isa in peaks[0]},
+            "pytorch": self.pytorch.version if self.pytorch else None,
+            "results": results,
+        }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--library", required=True)
+    parser.add_argument("--command", required=True, help="miopen-bypass")
+    parser.add_argument("--shapes", required=True)
+    parser.add_argument("--threads", type=int, required=True)
+    parser.add_argument("--filter", default="", help="only layers whose name contains this")
+    parser.add_argument("--quick", action="store_true", help="fewer layers, fewer rounds")
+    parser.add_argument(
+        "--statistic", choices=STATISTICS, default="median", help="what counts of a contender's times"
+    )
+    parser.add_argument("--without-pytorch", action="store_true")
+    print(json.dumps(Bench(parser.parse_args()).run()))
+
+
+if __name__ == "__main__":
+    main()

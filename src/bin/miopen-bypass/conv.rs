@@ -1,0 +1,145 @@
+//! `conv`: runs, verifies and times convolutions, in the manner of MIOpenDriver.
+#![forbid(unsafe_code)]
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use MIOpen::solver::Context;
+use clap::ValueEnum;
+
+use crate::ending::{Ending, Failure};
+use crate::isa::{self, Isa};
+use crate::output::Output;
+
+mod flags;
+mod layers;
+mod progress;
+mod report;
+mod run;
+mod selection;
+mod solvers;
+mod tensors;
+mod timing;
+mod verify;
+
+use layers::Layer;
+use report::{Document, ListResult, Subject, Widths};
+
+/// Run, verify and time convolutions on the CPU, with MIOpenDriver's flags
+///
+/// A line out of the library's log, or out of MIOpen's, can stand after the command as it is, in
+/// quotes or without.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Run the layers of a file (- for standard input): lines of a name and n c h w k y x sh sw ph
+    /// pw dh dw g, or logged lines. Flags override what the file says
+    #[arg(long, value_name = "FILE")]
+    shapes: Option<PathBuf>,
+    /// Only layers whose name contains this
+    #[arg(long, value_name = "TEXT", default_value = "", requires = "shapes")]
+    filter: String,
+    /// Run this solver, by name or id
+    #[arg(long, value_name = "SOLVER", conflicts_with_all = ["solution", "search"])]
+    solver: Option<String>,
+    /// Show every solver with its estimate, or the reason why it does not serve; run nothing
+    #[arg(long)]
+    list: bool,
+    /// Show whether the solver chosen by estimate is within 10 % of the fastest one
+    #[arg(long, conflicts_with_all = ["list", "solver", "search", "solution"])]
+    check_selection: bool,
+    /// The highest instruction set to use; default: what the processor has
+    #[arg(long, value_enum)]
+    isa: Option<Isa>,
+    /// Threads; default: the processors that this process may use
+    #[arg(long, value_name = "COUNT")]
+    threads: Option<NonZeroUsize>,
+    /// How results are printed
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+    #[command(flatten)]
+    driver: flags::DriverFlags,
+}
+
+/// How results are printed.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    Table,
+    Json,
+}
+
+/// What the modes of this subcommand share.
+struct Session<'a> {
+    layers: &'a [Layer],
+    widths: Widths,
+    context: Context,
+    format: Format,
+}
+
+impl Session<'_> {
+    fn is_table(&self) -> bool {
+        self.format == Format::Table
+    }
+
+    /// The document of all results, where one is wanted.
+    fn finish<R: serde::Serialize>(
+        &self,
+        results: &[R],
+        output: &mut Output,
+    ) -> Result<(), Failure> {
+        if self.is_table() {
+            return Ok(());
+        }
+        output.json(&Document {
+            version: env!("CARGO_PKG_VERSION"),
+            threads: self.context.cpu_threads.get(),
+            isa: isa::limit().as_deref(),
+            results,
+        })
+    }
+}
+
+pub fn run(args: &Args, output: &mut Output) -> Result<Ending, Failure> {
+    if let Some(level) = args.isa {
+        isa::lower_to(level)?;
+    }
+    let (of_line, command) = layers::of_flags(&args.driver.words)?;
+    let layers = match &args.shapes {
+        Some(path) => layers::of_file(path, &args.driver.words, &args.filter)?,
+        None => of_line,
+    };
+    let session = Session {
+        layers: &layers,
+        widths: Widths::of(&layers),
+        context: Context::new(args.threads),
+        format: args.format,
+    };
+    let mut options = run::Options::new(&command.other_flags)?;
+    if let Some(solver) = &args.solver {
+        options.choice = solvers::choice_of(solver)?;
+    }
+    if args.list {
+        list(&session, output)
+    } else if args.check_selection {
+        selection::run(&session, output)
+    } else {
+        run::run(&session, &options, output)
+    }
+}
+
+fn list(session: &Session<'_>, output: &mut Output) -> Result<Ending, Failure> {
+    let mut results = Vec::new();
+    for layer in session.layers {
+        let result = ListResult {
+            subject: Subject::of(layer),
+            solvers: solvers::list(&layer.problem, &session.context)?,
+        };
+        if session.is_table() {
+            for line in session.widths.list_rows(&result) {
+                output.line(line)?;
+            }
+        }
+        results.push(result);
+    }
+    session.finish(&results, output)?;
+    Ok(Ending::Done)
+}

@@ -1,0 +1,149 @@
+//! The ordinary mode: run, verify, time.
+#![forbid(unsafe_code)]
+
+use MIOpen::engine::{self, Choice};
+use MIOpen::solver::{Buffers, ConvArgs};
+
+use super::Session;
+use super::layers::Layer;
+use super::progress::Progress;
+use super::report::{RunResult, Subject};
+use super::solvers;
+use super::tensors::Tensors;
+use super::timing::Runner;
+use super::verify::{self, Extent};
+use crate::ending::{Ending, Failure};
+use crate::output::Output;
+
+/// How to run: MIOpenDriver's flags `-i -V -t -s -S`.
+pub struct Options {
+    pub choice: Choice,
+    /// Timed runs; `None`: as many as the budget holds.
+    runs: Option<usize>,
+    verifies: Option<Extent>,
+    times: bool,
+    searches: bool,
+}
+
+impl Options {
+    /// From flags by long name, in the order given; those that mean nothing here are passed over.
+    pub fn new(flags: &[(&'static str, String)]) -> Result<Self, Failure> {
+        let mut options = Options {
+            choice: Choice::Default,
+            runs: None,
+            verifies: Some(Extent::SomeChannels),
+            times: true,
+            searches: false,
+        };
+        for (name, value) in flags {
+            let wrong = |takes: &str| Failure::Usage(format!("--{name} {value} is not {takes}"));
+            match *name {
+                "iter" => {
+                    let runs = value.parse().ok().filter(|&runs| runs > 0);
+                    options.runs = Some(runs.ok_or_else(|| wrong("a number above 0"))?);
+                }
+                "verify" => {
+                    options.verifies = match value.as_str() {
+                        "0" => None,
+                        "1" => Some(Extent::SomeChannels),
+                        "2" => Some(Extent::AllChannels),
+                        _ => return Err(wrong("0, 1 or 2")),
+                    };
+                }
+                "time" => options.times = switch(value).ok_or_else(|| wrong("0 or 1"))?,
+                "search" => options.searches = switch(value).ok_or_else(|| wrong("0 or 1"))?,
+                // MIOpenDriver takes a negative one for "search".
+                "solution" if value.starts_with('-') => options.searches = true,
+                "solution" => options.choice = solvers::choice_of(value)?,
+                _ => {}
+            }
+        }
+        Ok(options)
+    }
+}
+
+fn switch(value: &str) -> Option<bool> {
+    match value {
+        "0" => Some(false),
+        "1" => Some(true),
+        _ => None,
+    }
+}
+
+pub fn run(
+    session: &Session<'_>,
+    options: &Options,
+    output: &mut Output,
+) -> Result<Ending, Failure> {
+    let progress = Progress::new(session.layers.len());
+    let mut results = Vec::new();
+    if session.is_table() {
+        if let [layer, ..] = session.layers
+            && layer.name.is_empty()
+        {
+            for layer in session.layers {
+                output.line(layer.problem.to_string())?;
+            }
+        }
+        output.line(session.widths.run_header())?;
+    }
+    for layer in session.layers {
+        progress.step(&layer.name);
+        let result = run_one(session, options, layer)
+            .map_err(|error| Failure::failed(format!("{error}: {}", layer.problem)))?;
+        if session.is_table() {
+            progress.around(|| output.line(session.widths.run_row(&result)))?;
+        }
+        progress.done();
+        results.push(result);
+    }
+    drop(progress);
+    session.finish(&results, output)?;
+    let is_wrong = |result: &RunResult| result.verification.as_ref().is_some_and(|v| !v.passed);
+    Ok(if results.iter().any(is_wrong) { Ending::CheckFailed } else { Ending::Done })
+}
+
+fn run_one(
+    session: &Session<'_>,
+    options: &Options,
+    layer: &Layer,
+) -> MIOpen::error::Result<RunResult> {
+    let (problem, context) = (&layer.problem, &session.context);
+    let mut tensors = Tensors::new(problem)?;
+    let mut workspace = vec![0; engine::workspace_bytes(problem, context)?];
+    if options.searches {
+        let mut args = ConvArgs {
+            buffers: Buffers::Host(tensors.buffers()?),
+            alpha: 1.0,
+            beta: 0.0,
+            workspace: &mut workspace,
+        };
+        engine::find(problem, context, &mut args, true)?;
+        // The check must see what this run writes, not what the search left.
+        tensors = Tensors::new(problem)?;
+    }
+    let solver = solvers::chosen(problem, options.choice, context)?;
+    let plan = solver.plan(problem, context)?;
+    let mut runner =
+        Runner { plan: &*plan, context, tensors: &mut tensors, workspace: &mut workspace };
+    runner.run()?;
+    let verification = match options.verifies {
+        None => None,
+        Some(extent) => {
+            let (algorithm, threads) = (solver.algorithm(), context.cpu_threads);
+            Some(verify::verify(problem, runner.tensors, algorithm, extent, threads)?)
+        }
+    };
+    let time = match options.times {
+        true => Some(runner.time(options.runs, problem.multiply_adds())?),
+        false => None,
+    };
+    Ok(RunResult {
+        subject: Subject::of(layer),
+        id: solver.id().0,
+        solver: solver.name(),
+        workspace_bytes: plan.workspace_bytes(),
+        time,
+        verification,
+    })
+}

@@ -1,0 +1,66 @@
+//! `miopen-bypass`: the command beside the library.
+//!
+//! One file for each subcommand: its arguments (`Args`) and `run`, which writes its results to an
+//! [`Output`] and says how it ended. What goes wrong comes back as a [`Failure`], and is printed
+//! here, in one line.
+#![deny(unsafe_code)]
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+mod completions;
+mod conv;
+mod ending;
+mod isa;
+mod man;
+mod output;
+mod paste;
+mod peak;
+
+use ending::{Ending, Failure, complain};
+use output::Output;
+
+/// Convolutions for Radeon cards on which MIOpen hangs, faults or answers wrongly.
+#[derive(Parser)]
+#[command(name = "miopen-bypass", version, after_help = ending::EXIT_STATUS_HELP)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Conv(conv::Args),
+    Completions(completions::Args),
+    Man(man::Args),
+    Peak(peak::Args),
+}
+
+impl Command {
+    fn run(self, output: &mut Output) -> Result<Ending, Failure> {
+        match self {
+            Command::Conv(args) => conv::run(&args, output),
+            Command::Completions(args) => completions::run(args, Cli::command(), output),
+            Command::Man(args) => man::run(&args, Cli::command(), output),
+            Command::Peak(args) => peak::run(&args, output),
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    let words: Vec<OsString> = paste::expand(std::env::args_os().collect());
+    let cli = match Cli::try_parse_from(words) {
+        Ok(cli) => cli,
+        Err(error) => return ending::of_parser(&error),
+    };
+    let mut output = Output::stdout();
+    match cli.command.run(&mut output).and_then(|ending| output.finish().map(|()| ending)) {
+        Ok(ending) => ending.into(),
+        Err(failure) => {
+            complain(&failure);
+            failure.into()
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! Implicit GEMM on kernels of our own: panels packed from planes, register blocks by ISA.
+//!
+//! All directions of the float types, any strides, groups, dilation and number
+//! of dimensions. The input of a box of pixels becomes planes (see
+//! [`planes`]), those become panels, and filter rows are multiplied with panels.
+//! No im2col buffer: a panel block fits the L2 cache.
+//!
+//! Numerics: f32 sums in the order of the reduction, in blocks that depend on
+//! the problem and the machine's caches; so the error is at most `gemm_k` units
+//! of f32 rounding of the sum of absolute products, and results do not depend on
+//! the number of threads. Zeros of the padding must not meet weights that are
+//! not finite: where a result has a NaN and the filter is not finite, the general
+//! solver computes again. It also serves alpha and beta.
+#![forbid(unsafe_code)]
+
+mod data;
+mod planes;
+mod shape;
+mod wrw;
+
+use std::sync::OnceLock;
+
+use super::element::{Element, Output};
+use super::ids;
+use super::igemm::ImplicitGemm;
+use super::isa::Isa;
+use super::rates;
+use crate::config::IsaLevel;
+use crate::error::{Error, Result};
+use crate::memory::{InputBuffer, OutputBuffer};
+use crate::problem::{ConvProblem, DataType, Direction, Role};
+use crate::solver::{Algorithm, Applicability, Context, ConvArgs, Plan, Reason, Solver, SolverId};
+use data::DataPlan;
+pub use planes::Planes;
+use wrw::WrwPlan;
+
+/// Longest tensor served: 8 GiB of f32. Plans hold lists that grow with the number of blocks.
+const MAX_ELEMS: usize = 1 << 31;
+
+/// Most taps of a filter: 64 x 64. Plans hold lists of taps.
+const MAX_TAPS: usize = 4096;
+
+/// The blocked implicit GEMM at one instruction set level.
+pub struct Blocked(pub IsaLevel);
+
+struct BlockedPlan {
+    problem: ConvProblem,
+    kind: Kind,
+    fallback: OnceLock<Result<Box<dyn Plan>>>,
+}
+
+// One a plan, and every plan is boxed.
+#[allow(clippy::large_enum_variant)]
+enum Kind {
+    Data(DataPlan),
+    Wrw(WrwPlan),
+}
+
+impl Solver for Blocked {
+    fn id(&self) -> SolverId {
+        ids::at_level(ids::BLOCKED, self.0)
+    }
+
+    fn name(&self) -> &'static str {
+        match self.0 {
+            IsaLevel::Scalar => "float_igemm_6x8__scalar",
+            IsaLevel::Avx2Fma => "float_igemm_6x16__avx2_fma",
+            IsaLevel::Avx512 => "float_igemm_14x32__avx512",
+        }
+    }
+
+    fn algorithm(&self) -> Algorithm {
+        Algorithm::ImplicitGemm
+    }
+
+    fn applicable(&self, problem: &ConvProblem, context: &Context) -> Applicability {
+        check_float(problem, self.0)?;
+        // The same conditions on strides hold.
+        ImplicitGemm.applicable(problem, context)
+    }
+
+    fn estimate_us(&self, problem: &ConvProblem, context: &Context) -> f64 {
+        let Some(isa) = Isa::allowed(self.0) else {
+            return f64::INFINITY;
+        };
+        let cost = match problem.direction() {
+            Direction::Wrw => WrwPlan::cost(problem, isa, context.cpu_threads),
+            Direction::Fwd | Direction::Bwd => DataPlan::cost(problem, isa, context.cpu_threads),
+        };
+        cost / rates::kernel_multiply_adds_per_us(self.0)
+            + problem.tensor_bytes() / rates::MEMORY_BYTES_PER_US
+            + rates::scatter_us(problem, context)
+            + rates::overhead_us(context)
+    }
+
+    fn plan(&self, problem: &ConvProblem, context: &Context) -> Result<Box<dyn Plan>> {
+        let isa = Isa::allowed(self.0)
+            .ok_or_else(|| Error::not_implemented("the processor lacks this instruction set"))?;
+        Ok(Box::new(BlockedPlan {
+            problem: problem.clone(),
+            kind: match problem.direction() {
+                Direction::Fwd | Direction::Bwd => {
+                    Kind::Data(DataPlan::new(problem, isa, context.cpu_threads))
+                }
+                Direction::Wrw => Kind::Wrw(WrwPlan::new(problem, isa)),
+            },
+            fallback: OnceLock::new(),
+        }))
+    }
+}
+
+/// Whether the machine has the level and the problem's type is a float type.
+pub fn check_float(problem: &ConvProblem, level: IsaLevel) -> Applicability {
+    if Isa::allowed(level).is_none() {
+        return Err(Reason::new("the processor lacks this instruction set, or a setting bars it"));
+    }
+    let dtype = problem.input_dtype();
+    if !matches!(dtype, DataType::F32 | DataType::F16 | DataType::BF16)
+        || problem.output_dtype() != dtype
+    {
+        return Err(Reason::new("serves fp32, fp16 and bf16"));
+    }
+    let elems = [Role::X, Role::W, Role::Y].map(|role| problem.tensor(role).span_elems());
+    if elems.into_iter().any(|elems| elems > MAX_ELEMS) {
+        return Err(Reason::new(format!("a tensor of more than {MAX_ELEMS} elements")));
+    }
+    if problem.filter_spatial().iter().product::<usize>() > MAX_TAPS {
+        return Err(Reason::new(format!("a filter of more than {MAX_TAPS} taps")));
+    }
+    Ok(())
+}
+
+impl Plan for BlockedPlan {
+    fn workspace_bytes(&self) -> usize {
+        match &self.kind {
+            Kind::Data(plan) => plan.workspace.total_bytes(),
+            Kind::Wrw(_) => 0,
+        }
+    }
+
+    fn execute(&self, context: &Context, args: &mut ConvArgs<'_>) -> Result<()> {
+        let buffers = args.buffers.host()?;
+        buffers.check(&self.problem)?;
+        if args.alpha == 1.0 && args.beta == 0.0 {
+            use InputBuffer as In;
+            use OutputBuffer as Out;
+            let workspace = &mut *args.workspace;
+            let holds = match (buffers.inputs, buffers.output.reborrow()) {
+                ([In::F32(a), In::F32(b)], Out::F32(out)) => {
+                    self.run(context, a, b, out, workspace)
+                }
+                ([In::F16(a), In::F16(b)], Out::F16(out)) => {
+                    self.run(context, a, b, out, workspace)
+                }
+                ([In::BF16(a), In::BF16(b)], Out::BF16(out)) => {
+                    self.run(context, a, b, out, workspace)
+                }
+                _ => Err(Error::not_implemented("no convolution for this mix of data types")),
+            }?;
+            if holds {
+                return Ok(());
+            }
+        }
+        let fallback = self.fallback.get_or_init(|| ImplicitGemm.plan(&self.problem, context));
+        fallback.as_ref().map_err(Error::clone)?.execute(context, args)
+    }
+}
+
+impl BlockedPlan {
+    fn run<T: Element<Sum = f32>, O: Output<f32>>(
+        &self,
+        context: &Context,
+        a: &[T],
+        b: &[T],
+        out: &mut [O],
+        workspace: &mut [u8],
+    ) -> Result<bool> {
+        match &self.kind {
+            Kind::Data(plan) => plan.execute(context.cpu_threads, a, b, out, workspace),
+            Kind::Wrw(plan) => plan.execute(context.cpu_threads, a, b, out),
+        }
+    }
+}

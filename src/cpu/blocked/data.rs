@@ -1,0 +1,431 @@
+//! Forward and backward-data by blocks: filter rows times packed panels of pixels.
+#![forbid(unsafe_code)]
+
+use std::num::NonZeroUsize;
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::planes::{PixelLayout, Planes};
+use super::shape::{BlockShape, Blocking};
+use crate::cpu::arena;
+use crate::cpu::element::{Element, Output, Scalars};
+use crate::cpu::filter::FilterMatrix;
+use crate::cpu::gather::{Gather, Order, PixelBox, gathers_of};
+use crate::cpu::isa::Isa;
+use crate::cpu::pool;
+use crate::cpu::store::store_tile;
+use crate::cpu::tiles::pieces;
+use crate::cpu::ukernel::{ReduceOffsets, Rows, multiply_block, pack_panel, panel_columns};
+use crate::error::Result;
+use crate::memory::{MatrixMut, TensorMut};
+use crate::problem::{ConvProblem, DataType, Role};
+use crate::solver::{WorkspaceKey, WorkspaceLayout};
+
+/// What is prepared for a forward or backward-data problem.
+pub struct DataPlan {
+    isa: Isa,
+    problem: ConvProblem,
+    phases: Vec<Phase>,
+    packs_filter: bool,
+    touches_padding: bool,
+    scratch: ScratchElems,
+    /// The packed filter, where its rows are not contiguous, and the threads' scratch.
+    pub workspace: WorkspaceLayout,
+}
+
+/// One gather with its part of the filter; forward has one.
+struct Phase {
+    gather: Gather,
+    filter: FilterMatrix,
+    blocking: Blocking,
+    /// `None`: pixels are read from the tensor itself.
+    planes: Option<Planes>,
+    layout: PixelLayout,
+    /// Where each row of a block of the reduction begins.
+    offsets: ReduceOffsets,
+    /// The same for the last block, which may be shorter.
+    last_offsets: ReduceOffsets,
+    /// Where this phase begins in the packed filter.
+    packed_begin: usize,
+}
+
+/// Floats of each part of a thread's scratch.
+#[derive(Clone, Copy, Default)]
+struct ScratchElems {
+    planes: usize,
+    panels: usize,
+}
+
+impl ScratchElems {
+    fn total(&self) -> usize {
+        self.planes + self.panels
+    }
+}
+
+/// Some rows and pixels of one group of one phase, and their part of the output.
+struct Task<'a, O> {
+    phase: usize,
+    group: usize,
+    rows: Range<usize>,
+    pixels: PixelBox,
+    out: TensorMut<'a, O>,
+}
+
+/// What all tasks of an execution read.
+struct Inputs<'a, T> {
+    input: &'a [T],
+    filter: &'a [T],
+    packed_filter: &'a [f32],
+}
+
+impl DataPlan {
+    /// Prepares `problem`, which must not be backward-weights, for some number of threads.
+    pub fn new(problem: &ConvProblem, isa: Isa, threads: NonZeroUsize) -> Self {
+        let is_f32 = problem.input_dtype() == DataType::F32;
+        let gathers = gathers_of(problem);
+        let mut packed_begin = 0;
+        let mut phases = Vec::new();
+        for mut gather in gathers {
+            gather.order = Order::TapInner;
+            let filter = FilterMatrix::new(problem, &gather);
+            let gemm_k = gather.gemm_k();
+            let shape = BlockShape::new(problem, &gather);
+            let blocking = Blocking::choose(&shape, isa, threads);
+            let direct = direct_layout(&gather, problem.n()).filter(|_| is_f32);
+            let planes = match direct {
+                Some(_) => None,
+                None => Some(Planes::new(&gather, &blocking.pixel_box, blocking.channels)),
+            };
+            let layout = match (&planes, direct) {
+                (Some(planes), _) => planes.layout.clone(),
+                (None, Some(layout)) => layout,
+                (None, None) => unreachable!("either planes or the tensor itself"),
+            };
+            let offsets_of = |channels: usize| {
+                let starts = (0..channels).flat_map(|channel| {
+                    let layout = &layout;
+                    layout.tap_offsets.iter().map(move |tap| channel * layout.channel_stride + tap)
+                });
+                ReduceOffsets::new(starts.collect())
+            };
+            let last = match gather.channels % blocking.channels {
+                0 => blocking.channels,
+                rest => rest,
+            };
+            phases.push(Phase {
+                packed_begin,
+                offsets: offsets_of(blocking.channels),
+                last_offsets: offsets_of(last),
+                gather,
+                filter,
+                blocking,
+                planes,
+                layout,
+            });
+            packed_begin += problem.groups() * shape.rows * gemm_k;
+        }
+        let packs_filter = !is_f32
+            || phases.iter().any(|p| p.gather.taps() > 0 && !p.filter.rows_are_contiguous());
+        let scratch = ScratchElems::of(&phases, isa);
+        let mut workspace = WorkspaceLayout::default();
+        if packs_filter {
+            workspace.book_f32(WorkspaceKey::PackedFilter, packed_begin);
+        }
+        let touches_padding = phases
+            .iter()
+            .any(|phase| phase.gather.touches_padding(&phase.gather.all_pixels(problem.n())));
+        DataPlan {
+            isa,
+            problem: problem.clone(),
+            phases,
+            packs_filter,
+            touches_padding,
+            scratch,
+            workspace,
+        }
+    }
+
+    /// The estimated time in multiply-adds of the busiest thread.
+    pub fn cost(problem: &ConvProblem, isa: Isa, threads: NonZeroUsize) -> f64 {
+        let of_phase = |gather: &Gather| {
+            let shape = BlockShape::new(problem, gather);
+            Blocking::choose(&shape, isa, threads).cost(&shape, isa, threads)
+        };
+        gathers_of(problem).iter().map(of_phase).sum()
+    }
+
+    /// Runs, with alpha 1 and beta 0. The slices span the tensors of the problem.
+    ///
+    /// Returns whether the result holds: false where zeros of the padding may
+    /// have met weights that are not finite.
+    pub fn execute<T: Element<Sum = f32>, O: Output<f32>>(
+        &self,
+        threads: NonZeroUsize,
+        input: &[T],
+        filter: &[T],
+        out: &mut [O],
+        workspace: &mut [u8],
+    ) -> Result<bool> {
+        let out = TensorMut::new(out, self.problem.tensor5(self.output_role()))?;
+        let mut grant = self.workspace.grant(workspace);
+        let mut packed_filter = grant.take(WorkspaceKey::PackedFilter)?;
+        if self.packs_filter {
+            self.pack_filter(threads, filter, &mut packed_filter)?;
+        }
+        let inputs = Inputs { input, filter, packed_filter: &packed_filter };
+        let has_nan = AtomicBool::new(false);
+        pool::for_each(
+            threads,
+            self.tasks(out),
+            || arena::take(self.scratch.total()),
+            |scratch, task| {
+                if self.run_task(&inputs, scratch, task)? {
+                    has_nan.store(true, Ordering::Relaxed);
+                }
+                Ok(())
+            },
+        )?;
+        let is_spoiled = self.touches_padding
+            && has_nan.into_inner()
+            && !filter.iter().all(|weight| weight.to_f32().is_finite());
+        Ok(!is_spoiled)
+    }
+
+    fn output_role(&self) -> Role {
+        self.problem.direction().output_role()
+    }
+
+    fn pack_filter<T: Element>(
+        &self,
+        threads: NonZeroUsize,
+        filter: &[T],
+        packed: &mut [f32],
+    ) -> Result<()> {
+        /// Floats a thread packs at a time; some ten microseconds' worth.
+        const PIECE_ELEMS: usize = 1 << 14;
+        let mut parts = Vec::new();
+        let mut rest = packed;
+        for phase in &self.phases {
+            let gemm_k = phase.gather.gemm_k();
+            let rows = self.problem.groups() * phase.filter.gemm_m;
+            let (of_phase, after) = rest.split_at_mut(rows * gemm_k);
+            rest = after;
+            if gemm_k == 0 {
+                continue;
+            }
+            let rows_per_part = (PIECE_ELEMS / gemm_k).max(1);
+            for (index, part) in of_phase.chunks_mut(rows_per_part * gemm_k).enumerate() {
+                parts.push((phase, index * rows_per_part, part));
+            }
+        }
+        pool::for_each(
+            threads,
+            parts,
+            || Ok(()),
+            |(), (phase, first_row, part)| {
+                let gemm_m = phase.filter.gemm_m;
+                for (index, row) in part.chunks_exact_mut(phase.gather.gemm_k()).enumerate() {
+                    let row_of_all = first_row + index;
+                    phase.filter.pack_row(filter, row_of_all / gemm_m, row_of_all % gemm_m, row);
+                }
+                Ok(())
+            },
+        )
+    }
+
+    /// The output taken apart, in an order in which neighbours share filter rows.
+    fn tasks<'a, O: Copy>(&self, out: TensorMut<'a, O>) -> Vec<Task<'a, O>> {
+        let mut phase_outs = vec![out];
+        if self.output_role() == Role::X {
+            for dim in 0..3 {
+                let stride = self.problem.strides()[dim];
+                phase_outs = phase_outs
+                    .into_iter()
+                    .flat_map(|part| part.split_phases(2 + dim, stride))
+                    .collect();
+            }
+        }
+        let mut tasks = Vec::new();
+        for (index, (phase, out)) in self.phases.iter().zip(phase_outs).enumerate() {
+            let Blocking { pixel_box, rows: tile_rows, .. } = phase.blocking;
+            let boxes = pixel_box.cut(&phase.gather.all_pixels(self.problem.n()));
+            let groups = out.split_every(1, phase.filter.gemm_m);
+            for (group, of_group) in groups.into_iter().enumerate() {
+                let row_pieces = pieces(&(0..phase.filter.gemm_m), tile_rows);
+                for (rows, part) in row_pieces.iter().zip(of_group.split_every(1, tile_rows)) {
+                    let mut parts = part.split_every(0, pixel_box.images);
+                    for (dim, piece) in pixel_box.spatial.into_iter().enumerate() {
+                        parts = parts
+                            .into_iter()
+                            .flat_map(|part| part.split_every(2 + dim, piece))
+                            .collect();
+                    }
+                    tasks.extend(parts.into_iter().zip(&boxes).map(|(out, pixels)| Task {
+                        phase: index,
+                        group,
+                        rows: rows.clone(),
+                        pixels: pixels.clone(),
+                        out,
+                    }));
+                }
+            }
+        }
+        tasks
+    }
+
+    /// Returns whether the result has a NaN, as far as that matters.
+    fn run_task<T: Element, O: Output<f32>>(
+        &self,
+        inputs: &Inputs<'_, T>,
+        scratch: &mut [f32],
+        mut task: Task<'_, O>,
+    ) -> Result<bool> {
+        let (planes, panels) = scratch.split_at_mut(self.scratch.planes);
+        let tile = Tile { plan: self, phase: &self.phases[task.phase], inputs, task: &task.pixels };
+        let direct = task.out.as_matrix(1).and_then(O::as_f32_matrix);
+        if let Some(mut dst) = direct.filter(|dst| dst.shape().1 == 1 || dst.strides().1 == 1) {
+            tile.multiply(task.group, &task.rows, &mut dst, planes, panels);
+            return Ok(self.touches_padding && dst.any(f32::is_nan));
+        }
+        let (rows, pixels) = (task.rows.len(), task.pixels.len());
+        let mut sums = arena::take(rows * pixels)?;
+        let mut dst = MatrixMut::row_major(&mut sums, rows, pixels);
+        tile.multiply(task.group, &task.rows, &mut dst, planes, panels);
+        let has_nan = self.touches_padding && dst.any(f32::is_nan);
+        store_tile(&sums, false, task.out, Scalars { alpha: 1.0, beta: 0.0 });
+        Ok(has_nan)
+    }
+}
+
+impl ScratchElems {
+    fn of(phases: &[Phase], isa: Isa) -> Self {
+        let panel_cols = panel_columns(isa);
+        let mut elems = ScratchElems::default();
+        for phase in phases {
+            let Blocking { pixel_box, channels, .. } = phase.blocking;
+            if let Some(planes) = &phase.planes {
+                // Panels are read whole, so beyond the end of the planes too.
+                elems.planes = elems.planes.max(planes.elems(pixel_box.images) + panel_cols);
+            }
+            let columns = pixel_box.pixels().next_multiple_of(panel_cols);
+            let gemm_k = channels * phase.gather.taps();
+            elems.panels = elems.panels.max(gemm_k * columns + panel_cols);
+        }
+        elems
+    }
+}
+
+/// The tensor itself as the source of panels: where no tap leaves it and pixels are contiguous.
+fn direct_layout(gather: &Gather, images: usize) -> Option<PixelLayout> {
+    let all = gather.all_pixels(images);
+    let [d, h, w] = &*gather.axes;
+    let is_contiguous = w.out_len == 1 || w.step * w.in_stride == 1;
+    if !is_contiguous || gather.taps() == 0 || gather.touches_padding(&all) {
+        return None;
+    }
+    let mut tap_offsets = vec![0];
+    for axis in gather.axes.iter() {
+        tap_offsets = tap_offsets
+            .into_iter()
+            .flat_map(|outer| {
+                // No tap leaves the input, so no offset is negative.
+                axis.taps.iter().map(move |tap| outer + tap.offset as usize * axis.in_stride)
+            })
+            .collect();
+    }
+    Some(PixelLayout {
+        strides: [gather.n_stride, d.step * d.in_stride, h.step * h.in_stride],
+        channel_stride: gather.channel_stride,
+        tap_offsets,
+    })
+}
+
+/// The pixels of a task, whatever its rows.
+struct Tile<'a, T> {
+    plan: &'a DataPlan,
+    phase: &'a Phase,
+    inputs: &'a Inputs<'a, T>,
+    task: &'a PixelBox,
+}
+
+impl<T: Element> Tile<'_, T> {
+    /// `dst = filter * input`, the whole reduction.
+    fn multiply(
+        &self,
+        group: usize,
+        rows: &Range<usize>,
+        dst: &mut MatrixMut<'_, f32>,
+        planes: &mut [f32],
+        panels: &mut [f32],
+    ) {
+        let phase = self.phase;
+        let taps = phase.gather.taps();
+        if taps == 0 {
+            dst.fill_with(|_, _| 0.0);
+            return;
+        }
+        let group_input = &self.inputs.input[phase.gather.group_offset(group)..];
+        for channels in pieces(&(0..phase.gather.channels), phase.blocking.channels) {
+            let kk = channels.start * taps..channels.end * taps;
+            self.pack(group_input, &channels, planes, panels);
+            let a = self.filter_rows(group, rows, &kk);
+            multiply_block(self.plan.isa, kk.len(), a, panels, dst, kk.start > 0);
+        }
+    }
+
+    fn pack(
+        &self,
+        group_input: &[T],
+        channels: &Range<usize>,
+        planes: &mut [f32],
+        panels: &mut [f32],
+    ) {
+        let (isa, phase, pixels) = (self.plan.isa, self.phase, self.task);
+        let offsets = if channels.len() == phase.blocking.channels {
+            &phase.offsets
+        } else {
+            &phase.last_offsets
+        };
+        let (source, base): (&[f32], usize) = match (&phase.planes, T::as_f32(group_input)) {
+            (Some(stager), _) => {
+                stager.stage(isa, group_input, channels.clone(), pixels, planes);
+                (planes, 0)
+            }
+            (None, Some(input)) => {
+                let [n_stride, d_stride, h_stride] = phase.layout.strides;
+                let base = channels.start * phase.layout.channel_stride
+                    + pixels.n.start * n_stride
+                    + pixels.o[0].start * d_stride
+                    + pixels.o[1].start * h_stride
+                    + pixels.o[2].start;
+                (input, base)
+            }
+            (None, None) => unreachable!("only f32 is read without planes"),
+        };
+        let panel_cols = panel_columns(isa);
+        let panel_elems = offsets.len() * panel_cols;
+        let mut segments = Vec::new();
+        for (index, first) in (0..pixels.len()).step_by(panel_cols).enumerate() {
+            phase.layout.segments(pixels, first, panel_cols, &mut segments);
+            let columns = panel_cols.min(pixels.len() - first);
+            let panel = &mut panels[index * panel_elems..];
+            pack_panel(isa, source, base, offsets, &segments, columns, panel);
+        }
+    }
+
+    fn filter_rows(&self, group: usize, rows: &Range<usize>, kk: &Range<usize>) -> Rows<'_> {
+        let filter = &self.phase.filter;
+        if self.inputs.packed_filter.is_empty() {
+            let (data, stride) = filter
+                .direct(self.inputs.filter, group, rows, kk)
+                .and_then(|matrix| matrix.contiguous_rows())
+                .expect("a plan without packed filter has contiguous rows of f32");
+            Rows { data, stride }
+        } else {
+            let gemm_k = self.phase.gather.gemm_k();
+            let first_row = group * filter.gemm_m + rows.start;
+            let offset = self.phase.packed_begin + first_row * gemm_k + kk.start;
+            Rows { data: &self.inputs.packed_filter[offset..], stride: gemm_k }
+        }
+    }
+}

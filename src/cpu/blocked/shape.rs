@@ -1,0 +1,121 @@
+//! How a problem is cut into blocks that fit the caches.
+#![forbid(unsafe_code)]
+
+use std::num::NonZeroUsize;
+
+use crate::cpu::cache::CacheSizes;
+use crate::cpu::gather::Gather;
+use crate::cpu::isa::Isa;
+use crate::cpu::tiles::{BoxLengths, even_piece};
+use crate::cpu::ukernel::{block_rows, panel_columns};
+use crate::problem::{ConvProblem, Direction};
+
+/// The GEMMs of one gather: `groups` times `rows` x pixels x (`channels` x `taps`).
+#[derive(Clone, Copy, Debug)]
+pub struct BlockShape {
+    pub groups: usize,
+    pub rows: usize,
+    pub channels: usize,
+    pub taps: usize,
+    pub images: usize,
+    pub spatial: [usize; 3],
+}
+
+impl BlockShape {
+    /// Of one gather of a forward or backward-data problem.
+    pub fn new(problem: &ConvProblem, gather: &Gather) -> Self {
+        let channels = match problem.direction() {
+            Direction::Bwd => problem.c(),
+            Direction::Fwd | Direction::Wrw => problem.k(),
+        };
+        BlockShape {
+            groups: problem.groups(),
+            rows: channels / problem.groups(),
+            channels: gather.channels,
+            taps: gather.taps(),
+            images: problem.n(),
+            spatial: [0, 1, 2].map(|dim| gather.axes[dim].out_len),
+        }
+    }
+}
+
+/// Lengths of blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Blocking {
+    /// Pixels of a task.
+    pub pixel_box: BoxLengths,
+    /// Channels of the result in a task.
+    pub rows: usize,
+    /// Channels of the reduction packed at a time.
+    pub channels: usize,
+}
+
+/// What packing one element costs, in multiply-adds of one lane: a load and a
+/// store of a vector take about as long as two multiply-adds of it; staging and
+/// segments as long again (measured on Zen 3).
+const PACK_COST: f64 = 4.0;
+
+/// What reading a filter element from beyond the L1 cache costs, in the same unit.
+const FILTER_COST: f64 = 8.0;
+
+/// A register block of fewer rows takes as long: with two vectors a row, at
+/// least eight sums must be under way to fill two pipelines of four cycles.
+const MIN_EFFICIENT_ROWS: f64 = 4.0;
+
+/// What starting a task costs, in multiply-adds: about 1 us at 50 G/s.
+const TASK_COST: f64 = 5e4;
+
+impl Blocking {
+    /// The blocks with the least estimated time.
+    ///
+    /// Channels: `gemm_k * panel_columns * 4 bytes <= L1 / 2`, so that a panel
+    /// stays in L1 while filter rows stream past it. Pixels:
+    /// `gemm_k * pixels * 4 bytes <= 3/4 L2`, so that panels stay in L2 between
+    /// packing and use. The length of the reduction's blocks depends on the
+    /// problem and the machine alone, so results do not depend on the number of
+    /// threads.
+    pub fn choose(shape: &BlockShape, isa: Isa, threads: NonZeroUsize) -> Self {
+        let caches = CacheSizes::get();
+        let panel_cols = panel_columns(isa);
+        let taps = shape.taps.max(1);
+        let max_gemm_k = caches.l1_bytes / 2 / (panel_cols * size_of::<f32>());
+        let channels = even_piece(shape.channels, (max_gemm_k / taps).max(1));
+        let block_bytes = channels * taps * size_of::<f32>();
+        let max_pixels = (caches.l2_bytes * 3 / 4 / block_bytes).max(panel_cols);
+        let mut best: Option<(f64, Blocking)> = None;
+        for row_parts in [1, 2, 3, 4, 6, 8, 12, 16, 24, 32] {
+            for pixel_parts in [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64] {
+                let all_pixels: usize = shape.spatial.iter().product();
+                let pixels = (all_pixels.saturating_mul(shape.images) / pixel_parts)
+                    .clamp(panel_cols, max_pixels);
+                let rows = even_piece(shape.rows, shape.rows.div_ceil(row_parts))
+                    .next_multiple_of(block_rows(isa))
+                    .min(shape.rows);
+                let pixel_box = BoxLengths::choose(shape.images, shape.spatial, pixels);
+                let blocking = Blocking { pixel_box, rows, channels };
+                let cost = blocking.cost(shape, isa, threads);
+                if best.is_none_or(|(least, _)| cost < least) {
+                    best = Some((cost, blocking));
+                }
+            }
+        }
+        best.map_or_else(|| unreachable!("there are candidates"), |(_, blocking)| blocking)
+    }
+
+    /// Tasks of all groups.
+    fn tasks(&self, shape: &BlockShape) -> usize {
+        shape.groups
+            * shape.rows.div_ceil(self.rows)
+            * self.pixel_box.count(shape.images, shape.spatial)
+    }
+
+    /// Time in multiply-adds of the busiest thread.
+    pub fn cost(&self, shape: &BlockShape, isa: Isa, threads: NonZeroUsize) -> f64 {
+        let columns = self.pixel_box.pixels().next_multiple_of(panel_columns(isa)) as f64;
+        let rows = self.rows as f64;
+        let gemm_k = (shape.channels * shape.taps) as f64;
+        let block = rows.max(MIN_EFFICIENT_ROWS) * columns;
+        let task = gemm_k * (block + PACK_COST * columns + FILTER_COST * rows) + TASK_COST;
+        self.tasks(shape).div_ceil(threads.get()) as f64 * task
+    }
+}

@@ -1,0 +1,293 @@
+//! Depthwise convolution: one input and one output channel a group.
+//!
+//! Forward and backward-data (one plane for each phase of the strides). A
+//! channel's input becomes planes in the L1 or L2 cache, and each line of output
+//! is a sum of shifted lines of them; short lines of stride 1 are computed
+//! several at a time, as one, with what lies between them thrown away.
+//!
+//! Numerics: f32 sums in the order of the taps.
+#![forbid(unsafe_code)]
+
+use std::sync::OnceLock;
+
+use super::arena;
+use super::blocked::{Planes, check_float};
+use super::cache::CacheSizes;
+use super::element::{Element, Output};
+use super::filter::FilterMatrix;
+use super::gather::{Gather, Order, PixelBox, gathers_of};
+use super::ids;
+use super::igemm::ImplicitGemm;
+use super::isa::Isa;
+use super::pool;
+use super::rates;
+use super::tiles::{BoxLengths, even_piece};
+use super::ukernel::sum_shifted;
+use crate::config::IsaLevel;
+use crate::error::{Error, Result};
+use crate::memory::{InputBuffer, OutputBuffer, TensorMut};
+use crate::problem::{ConvProblem, Direction, Role};
+use crate::solver::{Algorithm, Applicability, Context, ConvArgs, Plan, Reason, Solver, SolverId};
+
+/// Depthwise convolution at one instruction set level.
+pub struct Depthwise(pub IsaLevel);
+
+struct DepthwisePlan {
+    isa: Isa,
+    problem: ConvProblem,
+    phases: Vec<Phase>,
+    touches_padding: bool,
+    channels_per_task: usize,
+    scratch_elems: usize,
+    fallback: OnceLock<Result<Box<dyn Plan>>>,
+}
+
+struct Phase {
+    gather: Gather,
+    filter: FilterMatrix,
+    planes: Planes,
+    lengths: BoxLengths,
+    boxes: Vec<PixelBox>,
+    /// Lines are computed together, at the distance they have in the planes.
+    is_flat: bool,
+}
+
+/// Multiply-adds that make a task: some twenty microseconds' worth.
+const TASK_MULTIPLY_ADDS: usize = 400_000;
+
+/// Lines shorter than this are computed together: four AVX2 vectors.
+const SHORT_LINE: usize = 32;
+
+/// What the kernel attains of the GEMM kernel's rate: a load for each
+/// multiply-add, staging and a copy out (measured on Zen 3).
+const RATE_FACTOR: f64 = 0.25;
+
+impl Solver for Depthwise {
+    fn id(&self) -> SolverId {
+        ids::at_level(ids::DEPTHWISE, self.0)
+    }
+
+    fn name(&self) -> &'static str {
+        match self.0 {
+            IsaLevel::Scalar => "float_depthwise__scalar",
+            IsaLevel::Avx2Fma => "float_depthwise__avx2_fma",
+            IsaLevel::Avx512 => "float_depthwise__avx512",
+        }
+    }
+
+    fn algorithm(&self) -> Algorithm {
+        Algorithm::Direct
+    }
+
+    fn applicable(&self, problem: &ConvProblem, context: &Context) -> Applicability {
+        check_float(problem, self.0)?;
+        if problem.direction() == Direction::Wrw {
+            return Err(Reason::new("serves forward and backward-data"));
+        }
+        if problem.c() != problem.groups() || problem.k() != problem.groups() {
+            return Err(Reason::new("serves one input and one output channel a group"));
+        }
+        ImplicitGemm.applicable(problem, context)
+    }
+
+    fn estimate_us(&self, problem: &ConvProblem, context: &Context) -> f64 {
+        let rate = RATE_FACTOR * rates::kernel_multiply_adds_per_us(self.0);
+        problem.multiply_adds() / rate / context.cpu_threads.get() as f64
+            + problem.tensor_bytes() / rates::MEMORY_BYTES_PER_US
+            + rates::scatter_us(problem, context)
+            + rates::overhead_us(context)
+    }
+
+    fn plan(&self, problem: &ConvProblem, _context: &Context) -> Result<Box<dyn Plan>> {
+        let isa = Isa::allowed(self.0)
+            .ok_or_else(|| Error::not_implemented("the processor lacks this instruction set"))?;
+        let phases: Vec<Phase> =
+            gathers_of(problem).into_iter().map(|gather| Phase::new(problem, gather)).collect();
+        let work = problem.multiply_adds() / (problem.n() * problem.c()) as f64;
+        let wanted = (TASK_MULTIPLY_ADDS as f64 / work).ceil().max(1.0);
+        let touches_padding =
+            phases.iter().any(|p| p.gather.touches_padding(&p.gather.all_pixels(problem.n())));
+        Ok(Box::new(DepthwisePlan {
+            isa,
+            touches_padding,
+            channels_per_task: even_piece(problem.c(), wanted as usize),
+            scratch_elems: phases.iter().map(Phase::scratch_elems).max().unwrap_or(0),
+            phases,
+            problem: problem.clone(),
+            fallback: OnceLock::new(),
+        }))
+    }
+}
+
+impl Phase {
+    fn new(problem: &ConvProblem, mut gather: Gather) -> Self {
+        gather.order = Order::TapInner;
+        let spatial = [0, 1, 2].map(|dim| gather.axes[dim].out_len);
+        // Planes and output lines in half of the L2 cache; padding adds little.
+        let max_pixels = CacheSizes::get().l2_bytes / 4 / size_of::<f32>();
+        let lengths = BoxLengths::choose(1, spatial, max_pixels);
+        let planes = Planes::new(&gather, &lengths, 1);
+        Phase {
+            filter: FilterMatrix::new(problem, &gather),
+            boxes: lengths.cut(&gather.all_pixels(1)),
+            is_flat: lengths.spatial[2] < SHORT_LINE && gather.taps() > 0,
+            planes,
+            gather,
+            lengths,
+        }
+    }
+
+    fn line_elems(&self) -> usize {
+        if self.is_flat { self.planes.layout.strides[2] } else { self.lengths.spatial[2] }
+    }
+
+    fn out_elems(&self) -> usize {
+        self.lengths.spatial[1] * self.line_elems()
+    }
+
+    fn scratch_elems(&self) -> usize {
+        self.planes.elems(1) + self.out_elems() + self.gather.taps()
+    }
+}
+
+impl Plan for DepthwisePlan {
+    fn workspace_bytes(&self) -> usize {
+        0
+    }
+
+    fn execute(&self, context: &Context, args: &mut ConvArgs<'_>) -> Result<()> {
+        let buffers = args.buffers.host()?;
+        buffers.check(&self.problem)?;
+        if args.alpha == 1.0 && args.beta == 0.0 {
+            use InputBuffer as In;
+            use OutputBuffer as Out;
+            let holds = match (buffers.inputs, buffers.output.reborrow()) {
+                ([In::F32(a), In::F32(b)], Out::F32(out)) => self.run(context, a, b, out),
+                ([In::F16(a), In::F16(b)], Out::F16(out)) => self.run(context, a, b, out),
+                ([In::BF16(a), In::BF16(b)], Out::BF16(out)) => self.run(context, a, b, out),
+                _ => Err(Error::not_implemented("no convolution for this mix of data types")),
+            }?;
+            if holds {
+                return Ok(());
+            }
+        }
+        let fallback = self.fallback.get_or_init(|| ImplicitGemm.plan(&self.problem, context));
+        fallback.as_ref().map_err(Error::clone)?.execute(context, args)
+    }
+}
+
+impl DepthwisePlan {
+    /// Returns false, with nothing done, where weights that are not finite would meet padding.
+    fn run<T: Element<Sum = f32>, O: Output<f32>>(
+        &self,
+        context: &Context,
+        input: &[T],
+        filter: &[T],
+        out: &mut [O],
+    ) -> Result<bool> {
+        let output_role = self.problem.direction().output_role();
+        if self.touches_padding && !filter.iter().all(|weight| weight.to_f32().is_finite()) {
+            return Ok(false);
+        }
+        let out = TensorMut::new(out, self.problem.tensor5(output_role))?;
+        let mut tasks = Vec::new();
+        for (n, image) in out.split_every(0, 1).into_iter().enumerate() {
+            let parts = image.split_every(1, self.channels_per_task);
+            tasks.extend(
+                parts.into_iter().enumerate().map(|(i, p)| (n, i * self.channels_per_task, p)),
+            );
+        }
+        pool::for_each(
+            context.cpu_threads,
+            tasks,
+            || arena::take(self.scratch_elems),
+            |scratch, (n, first_channel, out)| {
+                self.run_task(input, filter, n, first_channel, out, scratch);
+                Ok(())
+            },
+        )?;
+        Ok(true)
+    }
+
+    fn run_task<T: Element, O: Output<f32>>(
+        &self,
+        input: &[T],
+        filter: &[T],
+        n: usize,
+        first_channel: usize,
+        out: TensorMut<'_, O>,
+        scratch: &mut [f32],
+    ) {
+        let channels = out.lengths()[1];
+        let mut parts = vec![out];
+        if self.problem.direction().output_role() == Role::X {
+            for dim in 0..3 {
+                let stride = self.problem.strides()[dim];
+                parts = parts.into_iter().flat_map(|p| p.split_phases(2 + dim, stride)).collect();
+            }
+        }
+        for (phase, mut out) in self.phases.iter().zip(parts) {
+            for index in 0..channels {
+                let channel = first_channel + index;
+                let (weights, rest) = scratch.split_at_mut(phase.gather.taps());
+                phase.filter.pack_row(filter, channel, 0, weights);
+                let input = &input[phase.gather.group_offset(channel)..];
+                for pixels in &phase.boxes {
+                    let of_image = PixelBox { n: n..n + 1, o: pixels.o.clone() };
+                    phase.run_box(self.isa, input, weights, &of_image, index, &mut out, rest);
+                }
+            }
+        }
+    }
+}
+
+impl Phase {
+    #[allow(clippy::too_many_arguments)] // what a box of one channel needs, each once
+    fn run_box<T: Element, O: Output<f32>>(
+        &self,
+        isa: Isa,
+        input: &[T],
+        weights: &[f32],
+        pixels: &PixelBox,
+        channel: usize,
+        out: &mut TensorMut<'_, O>,
+        scratch: &mut [f32],
+    ) {
+        let (planes, lines) = scratch.split_at_mut(self.planes.elems(1));
+        // A phase that no tap meets has no planes, and its sums are zero.
+        if self.gather.taps() > 0 {
+            self.planes.stage(isa, input, 0..1, pixels, planes);
+        }
+        let layout = &self.planes.layout;
+        let len_w = pixels.o[2].len();
+        let line_elems = self.line_elems();
+        let is_whole_width = len_w == out.lengths()[4];
+        for (index_d, d) in pixels.o[0].clone().enumerate() {
+            let plane = &planes[index_d * layout.strides[1]..];
+            if self.is_flat {
+                let len = (pixels.o[1].len() - 1) * line_elems + len_w;
+                sum_shifted(isa, plane, &layout.tap_offsets, weights, &mut lines[..len]);
+            }
+            for (index_h, h) in pixels.o[1].clone().enumerate() {
+                let mut lane = out.lane(4, [0, channel, d, h, 0]);
+                let source = &plane[index_h * layout.strides[2]..];
+                if !self.is_flat
+                    && is_whole_width
+                    && let Some(line) = lane.as_slice().and_then(O::as_f32_slice)
+                {
+                    sum_shifted(isa, source, &layout.tap_offsets, weights, line);
+                    continue;
+                }
+                let line = &mut lines[index_h * line_elems..][..len_w];
+                if !self.is_flat {
+                    sum_shifted(isa, source, &layout.tap_offsets, weights, line);
+                }
+                let begin = pixels.o[2].start;
+                match lane.as_slice() {
+                    Some(elements) => O::from_sums(line, &mut elements[begin..begin + len_w]),
+                    None => lane.fill_some(begin, line.iter().map(|&sum| O::from_sum(sum))),
+                }
+            }
+        }
+    }
+}

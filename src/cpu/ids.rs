@@ -1,0 +1,19 @@
+//! The ids of the fast CPU solvers, in one place. An id once given stays.
+#![forbid(unsafe_code)]
+
+use crate::config::IsaLevel;
+use crate::solver::SolverId;
+
+/// [`super::Blocked`]; as for the others, the level is added.
+pub const BLOCKED: u64 = 1_000_100;
+/// [`super::Winograd`] with 2 x 2 outputs a tile.
+pub const WINOGRAD_2X2: u64 = 1_000_110;
+/// [`super::Winograd`] with 4 x 4 outputs a tile.
+pub const WINOGRAD_4X4: u64 = 1_000_120;
+/// [`super::Depthwise`].
+pub const DEPTHWISE: u64 = 1_000_130;
+
+/// The id of a family's solver for one instruction set level.
+pub fn at_level(family: u64, level: IsaLevel) -> SolverId {
+    SolverId(family + level as u64)
+}

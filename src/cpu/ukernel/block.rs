@@ -1,0 +1,263 @@
+//! The GEMM kernel: a block of rows times packed panels of columns.
+
+use super::simd::{MAX_LANES, Simd, isa_kernel};
+use crate::config::IsaLevel;
+use crate::cpu::isa::Isa;
+use crate::memory::MatrixMut;
+
+/// Vectors in a panel.
+const VECTORS: usize = 2;
+
+/// Columns of a panel at most.
+const MAX_COLUMNS: usize = VECTORS * MAX_LANES;
+
+/// Columns of a packed panel: two vector registers.
+pub fn panel_columns(isa: Isa) -> usize {
+    match isa.level() {
+        IsaLevel::Scalar => 8,
+        IsaLevel::Avx2Fma => 16,
+        IsaLevel::Avx512 => 32,
+    }
+}
+
+/// Rows of the register block.
+pub fn block_rows(isa: Isa) -> usize {
+    match isa.level() {
+        IsaLevel::Scalar | IsaLevel::Avx2Fma => 6,
+        IsaLevel::Avx512 => 14,
+    }
+}
+
+/// Rows of f32 at one distance, each contiguous.
+#[derive(Clone, Copy, Debug)]
+pub struct Rows<'a> {
+    /// From the first row's first element.
+    pub data: &'a [f32],
+    /// Distance from row to row in elements.
+    pub stride: usize,
+}
+
+/// `c = a * b`, or `c += a * b` where `accumulate`.
+///
+/// `a` has `c`'s rows, each of `gemm_k` floats. `panels` holds `c`'s columns:
+/// panel after panel of [`panel_columns`], in each of them `gemm_k` rows; what
+/// the last panel holds beyond the columns has no influence. Each sum is formed
+/// in the order of the reduction, so equal calls give equal bits.
+///
+/// # Panics
+/// Where shapes and slices do not go together, or `c`'s columns are not contiguous.
+pub fn multiply_block(
+    isa: Isa,
+    gemm_k: usize,
+    a: Rows<'_>,
+    panels: &[f32],
+    c: &mut MatrixMut<'_, f32>,
+    accumulate: bool,
+) {
+    let (rows, cols) = c.shape();
+    if rows == 0 || cols == 0 {
+        return;
+    }
+    let (c_stride, col_stride) = c.strides();
+    assert!(col_stride == 1 || cols == 1);
+    assert!((rows - 1) * a.stride + gemm_k <= a.data.len());
+    let panel_elems = gemm_k * panel_columns(isa);
+    assert!(cols.div_ceil(panel_columns(isa)) * panel_elems <= panels.len());
+    // SAFETY: `a` and `panels` are long enough by the assertions; `c` is an
+    // exclusive matrix of `rows` x `cols` whose columns are contiguous.
+    unsafe {
+        block(
+            isa,
+            rows,
+            cols,
+            gemm_k,
+            a.data.as_ptr(),
+            a.stride,
+            panels.as_ptr(),
+            c.as_mut_ptr(),
+            c_stride,
+            accumulate,
+        );
+    }
+}
+
+isa_kernel! {
+    /// # Safety
+    /// `a`, `b` and `c` must be valid as [`multiply_block`] asserts.
+    unsafe fn block(
+        rows: usize,
+        cols: usize,
+        gemm_k: usize,
+        a: *const f32,
+        a_stride: usize,
+        b: *const f32,
+        c: *mut f32,
+        c_stride: usize,
+        accumulate: bool,
+    ) = block_body
+}
+
+/// # Safety
+/// As `block`; the instruction set of `S` must be present.
+#[inline(always)]
+#[allow(clippy::too_many_arguments)] // one call site, and a struct would hide the hot values
+unsafe fn block_body<S: Simd>(
+    rows: usize,
+    cols: usize,
+    gemm_k: usize,
+    a: *const f32,
+    a_stride: usize,
+    b: *const f32,
+    c: *mut f32,
+    c_stride: usize,
+    accumulate: bool,
+) {
+    let panel_cols = VECTORS * S::LANES;
+    let row_tiles = rows.div_ceil(S::ROWS);
+    // Panel outside, rows inside: the panel stays in the L1 cache.
+    for panel in 0..cols.div_ceil(panel_cols) {
+        let left = (cols - panel * panel_cols).min(panel_cols);
+        let mut row = 0;
+        for tile in 0..row_tiles {
+            // Even heights: 64 rows are 10 + 6 times 6 less 2, not 10 times 6 and a 4.
+            let height = (rows - row).div_ceil(row_tiles - tile);
+            // SAFETY: the row and the panel lie inside by the caller's promise.
+            unsafe {
+                let tile = Tile {
+                    gemm_k,
+                    a: a.add(row * a_stride),
+                    a_stride,
+                    b: b.add(panel * gemm_k * panel_cols),
+                    c: c.add(row * c_stride + panel * panel_cols),
+                    c_stride,
+                    accumulate,
+                };
+                if left == panel_cols {
+                    tile.run::<S, VECTORS>(height);
+                } else if left > S::LANES {
+                    tile.run_partial::<S, VECTORS>(height, left);
+                } else {
+                    tile.run_partial::<S, 1>(height, left);
+                }
+            }
+            row += height;
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Tile {
+    gemm_k: usize,
+    a: *const f32,
+    a_stride: usize,
+    b: *const f32,
+    c: *mut f32,
+    c_stride: usize,
+    accumulate: bool,
+}
+
+/// Calls `$run::<S, R, NV>` for the height `R`.
+macro_rules! by_height {
+    ($tile:expr, $height:expr, $S:ident, $NV:ident; $($r:literal)*) => {
+        match $height {
+            $($r if $r <= $S::ROWS => $tile.run_rows::<$S, $r, $NV>(),)*
+            _ => unreachable!("no register block is that high"),
+        }
+    };
+}
+
+impl Tile {
+    /// # Safety
+    /// As `block` for `height` rows and `NV` vectors of columns.
+    #[inline(always)]
+    unsafe fn run<S: Simd, const NV: usize>(self, height: usize) {
+        // SAFETY: the caller's promise.
+        unsafe { by_height!(self, height, S, NV; 1 2 3 4 5 6 7 8 9 10 11 12 13 14) }
+    }
+
+    /// For a tile that sticks out of `c`: by way of a buffer.
+    ///
+    /// # Safety
+    /// As `block` for `height` rows and `cols` columns, at most `NV` vectors.
+    #[inline(always)]
+    unsafe fn run_partial<S: Simd, const NV: usize>(self, height: usize, cols: usize) {
+        let mut buffer = [0f32; 14 * MAX_COLUMNS];
+        let inner =
+            Tile { c: buffer.as_mut_ptr(), c_stride: MAX_COLUMNS, accumulate: false, ..self };
+        // SAFETY: the buffer has room for the highest block, the rest is the caller's promise.
+        unsafe {
+            inner.run::<S, NV>(height);
+            for (row, sums) in buffer.chunks_exact(MAX_COLUMNS).take(height).enumerate() {
+                let c = self.c.add(row * self.c_stride);
+                for (col, &sum) in sums[..cols].iter().enumerate() {
+                    let c = c.add(col);
+                    c.write(if self.accumulate { c.read() + sum } else { sum });
+                }
+            }
+        }
+    }
+
+    /// # Safety
+    /// As `block` for `R` rows and `NV` vectors of columns.
+    #[inline(always)]
+    unsafe fn run_rows<S: Simd, const R: usize, const NV: usize>(self) {
+        /// Reduction steps between two updates of the addresses.
+        const UNROLL: usize = 4;
+        // SAFETY: all addresses lie inside by the caller's promise.
+        unsafe {
+            let mut sums = [[S::splat(0.0); NV]; R];
+            let mut a = [self.a; R];
+            for row in 0..R {
+                a[row] = self.a.add(row * self.a_stride);
+            }
+            let mut b = self.b;
+            for _ in 0..self.gemm_k / UNROLL {
+                for at in 0..UNROLL {
+                    step::<S, R, NV>(&a, b, at, &mut sums);
+                }
+                for row in &mut a {
+                    *row = row.add(UNROLL);
+                }
+                b = b.add(UNROLL * VECTORS * S::LANES);
+            }
+            for at in 0..self.gemm_k % UNROLL {
+                step::<S, R, NV>(&a, b, at, &mut sums);
+            }
+            for row in 0..R {
+                for v in 0..NV {
+                    let c = self.c.add(row * self.c_stride + v * S::LANES);
+                    let sum = sums[row][v];
+                    S::store(c, if self.accumulate { S::add(S::load(c), sum) } else { sum });
+                }
+            }
+        }
+    }
+}
+
+/// One step of the reduction.
+///
+/// Plain loops: closures do not inherit the instruction set of the function around them.
+///
+/// # Safety
+/// Each of `a` and the panel `b` must be readable at step `at`.
+#[inline(always)]
+unsafe fn step<S: Simd, const R: usize, const NV: usize>(
+    a: &[*const f32; R],
+    b: *const f32,
+    at: usize,
+    sums: &mut [[S::V; NV]; R],
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut columns = [S::splat(0.0); NV];
+        for v in 0..NV {
+            columns[v] = S::load(b.add((at * VECTORS + v) * S::LANES));
+        }
+        for row in 0..R {
+            let weight = S::splat(*a[row].add(at));
+            for v in 0..NV {
+                sums[row][v] = S::mul_add(weight, columns[v], sums[row][v]);
+            }
+        }
+    }
+}

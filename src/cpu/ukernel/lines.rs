@@ -1,0 +1,118 @@
+//! Copying lines: from a tensor into planes with padding, and back.
+
+use super::simd::{MAX_LANES, Simd, isa_kernel};
+use crate::cpu::isa::Isa;
+
+/// Floats behind its last line that a plane buffer must have: copies go by vectors.
+pub const LINE_SLACK_ELEMS: usize = 2 * MAX_LANES;
+
+/// A line of a plane: where it begins, and where its first element that exists
+/// lies in the source; `None` for a line of padding.
+pub type Line = (usize, Option<usize>);
+
+/// What the lines of one phase have in common.
+#[derive(Clone, Copy, Debug)]
+pub struct LineShape {
+    /// Zeros before the elements that exist.
+    pub before: usize,
+    /// Elements that exist.
+    pub len: usize,
+    /// All elements, zeros behind included.
+    pub total: usize,
+    /// Distance of elements in the source: 1 or 2.
+    pub stride: usize,
+}
+
+/// Fills lines. They rise in the plane, at least `shape.total` apart; up to
+/// [`LINE_SLACK_ELEMS`] behind the last one are undefined afterwards.
+///
+/// # Panics
+/// Where a line lies outside the plane or an element outside the source.
+pub fn stage_lines(isa: Isa, source: &[f32], lines: &[Line], shape: LineShape, plane: &mut [f32]) {
+    let LineShape { before, len, total, stride } = shape;
+    assert!(before + len <= total && (stride == 1 || stride == 2));
+    let last_to = lines.iter().map(|line| line.0).max().unwrap_or(0);
+    assert!(last_to + total + LINE_SLACK_ELEMS <= plane.len());
+    let last_from = lines.iter().filter_map(|line| line.1).max().unwrap_or(0);
+    if last_from + len * stride + LINE_SLACK_ELEMS > source.len() {
+        // Vectors would read past the end of the tensor.
+        for &(to, from) in lines {
+            let line = &mut plane[to..to + total];
+            line.fill(0.0);
+            let Some(from) = from.filter(|_| len > 0) else {
+                continue;
+            };
+            for (element, value) in
+                line[before..before + len].iter_mut().zip(source[from..].iter().step_by(stride))
+            {
+                *element = *value;
+            }
+        }
+        return;
+    }
+    // SAFETY: vectors read at most two registers behind a line's last element,
+    // inside the source; writes end before the slack does.
+    unsafe { stage(isa, source.as_ptr(), lines, shape, plane.as_mut_ptr()) }
+}
+
+isa_kernel! {
+    /// # Safety
+    /// As [`stage_lines`] asserts.
+    unsafe fn stage(
+        source: *const f32,
+        lines: &[Line],
+        shape: LineShape,
+        plane: *mut f32,
+    ) = stage_body
+}
+
+/// # Safety
+/// As `stage`; the instruction set of `S` must be present.
+#[inline(always)]
+unsafe fn stage_body<S: Simd>(
+    source: *const f32,
+    lines: &[Line],
+    shape: LineShape,
+    plane: *mut f32,
+) {
+    let LineShape { before, len, total, stride } = shape;
+    // SAFETY: the caller's promise. What a copy leaves behind its end is
+    // overwritten by the zeros behind it and by the lines that follow.
+    unsafe {
+        for &(to, from) in lines {
+            let to = plane.add(to);
+            let Some(from) = from else {
+                zeros::<S>(to, total);
+                continue;
+            };
+            let from = source.add(from);
+            zeros::<S>(to, before);
+            let inside = to.add(before);
+            let mut at = 0;
+            while at < len {
+                let vector = if stride == 1 {
+                    S::load(from.add(at))
+                } else {
+                    S::load_even(from.add(2 * at))
+                };
+                S::store(inside.add(at), vector);
+                at += S::LANES;
+            }
+            zeros::<S>(inside.add(len), total - before - len);
+        }
+    }
+}
+
+/// Zeros, rounded up to whole vectors.
+///
+/// # Safety
+/// They must be writable.
+#[inline(always)]
+unsafe fn zeros<S: Simd>(to: *mut f32, len: usize) {
+    let mut at = 0;
+    while at < len {
+        // SAFETY: the caller's promise.
+        unsafe { S::store(to.add(at), S::splat(0.0)) };
+        at += S::LANES;
+    }
+}

@@ -1,0 +1,361 @@
+//! Vectors of f32, one type for each instruction set.
+//!
+//! Kernels are written once against [`Simd`] and instantiated by
+//! [`isa_kernel!`] inside functions that enable the instruction set, so that
+//! everything inlines into them.
+
+/// A vector register of f32.
+///
+/// # Safety
+/// Every function may be called only where the instruction set is present, and
+/// those with pointers only where [`Simd::LANES`] floats are valid there.
+/// Pointers need no alignment.
+pub(super) trait Simd: Copy {
+    type V: Copy;
+
+    /// Floats in a register.
+    const LANES: usize;
+
+    /// Rows of the register block of the GEMM kernel. With two vectors of
+    /// columns this many accumulators, two vectors and a broadcast fit the
+    /// registers: 6 x 2 + 3 of 16, 14 x 2 + 3 of 32.
+    const ROWS: usize;
+
+    unsafe fn splat(value: f32) -> Self::V;
+    unsafe fn load(from: *const f32) -> Self::V;
+    unsafe fn store(to: *mut f32, v: Self::V);
+    unsafe fn add(a: Self::V, b: Self::V) -> Self::V;
+    unsafe fn sub(a: Self::V, b: Self::V) -> Self::V;
+    unsafe fn mul(a: Self::V, b: Self::V) -> Self::V;
+    /// `a * b + c`; rounded once where the instruction set can.
+    unsafe fn mul_add(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    /// `c - a * b`; rounded once where the instruction set can.
+    unsafe fn neg_mul_add(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+
+    /// Every other one of `2 * LANES` floats, from the first on.
+    unsafe fn load_even(from: *const f32) -> Self::V;
+
+    /// Four floats from each of `LANES` pointers: vector i holds every pointer's i-th float.
+    unsafe fn load_4_columns(from: [*const f32; MAX_LANES]) -> [Self::V; 4];
+
+    /// The reverse: four floats to each of `LANES` pointers, in order.
+    unsafe fn store_4_columns(to: [*mut f32; MAX_LANES], columns: [Self::V; 4]);
+}
+
+/// The most lanes that any [`Simd`] has.
+pub(super) const MAX_LANES: usize = 16;
+
+/// Four floats at a time, for whatever the compiler makes of them.
+#[derive(Clone, Copy)]
+pub(super) struct Scalar;
+
+impl Simd for Scalar {
+    type V = [f32; 4];
+    const LANES: usize = 4;
+    const ROWS: usize = 6;
+
+    #[inline(always)]
+    unsafe fn splat(value: f32) -> [f32; 4] {
+        [value; 4]
+    }
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> [f32; 4] {
+        // SAFETY: four floats are valid there, by the trait's condition.
+        unsafe { from.cast::<[f32; 4]>().read_unaligned() }
+    }
+    #[inline(always)]
+    unsafe fn store(to: *mut f32, v: [f32; 4]) {
+        // SAFETY: as in `load`.
+        unsafe { to.cast::<[f32; 4]>().write_unaligned(v) }
+    }
+    #[inline(always)]
+    unsafe fn add(a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
+        std::array::from_fn(|i| a[i] + b[i])
+    }
+    #[inline(always)]
+    unsafe fn sub(a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
+        std::array::from_fn(|i| a[i] - b[i])
+    }
+    #[inline(always)]
+    unsafe fn mul(a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
+        std::array::from_fn(|i| a[i] * b[i])
+    }
+    #[inline(always)]
+    unsafe fn mul_add(a: [f32; 4], b: [f32; 4], c: [f32; 4]) -> [f32; 4] {
+        // `f32::mul_add` would be a library call here.
+        std::array::from_fn(|i| a[i] * b[i] + c[i])
+    }
+    #[inline(always)]
+    unsafe fn neg_mul_add(a: [f32; 4], b: [f32; 4], c: [f32; 4]) -> [f32; 4] {
+        std::array::from_fn(|i| c[i] - a[i] * b[i])
+    }
+    #[inline(always)]
+    unsafe fn load_even(from: *const f32) -> [f32; 4] {
+        // SAFETY: eight floats are valid there.
+        let pairs = unsafe { from.cast::<[f32; 8]>().read_unaligned() };
+        [pairs[0], pairs[2], pairs[4], pairs[6]]
+    }
+    #[inline(always)]
+    unsafe fn load_4_columns(from: [*const f32; MAX_LANES]) -> [[f32; 4]; 4] {
+        // SAFETY: four floats are valid at each of the first four pointers.
+        let rows: [[f32; 4]; 4] = std::array::from_fn(|lane| unsafe { Self::load(from[lane]) });
+        std::array::from_fn(|column| std::array::from_fn(|lane| rows[lane][column]))
+    }
+    #[inline(always)]
+    unsafe fn store_4_columns(to: [*mut f32; MAX_LANES], columns: [[f32; 4]; 4]) {
+        for lane in 0..4 {
+            let row = std::array::from_fn(|column| columns[column][lane]);
+            // SAFETY: four floats are valid at each of the first four pointers.
+            unsafe { Self::store(to[lane], row) }
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+pub(super) use x86::{Avx2, Avx512};
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use std::arch::x86_64::*;
+
+    use super::{MAX_LANES, Simd};
+
+    /// AVX2 and FMA.
+    #[derive(Clone, Copy)]
+    pub(in super::super) struct Avx2;
+
+    // In the functions below, the instruction set is present and pointers are
+    // valid by the trait's condition.
+    impl Simd for Avx2 {
+        type V = __m256;
+        const LANES: usize = 8;
+        const ROWS: usize = 6;
+
+        #[inline(always)]
+        unsafe fn splat(value: f32) -> __m256 {
+            // SAFETY: the trait's condition.
+            unsafe { _mm256_set1_ps(value) }
+        }
+        #[inline(always)]
+        unsafe fn load(from: *const f32) -> __m256 {
+            // SAFETY: the trait's condition.
+            unsafe { _mm256_loadu_ps(from) }
+        }
+        #[inline(always)]
+        unsafe fn store(to: *mut f32, v: __m256) {
+            // SAFETY: the trait's condition.
+            unsafe { _mm256_storeu_ps(to, v) }
+        }
+        #[inline(always)]
+        unsafe fn add(a: __m256, b: __m256) -> __m256 {
+            // SAFETY: the trait's condition.
+            unsafe { _mm256_add_ps(a, b) }
+        }
+        #[inline(always)]
+        unsafe fn sub(a: __m256, b: __m256) -> __m256 {
+            // SAFETY: the trait's condition.
+            unsafe { _mm256_sub_ps(a, b) }
+        }
+        #[inline(always)]
+        unsafe fn mul(a: __m256, b: __m256) -> __m256 {
+            // SAFETY: the trait's condition.
+            unsafe { _mm256_mul_ps(a, b) }
+        }
+        #[inline(always)]
+        unsafe fn mul_add(a: __m256, b: __m256, c: __m256) -> __m256 {
+            // SAFETY: the trait's condition.
+            unsafe { _mm256_fmadd_ps(a, b, c) }
+        }
+        #[inline(always)]
+        unsafe fn neg_mul_add(a: __m256, b: __m256, c: __m256) -> __m256 {
+            // SAFETY: the trait's condition.
+            unsafe { _mm256_fnmadd_ps(a, b, c) }
+        }
+        #[inline(always)]
+        unsafe fn load_even(from: *const f32) -> __m256 {
+            // SAFETY: the trait's condition; sixteen floats are valid there.
+            unsafe {
+                let (low, high) = (_mm256_loadu_ps(from), _mm256_loadu_ps(from.add(8)));
+                // Even ones of both halves of both, then the halves in order.
+                let mixed = _mm256_shuffle_ps::<0x88>(low, high);
+                _mm256_castpd_ps(_mm256_permute4x64_pd::<0xD8>(_mm256_castps_pd(mixed)))
+            }
+        }
+        #[inline(always)]
+        unsafe fn load_4_columns(from: [*const f32; MAX_LANES]) -> [__m256; 4] {
+            // SAFETY: the trait's condition; four floats are valid at each of eight pointers.
+            unsafe {
+                // Lanes i and i + 4 side by side, then a 4 x 4 transpose in each half.
+                let mut pairs = [_mm256_setzero_ps(); 4];
+                for i in 0..4 {
+                    pairs[i] = _mm256_insertf128_ps::<1>(
+                        _mm256_castps128_ps256(_mm_loadu_ps(from[i])),
+                        _mm_loadu_ps(from[i + 4]),
+                    );
+                }
+                transpose_halves(pairs)
+            }
+        }
+        #[inline(always)]
+        unsafe fn store_4_columns(to: [*mut f32; MAX_LANES], columns: [__m256; 4]) {
+            // SAFETY: the trait's condition; four floats are valid at each of eight pointers.
+            unsafe {
+                let pairs = transpose_halves(columns);
+                for i in 0..4 {
+                    _mm_storeu_ps(to[i], _mm256_castps256_ps128(pairs[i]));
+                    _mm_storeu_ps(to[i + 4], _mm256_extractf128_ps::<1>(pairs[i]));
+                }
+            }
+        }
+    }
+
+    /// The 4 x 4 transposes of the lower and of the upper halves.
+    ///
+    /// # Safety
+    /// AVX must be present.
+    #[inline(always)]
+    unsafe fn transpose_halves([a, b, c, d]: [__m256; 4]) -> [__m256; 4] {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let ab_low = _mm256_unpacklo_ps(a, b);
+            let ab_high = _mm256_unpackhi_ps(a, b);
+            let cd_low = _mm256_unpacklo_ps(c, d);
+            let cd_high = _mm256_unpackhi_ps(c, d);
+            [
+                _mm256_shuffle_ps::<0x44>(ab_low, cd_low),
+                _mm256_shuffle_ps::<0xEE>(ab_low, cd_low),
+                _mm256_shuffle_ps::<0x44>(ab_high, cd_high),
+                _mm256_shuffle_ps::<0xEE>(ab_high, cd_high),
+            ]
+        }
+    }
+
+    /// AVX-512 F and DQ.
+    #[derive(Clone, Copy)]
+    pub(in super::super) struct Avx512;
+
+    impl Simd for Avx512 {
+        type V = __m512;
+        const LANES: usize = 16;
+        const ROWS: usize = 14;
+
+        #[inline(always)]
+        unsafe fn splat(value: f32) -> __m512 {
+            // SAFETY: the trait's condition.
+            unsafe { _mm512_set1_ps(value) }
+        }
+        #[inline(always)]
+        unsafe fn load(from: *const f32) -> __m512 {
+            // SAFETY: the trait's condition.
+            unsafe { _mm512_loadu_ps(from) }
+        }
+        #[inline(always)]
+        unsafe fn store(to: *mut f32, v: __m512) {
+            // SAFETY: the trait's condition.
+            unsafe { _mm512_storeu_ps(to, v) }
+        }
+        #[inline(always)]
+        unsafe fn add(a: __m512, b: __m512) -> __m512 {
+            // SAFETY: the trait's condition.
+            unsafe { _mm512_add_ps(a, b) }
+        }
+        #[inline(always)]
+        unsafe fn sub(a: __m512, b: __m512) -> __m512 {
+            // SAFETY: the trait's condition.
+            unsafe { _mm512_sub_ps(a, b) }
+        }
+        #[inline(always)]
+        unsafe fn mul(a: __m512, b: __m512) -> __m512 {
+            // SAFETY: the trait's condition.
+            unsafe { _mm512_mul_ps(a, b) }
+        }
+        #[inline(always)]
+        unsafe fn mul_add(a: __m512, b: __m512, c: __m512) -> __m512 {
+            // SAFETY: the trait's condition.
+            unsafe { _mm512_fmadd_ps(a, b, c) }
+        }
+        #[inline(always)]
+        unsafe fn neg_mul_add(a: __m512, b: __m512, c: __m512) -> __m512 {
+            // SAFETY: the trait's condition.
+            unsafe { _mm512_fnmadd_ps(a, b, c) }
+        }
+        #[inline(always)]
+        unsafe fn load_even(from: *const f32) -> __m512 {
+            // SAFETY: AVX-512 implies AVX2; thirty-two floats are valid there.
+            unsafe {
+                let (low, high) = (Avx2::load_even(from), Avx2::load_even(from.add(16)));
+                _mm512_insertf32x8::<1>(_mm512_castps256_ps512(low), high)
+            }
+        }
+        #[inline(always)]
+        unsafe fn load_4_columns(from: [*const f32; MAX_LANES]) -> [__m512; 4] {
+            // SAFETY: AVX-512 implies AVX2; four floats are valid at each of sixteen pointers.
+            unsafe {
+                let mut upper = from;
+                upper.copy_within(8.., 0);
+                let (low, high) = (Avx2::load_4_columns(from), Avx2::load_4_columns(upper));
+                let mut columns = [_mm512_setzero_ps(); 4];
+                for i in 0..4 {
+                    columns[i] = _mm512_insertf32x8::<1>(_mm512_castps256_ps512(low[i]), high[i]);
+                }
+                columns
+            }
+        }
+        #[inline(always)]
+        unsafe fn store_4_columns(to: [*mut f32; MAX_LANES], columns: [__m512; 4]) {
+            // SAFETY: AVX-512 implies AVX2; four floats are valid at each of sixteen pointers.
+            unsafe {
+                let mut upper_to = to;
+                upper_to.copy_within(8.., 0);
+                let (mut low, mut high) = ([_mm256_setzero_ps(); 4], [_mm256_setzero_ps(); 4]);
+                for i in 0..4 {
+                    low[i] = _mm512_castps512_ps256(columns[i]);
+                    high[i] = _mm512_extractf32x8_ps::<1>(columns[i]);
+                }
+                Avx2::store_4_columns(to, low);
+                Avx2::store_4_columns(upper_to, high);
+            }
+        }
+    }
+}
+
+/// Defines a function that runs `$body::<S>` for the [`Simd`] of an `Isa`.
+///
+/// The body is an `unsafe`, `#[inline(always)]` function, generic over `Simd`.
+/// The function defined is unsafe like the body, but for the instruction set:
+/// that the machine has it, the value of type `Isa` proves.
+macro_rules! isa_kernel {
+    ($(#[$doc:meta])* unsafe fn $name:ident($($arg:ident: $type:ty),* $(,)?) = $body:ident) => {
+        $(#[$doc])*
+        #[allow(clippy::too_many_arguments)] // the arguments are the body's
+        unsafe fn $name(isa: $crate::cpu::isa::Isa, $($arg: $type),*) {
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx2,fma,f16c")]
+            #[allow(clippy::too_many_arguments)] // as above
+            unsafe fn avx2($($arg: $type),*) {
+                // SAFETY: the instruction set is enabled, the rest is the caller's promise.
+                unsafe { $body::<$crate::cpu::ukernel::simd::Avx2>($($arg),*) }
+            }
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx512f,avx512dq,avx2,fma,f16c")]
+            #[allow(clippy::too_many_arguments)] // as above
+            unsafe fn avx512($($arg: $type),*) {
+                // SAFETY: the instruction set is enabled, the rest is the caller's promise.
+                unsafe { $body::<$crate::cpu::ukernel::simd::Avx512>($($arg),*) }
+            }
+            // SAFETY: `isa` proves that the machine has the level, the rest is
+            // the caller's promise.
+            unsafe {
+                match isa.level() {
+                    #[cfg(target_arch = "x86_64")]
+                    $crate::config::IsaLevel::Avx512 => avx512($($arg),*),
+                    #[cfg(target_arch = "x86_64")]
+                    $crate::config::IsaLevel::Avx2Fma => avx2($($arg),*),
+                    _ => $body::<$crate::cpu::ukernel::simd::Scalar>($($arg),*),
+                }
+            }
+        }
+    };
+}
+
+pub(super) use isa_kernel;

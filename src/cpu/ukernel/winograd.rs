@@ -1,0 +1,533 @@
+//! Winograd's transforms: F(2x2, 3x3) and F(4x4, 3x3).
+//!
+//! Interpolation points: 0, 1, -1 and infinity for tiles of 2; 0, +-sqrt(1/2),
+//! +-sqrt(2) and infinity for tiles of 4. Of the symmetric choices tried, the
+//! latter has the least error (RMS over reals, against f64: 0.9 to 1.5 times
+//! that of summing directly in f32; with 0, +-1, +-2 it is three times as much).
+//! Matrices by Toom and Cook: Lavin and Gray, "Fast Algorithms for Convolutional
+//! Neural Networks", 2015.
+
+use super::block::panel_columns;
+use super::simd::{MAX_LANES, Simd, isa_kernel};
+use crate::cpu::isa::Isa;
+
+/// a = sqrt(1/2); a squared is 1/2.
+const A: f32 = std::f32::consts::FRAC_1_SQRT_2;
+/// b = sqrt(2); b squared is 2.
+const B: f32 = std::f32::consts::SQRT_2;
+
+/// Tiles in the planes of some channels.
+#[derive(Clone, Copy, Debug)]
+pub struct InputTiles<'a> {
+    /// The planes.
+    pub planes: &'a [f32],
+    /// Distance of neighbouring channels.
+    pub channel_stride: usize,
+    /// Distance of neighbouring rows.
+    pub row_stride: usize,
+    /// Offset of each tile; a whole number of panels.
+    pub offsets: &'a [usize],
+}
+
+/// Transforms tiles of `tile + 2` squared into panels for the GEMM kernel, one
+/// matrix of `channels` rows for each of the positions.
+///
+/// # Panics
+/// Where a tile lies outside the planes, or `panels` is too short.
+pub fn transform_input(
+    isa: Isa,
+    tile: usize,
+    input: InputTiles<'_>,
+    channels: usize,
+    panels: &mut [f32],
+) {
+    let side = tile + 2;
+    let tiles = input.offsets.len();
+    assert!(tiles.is_multiple_of(panel_columns(isa)));
+    let last = input.offsets.iter().max().map_or(0, |offset| {
+        offset + channels.saturating_sub(1) * input.channel_stride + (side - 1) * input.row_stride
+    });
+    assert!(last + side <= input.planes.len());
+    assert!(side * side * tiles * channels <= panels.len());
+    // SAFETY: tiles lie inside the planes and results inside `panels`, by the assertions.
+    unsafe {
+        match tile {
+            2 => input_2(isa, input, channels, panels.as_mut_ptr()),
+            4 => input_4(isa, input, channels, panels.as_mut_ptr()),
+            _ => panic!("no transform for tiles of {tile}"),
+        }
+    }
+}
+
+isa_kernel! {
+    /// # Safety
+    /// As [`transform_input`] asserts, for tiles of 2.
+    unsafe fn input_2(input: InputTiles<'_>, channels: usize, panels: *mut f32) = input_2_body
+}
+isa_kernel! {
+    /// # Safety
+    /// As [`transform_input`] asserts, for tiles of 4.
+    unsafe fn input_4(input: InputTiles<'_>, channels: usize, panels: *mut f32) = input_4_body
+}
+
+/// # Safety
+/// As `input_2`; the instruction set of `S` must be present.
+#[inline(always)]
+unsafe fn input_2_body<S: Simd>(input: InputTiles<'_>, channels: usize, panels: *mut f32) {
+    // SAFETY: the caller's promise.
+    unsafe { input_body::<S, 4>(input, channels, panels) }
+}
+
+/// # Safety
+/// As `input_4`; the instruction set of `S` must be present.
+#[inline(always)]
+unsafe fn input_4_body<S: Simd>(input: InputTiles<'_>, channels: usize, panels: *mut f32) {
+    // SAFETY: the caller's promise.
+    unsafe { input_body::<S, 6>(input, channels, panels) }
+}
+
+/// # Safety
+/// As [`transform_input`] asserts, for tiles of `SIDE - 2`.
+#[inline(always)]
+unsafe fn input_body<S: Simd, const SIDE: usize>(
+    input: InputTiles<'_>,
+    channels: usize,
+    panels: *mut f32,
+) {
+    let panel_cols = 2 * S::LANES;
+    let position_stride = input.offsets.len() * channels;
+    for (index, offsets) in input.offsets.chunks_exact(S::LANES).enumerate() {
+        let at = index / 2 * panel_cols * channels + index % 2 * S::LANES;
+        for channel in 0..channels {
+            // SAFETY: the caller's promise.
+            unsafe {
+                let mut tile = [input.planes.as_ptr(); MAX_LANES];
+                for lane in 0..S::LANES {
+                    tile[lane] = tile[lane].add(offsets[lane] + channel * input.channel_stride);
+                }
+                let mut half = [[S::splat(0.0); SIDE]; SIDE];
+                for row in 0..SIDE {
+                    let columns = load_columns::<S, SIDE>(&tile, row * input.row_stride);
+                    half[row] = input_line::<S, SIDE>(columns);
+                }
+                let out = panels.add(at + channel * panel_cols);
+                for col in 0..SIDE {
+                    let mut line = [S::splat(0.0); SIDE];
+                    for row in 0..SIDE {
+                        line[row] = half[row][col];
+                    }
+                    let line = input_line::<S, SIDE>(line);
+                    for row in 0..SIDE {
+                        S::store(out.add((row * SIDE + col) * position_stride), line[row]);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// `SIDE` floats of each tile, at `offset` from its begin.
+///
+/// # Safety
+/// They must be readable.
+#[inline(always)]
+unsafe fn load_columns<S: Simd, const SIDE: usize>(
+    tile: &[*const f32; MAX_LANES],
+    offset: usize,
+) -> [S::V; SIDE] {
+    // SAFETY: the caller's promise; columns 2 to 5 hold the last two of six.
+    unsafe {
+        let mut at = *tile;
+        for lane in 0..S::LANES {
+            at[lane] = at[lane].add(offset);
+        }
+        let low = S::load_4_columns(at);
+        let mut columns = [low[0]; SIDE];
+        columns[..4].copy_from_slice(&low);
+        if SIDE == 6 {
+            for lane in 0..S::LANES {
+                at[lane] = at[lane].add(2);
+            }
+            let high = S::load_4_columns(at);
+            columns[4] = high[2];
+            columns[5] = high[3];
+        }
+        columns
+    }
+}
+
+/// One row or column of a tile times the input matrix.
+///
+/// # Safety
+/// The instruction set of `S` must be present.
+#[inline(always)]
+unsafe fn input_line<S: Simd, const SIDE: usize>(d: [S::V; SIDE]) -> [S::V; SIDE] {
+    let mut v = d;
+    // SAFETY: the caller's promise.
+    unsafe {
+        if SIDE == 4 {
+            v[0] = S::sub(d[0], d[2]);
+            v[1] = S::add(d[1], d[2]);
+            v[2] = S::sub(d[2], d[1]);
+            v[3] = S::sub(d[1], d[3]);
+        } else {
+            let (sum, two, half) = (S::splat(2.5), S::splat(2.0), S::splat(0.5));
+            // a*a * b*b = 1 and a*a + b*b = 2.5.
+            v[0] = S::add(S::neg_mul_add(sum, d[2], d[4]), d[0]);
+            v[5] = S::add(S::neg_mul_add(sum, d[3], d[5]), d[1]);
+            let (even, odd) = (S::neg_mul_add(two, d[2], d[4]), S::neg_mul_add(two, d[1], d[3]));
+            v[1] = S::mul_add(S::splat(A), odd, even);
+            v[2] = S::neg_mul_add(S::splat(A), odd, even);
+            let (even, odd) = (S::neg_mul_add(half, d[2], d[4]), S::neg_mul_add(half, d[1], d[3]));
+            v[3] = S::mul_add(S::splat(B), odd, even);
+            v[4] = S::neg_mul_add(S::splat(B), odd, even);
+        }
+    }
+    v
+}
+
+/// Transforms one row of the filter matrix: `channels` filters of 3 x 3, each
+/// reversed where `reversed`, to `out[position * position_stride + channel]`.
+///
+/// `row` is `channels * 9` floats. `out` is written up to the next multiple of
+/// the lanes of a vector.
+///
+/// # Panics
+/// Where a slice is too short.
+pub fn transform_filter(
+    isa: Isa,
+    tile: usize,
+    row: &[f32],
+    channels: usize,
+    reversed: bool,
+    out: &mut [f32],
+    position_stride: usize,
+) {
+    let side = tile + 2;
+    assert!(channels * 9 <= row.len());
+    assert!(channels.next_multiple_of(MAX_LANES) <= position_stride || out.is_empty());
+    assert!(
+        (side * side - 1) * position_stride + channels.next_multiple_of(MAX_LANES) <= out.len()
+    );
+    // SAFETY: reads stay inside `row`, writes inside `out`, by the assertions.
+    unsafe {
+        match tile {
+            2 => filter_2(isa, row, channels, reversed, out.as_mut_ptr(), position_stride),
+            4 => filter_4(isa, row, channels, reversed, out.as_mut_ptr(), position_stride),
+            _ => panic!("no transform for tiles of {tile}"),
+        }
+    }
+}
+
+isa_kernel! {
+    /// # Safety
+    /// As [`transform_filter`] asserts, for tiles of 2.
+    unsafe fn filter_2(
+        row: &[f32], channels: usize, reversed: bool, out: *mut f32, position_stride: usize,
+    ) = filter_2_body
+}
+isa_kernel! {
+    /// # Safety
+    /// As [`transform_filter`] asserts, for tiles of 4.
+    unsafe fn filter_4(
+        row: &[f32], channels: usize, reversed: bool, out: *mut f32, position_stride: usize,
+    ) = filter_4_body
+}
+
+/// # Safety
+/// As `filter_2`; the instruction set of `S` must be present.
+#[inline(always)]
+unsafe fn filter_2_body<S: Simd>(
+    row: &[f32],
+    channels: usize,
+    reversed: bool,
+    out: *mut f32,
+    position_stride: usize,
+) {
+    // SAFETY: the caller's promise.
+    unsafe { filter_body::<S, 4>(row, channels, reversed, out, position_stride) }
+}
+
+/// # Safety
+/// As `filter_4`; the instruction set of `S` must be present.
+#[inline(always)]
+unsafe fn filter_4_body<S: Simd>(
+    row: &[f32],
+    channels: usize,
+    reversed: bool,
+    out: *mut f32,
+    position_stride: usize,
+) {
+    // SAFETY: the caller's promise.
+    unsafe { filter_body::<S, 6>(row, channels, reversed, out, position_stride) }
+}
+
+/// # Safety
+/// As [`transform_filter`] asserts, for tiles of `SIDE - 2`.
+#[inline(always)]
+unsafe fn filter_body<S: Simd, const SIDE: usize>(
+    row: &[f32],
+    channels: usize,
+    reversed: bool,
+    out: *mut f32,
+    position_stride: usize,
+) {
+    let mut channel = 0;
+    while channel < channels {
+        let count = S::LANES.min(channels - channel);
+        let mut rest = [0f32; 9 * MAX_LANES];
+        let from = if count == S::LANES {
+            &row[channel * 9..]
+        } else {
+            rest[..count * 9].copy_from_slice(&row[channel * 9..(channel + count) * 9]);
+            &rest[..]
+        };
+        // SAFETY: `LANES` filters of nine floats are readable at `from`; the rest is
+        // the caller's promise.
+        unsafe {
+            let mut at = [from.as_ptr(); MAX_LANES];
+            for lane in 0..S::LANES {
+                at[lane] = at[lane].add(lane * 9);
+            }
+            let mut weights = [S::splat(0.0); 9];
+            // Floats 0 to 3, 4 to 7, and 5 to 8 for the last one.
+            for (first, skip) in [(0, 0), (4, 0), (5, 3)] {
+                let mut shifted = at;
+                for lane in 0..S::LANES {
+                    shifted[lane] = shifted[lane].add(first);
+                }
+                let columns = S::load_4_columns(shifted);
+                weights[first + skip..first + 4].copy_from_slice(&columns[skip..]);
+            }
+            if reversed {
+                weights.reverse();
+            }
+            let mut half = [[S::splat(0.0); SIDE]; 3];
+            for row in 0..3 {
+                half[row] = filter_line::<S, SIDE>([
+                    weights[row * 3],
+                    weights[row * 3 + 1],
+                    weights[row * 3 + 2],
+                ]);
+            }
+            for col in 0..SIDE {
+                let line = filter_line::<S, SIDE>([half[0][col], half[1][col], half[2][col]]);
+                for row in 0..SIDE {
+                    S::store(out.add((row * SIDE + col) * position_stride + channel), line[row]);
+                }
+            }
+        }
+        channel += S::LANES;
+    }
+}
+
+/// One row or column of a filter times the filter matrix.
+///
+/// # Safety
+/// The instruction set of `S` must be present.
+#[inline(always)]
+unsafe fn filter_line<S: Simd, const SIDE: usize>(g: [S::V; 3]) -> [S::V; SIDE] {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut u = [g[0]; SIDE];
+        if SIDE == 4 {
+            let half = S::splat(0.5);
+            let sum = S::add(g[0], g[2]);
+            u[1] = S::mul(half, S::add(sum, g[1]));
+            u[2] = S::mul(half, S::sub(sum, g[1]));
+            u[3] = g[2];
+        } else {
+            // 1 / (2 a*a (a*a - b*b)) = -2/3 and 1 / (2 b*b (b*b - a*a)) = 1/6.
+            let (scale_a, scale_b) = (S::splat(-2.0 / 3.0), S::splat(1.0 / 6.0));
+            let (half, two) = (S::splat(0.5), S::splat(2.0));
+            let (even, odd) = (S::mul_add(half, g[2], g[0]), S::mul(S::splat(A), g[1]));
+            u[1] = S::mul(scale_a, S::add(even, odd));
+            u[2] = S::mul(scale_a, S::sub(even, odd));
+            let (even, odd) = (S::mul_add(two, g[2], g[0]), S::mul(S::splat(B), g[1]));
+            u[3] = S::mul(scale_b, S::add(even, odd));
+            u[4] = S::mul(scale_b, S::sub(even, odd));
+            u[5] = g[2];
+        }
+        u
+    }
+}
+
+/// Transforms products back: for each tile, `sums[position * position_stride + tile]`
+/// to a square of `tile` at `plane[offsets[tile]]`, rows `row_stride` apart.
+///
+/// Returns whether all results are finite.
+///
+/// # Panics
+/// Where a slice is too short, or tiles are no whole number of panels.
+pub fn transform_output(
+    isa: Isa,
+    tile: usize,
+    sums: &[f32],
+    position_stride: usize,
+    offsets: &[usize],
+    plane: &mut [f32],
+    row_stride: usize,
+) -> bool {
+    let side = tile + 2;
+    assert!(offsets.len().is_multiple_of(panel_columns(isa)));
+    assert!((side * side - 1) * position_stride + offsets.len() <= sums.len());
+    let last = offsets.iter().max().map_or(0, |offset| offset + (tile - 1) * row_stride + tile);
+    assert!(last <= plane.len());
+    let mut spoiled = 0.0;
+    let (sums, plane, spoiled_out) = (sums.as_ptr(), plane.as_mut_ptr(), &mut spoiled);
+    // SAFETY: sums and results lie inside their slices, by the assertions.
+    unsafe {
+        match tile {
+            2 => output_2(isa, sums, position_stride, offsets, plane, row_stride, spoiled_out),
+            4 => output_4(isa, sums, position_stride, offsets, plane, row_stride, spoiled_out),
+            _ => panic!("no transform for tiles of {tile}"),
+        }
+    }
+    spoiled == 0.0
+}
+
+isa_kernel! {
+    /// # Safety
+    /// As [`transform_output`] asserts, for tiles of 2.
+    unsafe fn output_2(
+        sums: *const f32, position_stride: usize, offsets: &[usize],
+        plane: *mut f32, row_stride: usize, spoiled: &mut f32,
+    ) = output_2_body
+}
+isa_kernel! {
+    /// # Safety
+    /// As [`transform_output`] asserts, for tiles of 4.
+    unsafe fn output_4(
+        sums: *const f32, position_stride: usize, offsets: &[usize],
+        plane: *mut f32, row_stride: usize, spoiled: &mut f32,
+    ) = output_4_body
+}
+
+/// # Safety
+/// As `output_2`; the instruction set of `S` must be present.
+#[inline(always)]
+unsafe fn output_2_body<S: Simd>(
+    sums: *const f32,
+    position_stride: usize,
+    offsets: &[usize],
+    plane: *mut f32,
+    row_stride: usize,
+    spoiled: &mut f32,
+) {
+    // SAFETY: the caller's promise.
+    unsafe { output_body::<S, 4, 2>(sums, position_stride, offsets, plane, row_stride, spoiled) }
+}
+
+/// # Safety
+/// As `output_4`; the instruction set of `S` must be present.
+#[inline(always)]
+unsafe fn output_4_body<S: Simd>(
+    sums: *const f32,
+    position_stride: usize,
+    offsets: &[usize],
+    plane: *mut f32,
+    row_stride: usize,
+    spoiled: &mut f32,
+) {
+    // SAFETY: the caller's promise.
+    unsafe { output_body::<S, 6, 4>(sums, position_stride, offsets, plane, row_stride, spoiled) }
+}
+
+/// # Safety
+/// As [`transform_output`] asserts, for tiles of `TILE` = `SIDE - 2`.
+#[inline(always)]
+unsafe fn output_body<S: Simd, const SIDE: usize, const TILE: usize>(
+    sums: *const f32,
+    position_stride: usize,
+    offsets: &[usize],
+    plane: *mut f32,
+    row_stride: usize,
+    spoiled: &mut f32,
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        // Finite numbers times zero add up to zero, anything else to NaN.
+        let mut zero_sum = S::splat(0.0);
+        for (index, offsets) in offsets.chunks_exact(S::LANES).enumerate() {
+            let sums = sums.add(index * S::LANES);
+            let mut half = [[S::splat(0.0); TILE]; SIDE];
+            for row in 0..SIDE {
+                let mut line = [S::splat(0.0); SIDE];
+                for col in 0..SIDE {
+                    line[col] = S::load(sums.add((row * SIDE + col) * position_stride));
+                }
+                half[row] = output_line::<S, SIDE, TILE>(line);
+            }
+            let mut result = [[S::splat(0.0); 4]; TILE];
+            for col in 0..TILE {
+                let mut line = [S::splat(0.0); SIDE];
+                for row in 0..SIDE {
+                    line[row] = half[row][col];
+                }
+                let line = output_line::<S, SIDE, TILE>(line);
+                for row in 0..TILE {
+                    result[row][col] = line[row];
+                    zero_sum = S::mul_add(line[row], S::splat(0.0), zero_sum);
+                }
+            }
+            if TILE == 4 {
+                for row in 0..TILE {
+                    let mut to = [plane; MAX_LANES];
+                    for lane in 0..S::LANES {
+                        to[lane] = plane.add(offsets[lane] + row * row_stride);
+                    }
+                    S::store_4_columns(to, result[row]);
+                }
+            } else {
+                // Both rows of a tile side by side, by way of a buffer.
+                let mut buffer = [0f32; 4 * MAX_LANES];
+                let mut to = [buffer.as_mut_ptr(); MAX_LANES];
+                for lane in 0..S::LANES {
+                    to[lane] = to[lane].add(4 * lane);
+                }
+                let [upper, lower] = [result[0], result[TILE - 1]];
+                S::store_4_columns(to, [upper[0], upper[1], lower[0], lower[1]]);
+                for (values, &offset) in buffer.chunks_exact(4).zip(offsets) {
+                    let to = plane.add(offset);
+                    to.cast::<[f32; 2]>().write_unaligned([values[0], values[1]]);
+                    let to = to.add(row_stride);
+                    to.cast::<[f32; 2]>().write_unaligned([values[2], values[3]]);
+                }
+            }
+        }
+        let mut lanes = [0f32; MAX_LANES];
+        S::store(lanes.as_mut_ptr(), zero_sum);
+        *spoiled = lanes.iter().sum();
+    }
+}
+
+/// One row or column of sums times the output matrix.
+///
+/// # Safety
+/// The instruction set of `S` must be present.
+#[inline(always)]
+unsafe fn output_line<S: Simd, const SIDE: usize, const TILE: usize>(
+    m: [S::V; SIDE],
+) -> [S::V; TILE] {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut y = [m[0]; TILE];
+        if SIDE == 4 {
+            y[0] = S::add(S::add(m[0], m[1]), m[2]);
+            y[1] = S::sub(S::sub(m[1], m[2]), m[3]);
+        } else {
+            let (sum_a, difference_a) = (S::add(m[1], m[2]), S::sub(m[1], m[2]));
+            let (sum_b, difference_b) = (S::add(m[3], m[4]), S::sub(m[3], m[4]));
+            let (half, two) = (S::splat(0.5), S::splat(2.0));
+            y[0] = S::add(S::add(m[0], sum_a), sum_b);
+            y[1] = S::mul_add(S::splat(A), difference_a, S::mul(S::splat(B), difference_b));
+            y[2] = S::mul_add(half, sum_a, S::mul(two, sum_b));
+            y[3] = S::mul_add(
+                S::splat(A * 0.5),
+                difference_a,
+                S::mul_add(S::splat(B * 2.0), difference_b, m[5]),
+            );
+        }
+        y
+    }
+}

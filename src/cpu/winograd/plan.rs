@@ -1,0 +1,378 @@
+//! Running a Winograd convolution.
+#![forbid(unsafe_code)]
+
+use std::num::NonZeroUsize;
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::shape::{Blocking, WinogradShape};
+use crate::cpu::arena;
+use crate::cpu::blocked::Planes;
+use crate::cpu::element::{Element, Output};
+use crate::cpu::filter::FilterMatrix;
+use crate::cpu::gather::{Gather, Order, PixelBox, gathers_of};
+use crate::cpu::isa::Isa;
+use crate::cpu::pool;
+use crate::cpu::tiles::{BoxLengths, pieces};
+use crate::cpu::ukernel::{
+    InputTiles, Rows, multiply_block, panel_columns, transform_filter, transform_input,
+    transform_output,
+};
+use crate::error::Result;
+use crate::memory::{MatrixMut, TensorMut};
+use crate::problem::{ConvProblem, DataType, Role};
+use crate::solver::{WorkspaceKey, WorkspaceLayout};
+
+/// What is prepared for a problem.
+pub struct DataPlan {
+    isa: Isa,
+    output: Role,
+    problem: ConvProblem,
+    shape: WinogradShape,
+    blocking: Blocking,
+    gather: Gather,
+    filter: FilterMatrix,
+    /// Whether filter rows must be packed before they are transformed.
+    packs_rows: bool,
+    /// Whether the filter runs against the direction of the tiles.
+    is_reversed: bool,
+    planes: Planes,
+    /// Floats from one row of the transformed filter to the next.
+    filter_stride: usize,
+    scratch: ScratchElems,
+    /// The transformed filter, unless tasks transform it themselves.
+    pub workspace: WorkspaceLayout,
+}
+
+/// Floats of each part of a thread's scratch.
+#[derive(Clone, Copy)]
+struct ScratchElems {
+    planes: usize,
+    panels: usize,
+    sums: usize,
+    out_plane: usize,
+    filter: usize,
+    filter_row: usize,
+}
+
+/// A thread's scratch.
+struct Scratch<'a> {
+    planes: &'a mut [f32],
+    panels: &'a mut [f32],
+    sums: &'a mut [f32],
+    out_plane: &'a mut [f32],
+    filter: &'a mut [f32],
+    filter_row: &'a mut [f32],
+}
+
+impl ScratchElems {
+    fn total(&self) -> usize {
+        self.planes + self.panels + self.sums + self.out_plane + self.filter + self.filter_row
+    }
+
+    fn split<'a>(&self, all: &'a mut [f32]) -> Scratch<'a> {
+        let (planes, rest) = all.split_at_mut(self.planes);
+        let (panels, rest) = rest.split_at_mut(self.panels);
+        let (sums, rest) = rest.split_at_mut(self.sums);
+        let (out_plane, rest) = rest.split_at_mut(self.out_plane);
+        let (filter, filter_row) = rest.split_at_mut(self.filter);
+        Scratch { planes, panels, sums, out_plane, filter, filter_row }
+    }
+}
+
+/// Some tiles and chunks of rows of one group, and their part of the output.
+struct Task<'a, O> {
+    group: usize,
+    chunks: Range<usize>,
+    images: Range<usize>,
+    tile_rows: Range<usize>,
+    out: TensorMut<'a, O>,
+}
+
+impl DataPlan {
+    /// Prepares `problem`, to which the solver is applicable.
+    pub fn new(problem: &ConvProblem, tile: usize, isa: Isa, threads: NonZeroUsize) -> Self {
+        let shape = WinogradShape::new(problem, tile);
+        let blocking = Blocking::choose(&shape, isa, threads);
+        let mut gather = gathers_of(problem).swap_remove(0);
+        gather.order = Order::TapInner;
+        let filter = FilterMatrix::new(problem, &gather);
+        let packs_rows = problem.input_dtype() != DataType::F32 || !filter.rows_are_contiguous();
+        let taps = &gather.axes[1].taps;
+        let is_reversed = taps[0].offset > taps[2].offset;
+        let lengths = BoxLengths {
+            images: blocking.images,
+            spatial: [1, blocking.tile_rows * tile, shape.tiles_w * tile],
+        };
+        let planes = Planes::new(&gather, &lengths, shape.channels);
+
+        // Transforms write whole vectors, of 16 floats at most.
+        let filter_stride = shape.channels.next_multiple_of(16);
+        let chunk_filter = shape.positions() * blocking.chunk_rows * filter_stride;
+        let tiles = blocking.tiles(&shape).next_multiple_of(panel_columns(isa));
+        let plane_rows = blocking.images * blocking.tile_rows * tile;
+        let scratch = ScratchElems {
+            planes: planes.elems(blocking.images),
+            panels: shape.positions() * shape.channels * tiles,
+            sums: shape.positions() * blocking.chunk_rows * tiles,
+            // Tiles that only fill up the last panel are written behind the rest.
+            out_plane: (plane_rows + tile) * shape.tiles_w * tile,
+            filter: if blocking.is_fused { chunk_filter } else { 0 },
+            filter_row: if packs_rows { shape.channels * 9 } else { 0 },
+        };
+        let mut workspace = WorkspaceLayout::default();
+        if !blocking.is_fused {
+            let chunks = shape.rows.div_ceil(blocking.chunk_rows);
+            workspace
+                .book_f32(WorkspaceKey::TransformedFilter, shape.groups * chunks * chunk_filter);
+        }
+        DataPlan {
+            isa,
+            output: problem.direction().output_role(),
+            problem: problem.clone(),
+            shape,
+            blocking,
+            gather,
+            filter,
+            packs_rows,
+            is_reversed,
+            planes,
+            filter_stride,
+            scratch,
+            workspace,
+        }
+    }
+
+    /// Runs, with alpha 1 and beta 0. The slices span the tensors of the problem.
+    ///
+    /// Returns whether all of the result is finite.
+    pub fn execute<T: Element<Sum = f32>, O: Output<f32>>(
+        &self,
+        threads: NonZeroUsize,
+        input: &[T],
+        filter: &[T],
+        out: &mut [O],
+        workspace: &mut [u8],
+    ) -> Result<bool> {
+        let out = TensorMut::new(out, self.problem.tensor5(self.output))?;
+        let mut grant = self.workspace.grant(workspace);
+        let mut transformed = grant.take(WorkspaceKey::TransformedFilter)?;
+        if !self.blocking.is_fused {
+            self.transform_whole_filter(threads, filter, &mut transformed)?;
+        }
+        let is_finite = AtomicBool::new(true);
+        pool::for_each(
+            threads,
+            self.tasks(out),
+            || arena::take(self.scratch.total()),
+            |scratch, task| {
+                let mut scratch = self.scratch.split(scratch);
+                if !self.run_task(input, filter, &transformed, &mut scratch, task) {
+                    is_finite.store(false, Ordering::Relaxed);
+                }
+                Ok(())
+            },
+        )?;
+        Ok(is_finite.into_inner())
+    }
+
+    fn chunk_rows(&self, chunk: usize) -> Range<usize> {
+        let begin = chunk * self.blocking.chunk_rows;
+        begin..(begin + self.blocking.chunk_rows).min(self.shape.rows)
+    }
+
+    /// Chunks of all rows of a group.
+    fn chunks(&self) -> usize {
+        self.shape.rows.div_ceil(self.blocking.chunk_rows)
+    }
+
+    fn chunk_filter_elems(&self) -> usize {
+        self.shape.positions() * self.blocking.chunk_rows * self.filter_stride
+    }
+
+    fn transform_whole_filter<T: Element>(
+        &self,
+        threads: NonZeroUsize,
+        filter: &[T],
+        transformed: &mut [f32],
+    ) -> Result<()> {
+        let chunks = transformed.chunks_exact_mut(self.chunk_filter_elems()).enumerate().collect();
+        pool::for_each(
+            threads,
+            chunks,
+            || arena::take(self.scratch.filter_row),
+            |row, (index, out)| {
+                let (group, chunk) = (index / self.chunks(), index % self.chunks());
+                self.transform_chunk(filter, group, chunk, row, out);
+                Ok(())
+            },
+        )
+    }
+
+    /// Transforms the filter of one chunk of rows: position, row, channel.
+    fn transform_chunk<T: Element>(
+        &self,
+        filter: &[T],
+        group: usize,
+        chunk: usize,
+        row_scratch: &mut [f32],
+        out: &mut [f32],
+    ) {
+        let channels = self.shape.channels;
+        let position_stride = self.blocking.chunk_rows * self.filter_stride;
+        let kk = 0..channels * 9;
+        for (index, row) in self.chunk_rows(chunk).enumerate() {
+            let direct = self.filter.direct(filter, group, &(row..row + 1), &kk);
+            let weights = match direct.and_then(|m| m.contiguous_rows()) {
+                Some((weights, _)) if !self.packs_rows => &weights[..channels * 9],
+                _ => {
+                    self.filter.pack_row(filter, group, row, row_scratch);
+                    &*row_scratch
+                }
+            };
+            transform_filter(
+                self.isa,
+                self.shape.tile,
+                weights,
+                channels,
+                self.is_reversed,
+                &mut out[index * self.filter_stride..],
+                position_stride,
+            );
+        }
+    }
+
+    fn tasks<'a, O: Copy>(&self, out: TensorMut<'a, O>) -> Vec<Task<'a, O>> {
+        let Blocking { images, tile_rows, chunk_rows, chunks, .. } = self.blocking;
+        let mut tasks = Vec::new();
+        for (group, of_group) in out.split_every(1, self.shape.rows).into_iter().enumerate() {
+            let chunk_pieces = pieces(&(0..self.chunks()), chunks);
+            let row_parts = of_group.split_every(1, chunks * chunk_rows);
+            for (chunks, of_rows) in chunk_pieces.into_iter().zip(row_parts) {
+                let image_pieces = pieces(&(0..self.shape.images), images);
+                for (images, of_images) in
+                    image_pieces.into_iter().zip(of_rows.split_every(0, images))
+                {
+                    let line_pieces = pieces(&(0..self.shape.tiles_h), tile_rows);
+                    let parts = of_images.split_every(3, tile_rows * self.shape.tile);
+                    tasks.extend(line_pieces.into_iter().zip(parts).map(|(tile_rows, out)| Task {
+                        group,
+                        chunks: chunks.clone(),
+                        images: images.clone(),
+                        tile_rows,
+                        out,
+                    }));
+                }
+            }
+        }
+        tasks
+    }
+
+    /// Returns whether all of the result is finite.
+    fn run_task<T: Element, O: Output<f32>>(
+        &self,
+        input: &[T],
+        filter: &[T],
+        transformed: &[f32],
+        scratch: &mut Scratch<'_>,
+        mut task: Task<'_, O>,
+    ) -> bool {
+        let shape = &self.shape;
+        let (tile, channels) = (shape.tile, shape.channels);
+        let pixels = PixelBox {
+            n: task.images.clone(),
+            o: [
+                0..1,
+                task.tile_rows.start * tile..task.tile_rows.end * tile,
+                0..shape.tiles_w * tile,
+            ],
+        };
+        let group_input = &input[self.gather.group_offset(task.group)..];
+        self.planes.stage(self.isa, group_input, 0..channels, &pixels, scratch.planes);
+        let (input_offsets, output_offsets) = self.tile_offsets(&task);
+        let tiles = input_offsets.len();
+        let input_tiles = InputTiles {
+            planes: scratch.planes,
+            channel_stride: self.planes.layout.channel_stride,
+            row_stride: self.planes.layout.strides[2],
+            offsets: &input_offsets,
+        };
+        transform_input(self.isa, tile, input_tiles, channels, scratch.panels);
+
+        let mut is_finite = true;
+        let first_row = task.chunks.start * self.blocking.chunk_rows;
+        for chunk in task.chunks.clone() {
+            let rows = self.chunk_rows(chunk);
+            let chunk_filter: &[f32] = if self.blocking.is_fused {
+                self.transform_chunk(filter, task.group, chunk, scratch.filter_row, scratch.filter);
+                scratch.filter
+            } else {
+                let begin = (task.group * self.chunks() + chunk) * self.chunk_filter_elems();
+                &transformed[begin..begin + self.chunk_filter_elems()]
+            };
+            let sums_stride = self.blocking.chunk_rows * tiles;
+            for position in 0..shape.positions() {
+                let a = Rows {
+                    data: &chunk_filter[position * self.blocking.chunk_rows * self.filter_stride..],
+                    stride: self.filter_stride,
+                };
+                let panels = &scratch.panels[position * channels * tiles..];
+                let sums = &mut scratch.sums[position * sums_stride..];
+                let mut dst = MatrixMut::row_major(sums, rows.len(), tiles);
+                multiply_block(self.isa, channels, a, panels, &mut dst, false);
+            }
+            for (index, row) in rows.enumerate() {
+                is_finite &= transform_output(
+                    self.isa,
+                    tile,
+                    &scratch.sums[index * tiles..],
+                    sums_stride,
+                    &output_offsets,
+                    scratch.out_plane,
+                    shape.tiles_w * tile,
+                );
+                self.store_plane(scratch.out_plane, row - first_row, &mut task);
+            }
+        }
+        is_finite
+    }
+
+    /// Where each tile begins in the planes and in the output plane. Panels are
+    /// filled up with the first tile, and its copies go behind the output.
+    fn tile_offsets<O: Copy>(&self, task: &Task<'_, O>) -> (Vec<usize>, Vec<usize>) {
+        let shape = &self.shape;
+        let [n_stride, _, row_stride] = self.planes.layout.strides;
+        let (lines, width) = (task.tile_rows.len(), shape.tiles_w * shape.tile);
+        let (mut input, mut output) = (Vec::new(), Vec::new());
+        for n in 0..task.images.len() {
+            for h in 0..lines {
+                for w in 0..shape.tiles_w {
+                    let tile = shape.tile;
+                    input.push(n * n_stride + h * tile * row_stride + w * tile);
+                    output.push((n * lines + h) * tile * width + w * tile);
+                }
+            }
+        }
+        let behind = task.images.len() * lines * shape.tile * width;
+        let padded = input.len().next_multiple_of(panel_columns(self.isa));
+        input.resize(padded, 0);
+        output.resize(padded, behind);
+        (input, output)
+    }
+
+    fn store_plane<O: Output<f32>>(&self, plane: &[f32], row: usize, task: &mut Task<'_, O>) {
+        let [images, _, _, len_h, len_w] = task.out.lengths();
+        let width = self.shape.tiles_w * self.shape.tile;
+        let lines = task.tile_rows.len() * self.shape.tile;
+        for n in 0..images {
+            for h in 0..len_h {
+                let sums = &plane[(n * lines + h) * width..][..len_w];
+                let mut lane = task.out.lane(4, [n, row, 0, h, 0]);
+                match lane.as_slice() {
+                    Some(elements) => O::from_sums(sums, elements),
+                    None => lane.fill_with(|index| O::from_sum(sums[index])),
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! How a Winograd convolution is cut into boxes of tiles and chunks of rows.
+#![forbid(unsafe_code)]
+
+use std::num::NonZeroUsize;
+
+use crate::cpu::cache::CacheSizes;
+use crate::cpu::isa::Isa;
+use crate::cpu::tiles::even_piece;
+use crate::cpu::ukernel::{block_rows, panel_columns};
+use crate::problem::{ConvProblem, Direction};
+
+/// The size of a problem in tiles.
+#[derive(Clone, Copy, Debug)]
+pub struct WinogradShape {
+    /// Outputs of a tile in each dimension: 2 or 4.
+    pub tile: usize,
+    pub groups: usize,
+    /// Channels of the result in a group.
+    pub rows: usize,
+    /// Channels of the reduction.
+    pub channels: usize,
+    pub images: usize,
+    pub tiles_h: usize,
+    pub tiles_w: usize,
+}
+
+impl WinogradShape {
+    /// Of a forward or backward-data problem.
+    pub fn new(problem: &ConvProblem, tile: usize) -> Self {
+        let groups = problem.groups();
+        let (c, k) = (problem.c() / groups, problem.k() / groups);
+        let (rows, channels, out) = match problem.direction() {
+            Direction::Bwd => (c, k, problem.in_spatial()),
+            Direction::Fwd | Direction::Wrw => (k, c, problem.out_spatial()),
+        };
+        WinogradShape {
+            tile,
+            groups,
+            rows,
+            channels,
+            images: problem.n(),
+            tiles_h: out[1].div_ceil(tile),
+            tiles_w: out[2].div_ceil(tile),
+        }
+    }
+
+    /// Positions of a transformed tile.
+    pub fn positions(&self) -> usize {
+        (self.tile + 2) * (self.tile + 2)
+    }
+}
+
+/// Lengths of boxes and chunks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Blocking {
+    /// Images in a box.
+    pub images: usize,
+    /// Rows of tiles in a box; all of them where a box has several images.
+    pub tile_rows: usize,
+    /// Channels of the result that are multiplied before they are transformed back.
+    pub chunk_rows: usize,
+    /// Chunks in a task.
+    pub chunks: usize,
+    /// Whether tasks transform the filter themselves; only where there is one box.
+    pub is_fused: bool,
+}
+
+/// What transforms cost, in lane multiply-adds for each tile or filter: of a
+/// channel's input, of a row's output, of a filter. Counted instructions, three
+/// a cycle, at the 16 multiply-adds a cycle of AVX2; measured on Zen 3.
+const TRANSFORM_COSTS_2X2: [f64; 3] = [110.0, 90.0, 150.0];
+const TRANSFORM_COSTS_4X4: [f64; 3] = [280.0, 230.0, 350.0];
+
+/// What starting a task costs, in the same unit: about 1 us at 50 G/s.
+const TASK_COST: f64 = 5e4;
+
+/// Tiles in a box at most: beyond it, reading the transformed filter no longer matters.
+const MAX_TILES: usize = 192;
+
+impl Blocking {
+    /// The boxes and chunks with the least estimated time.
+    pub fn choose(shape: &WinogradShape, isa: Isa, threads: NonZeroUsize) -> Self {
+        let mut best: Option<(f64, Blocking)> = None;
+        let per_image = shape.tiles_h * shape.tiles_w;
+        for parts in [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 28, 40, 56, 64, 128, usize::MAX] {
+            let parts = parts.min(shape.tiles_h);
+            let tile_rows = shape.tiles_h.div_ceil(parts);
+            let images = match parts {
+                1 => even_piece(shape.images, MAX_TILES / per_image),
+                _ => 1,
+            };
+            let tiles = images * tile_rows * shape.tiles_w;
+            if tiles > MAX_TILES && tile_rows > 1 {
+                continue;
+            }
+            for chunk_parts in [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128] {
+                let chunk_rows = shape
+                    .rows
+                    .div_ceil(chunk_parts)
+                    .next_multiple_of(block_rows(isa))
+                    .min(shape.rows);
+                let all_chunks = shape.rows.div_ceil(chunk_rows);
+                for row_parts in [1, threads.get(), 2 * threads.get()] {
+                    let chunks = all_chunks.div_ceil(row_parts);
+                    let is_fused = shape.images == images && parts == 1;
+                    let blocking = Blocking { images, tile_rows, chunk_rows, chunks, is_fused };
+                    let cost = blocking.cost(shape, isa, threads);
+                    if best.is_none_or(|(least, _)| cost < least) {
+                        best = Some((cost, blocking));
+                    }
+                }
+            }
+        }
+        best.map_or_else(|| unreachable!("there are candidates"), |(_, blocking)| blocking)
+    }
+
+    /// Tiles of a full box.
+    pub fn tiles(&self, shape: &WinogradShape) -> usize {
+        self.images * self.tile_rows * shape.tiles_w
+    }
+
+    /// Time in lane multiply-adds of the busiest thread.
+    pub fn cost(&self, shape: &WinogradShape, isa: Isa, threads: NonZeroUsize) -> f64 {
+        let [input_cost, output_cost, filter_cost] = match shape.tile {
+            2 => TRANSFORM_COSTS_2X2,
+            _ => TRANSFORM_COSTS_4X4,
+        };
+        let tiles = self.tiles(shape).next_multiple_of(panel_columns(isa)) as f64;
+        let (channels, positions) = (shape.channels as f64, shape.positions() as f64);
+        let chunks_of_all = shape.rows.div_ceil(self.chunk_rows);
+        let rows = self.chunk_rows as f64;
+        let floats = size_of::<f32>() as f64;
+        let panels_bytes = positions * channels * tiles * floats;
+        let sums_bytes = positions * rows * tiles * floats;
+        let filter_bytes = positions * channels * rows * floats;
+        let all_filter_bytes = filter_bytes * chunks_of_all as f64;
+
+        // Panels and sums are read again and again; filter rows once a box.
+        let in_use = panels_bytes + sums_bytes;
+        let filter_reach = if self.is_fused { filter_bytes } else { all_filter_bytes };
+        let chunk = positions * rows * channels * tiles
+            + (panels_bytes + 2.0 * sums_bytes) * byte_cost(in_use)
+            + filter_bytes * byte_cost(filter_reach + in_use)
+            + rows * tiles * output_cost
+            + if self.is_fused { rows * channels * filter_cost } else { 0.0 };
+        let box_cost = channels * tiles * (input_cost + positions * floats * byte_cost(in_use));
+        let boxes = shape.groups
+            * shape.images.div_ceil(self.images)
+            * shape.tiles_h.div_ceil(self.tile_rows);
+        let tasks = boxes * chunks_of_all.div_ceil(self.chunks);
+        let task = self.chunks as f64 * chunk + box_cost + TASK_COST;
+        let rounds = tasks.div_ceil(threads.get()) as f64;
+        let filters = (shape.groups * shape.rows) as f64 * channels / threads.get() as f64;
+        let filter = if self.is_fused {
+            0.0
+        } else {
+            filters * (filter_cost + positions * floats * byte_cost(all_filter_bytes))
+        };
+        rounds * task + filter
+    }
+}
+
+/// What a byte costs to read or write, in lane multiply-adds, where that many
+/// bytes are in use: 32, 10 and 3 bytes a cycle from L2, L3 and memory, of
+/// which the GEMM kernel hides about half.
+fn byte_cost(bytes_in_use: f64) -> f64 {
+    let caches = CacheSizes::get();
+    if bytes_in_use <= 0.7 * caches.l2_bytes as f64 {
+        0.25
+    } else if bytes_in_use <= 0.5 * caches.l3_bytes as f64 {
+        0.8
+    } else {
+        2.7
+    }
+}

@@ -1,0 +1,317 @@
+//! The registry against the reference: every solver on every problem that it takes.
+
+mod support;
+
+use MIOpen::engine::solvers;
+use MIOpen::problem::{DataType, Direction};
+use support::Rng;
+use support::case::{
+    ARRANGEMENTS, Arrangement, Case, PLAIN, RunOptions, Spread, check_error, oracle, random,
+    run_solver, threads,
+};
+use support::tensor::{Fill, TestTensor};
+
+const DIRECTIONS: [Direction; 3] = [Direction::Fwd, Direction::Bwd, Direction::Wrw];
+
+/// Runs every solver on a case with integers, which come out exact in f32, and with reals.
+fn check(case: &Case, rng: &mut Rng, options: RunOptions) {
+    for fill in [Fill::SmallIntegers, Fill::Reals] {
+        let inputs = case.inputs(fill, rng);
+        let old = case.output(if options.beta == 0.0 { Fill::Garbage } else { fill }, rng);
+        check_with(case, &inputs, &old, options);
+    }
+}
+
+fn check_with(case: &Case, inputs: &[TestTensor; 2], old: &TestTensor, options: RunOptions) {
+    let problem = case.problem();
+    let mut served = 0;
+    for solver in solvers() {
+        if solver.applicable(&problem, &threads(options.threads)).is_err() {
+            continue;
+        }
+        served += 1;
+        let mut got = old.clone();
+        run_solver(*solver, &problem, inputs, &mut got, options);
+        check_error(case, inputs, old, &got, options, Spread::of(solver.name()));
+    }
+    assert!(served >= 2, "only {served} solvers for {case:?}");
+}
+
+/// Bits that differ make a message that is short.
+fn assert_same_bits(a: &TestTensor, b: &TestTensor, what: &str) {
+    let differing = a.bits().iter().zip(b.bits()).filter(|(a, b)| **a != *b).count();
+    assert_eq!(differing, 0, "{what}");
+}
+
+#[test]
+fn random_shapes() {
+    for seed in 0..400 {
+        let rng = &mut Rng::new(seed);
+        let case = random(rng);
+        let options = RunOptions {
+            threads: rng.between(1, 3),
+            alpha: rng.pick(&[1.0, 1.0, 0.5, -2.0]),
+            beta: rng.pick(&[0.0, 0.0, 0.0, 1.0, -0.75]),
+            grants_workspace: rng.between(0, 1) == 1,
+        };
+        check(&case, rng, options);
+    }
+}
+
+/// Small integers are exact in f32 whatever the order of summation.
+#[test]
+fn integers_are_exact() {
+    for seed in 0..100 {
+        let rng = &mut Rng::new(1000 + seed);
+        let case = random(rng).with_dtype(DataType::F32);
+        let inputs = case.inputs(Fill::SmallIntegers, rng);
+        let old = case.output(Fill::Garbage, rng);
+        let mut want = old.clone();
+        oracle(&case.problem(), &inputs, &mut want, 1.0, 0.0);
+        for solver in solvers() {
+            // Tiles of 4 divide by 3 and multiply by roots.
+            let is_inexact = solver.name().contains("winograd_4x4");
+            if is_inexact || solver.applicable(&case.problem(), &threads(2)).is_err() {
+                continue;
+            }
+            let mut got = old.clone();
+            run_solver(*solver, &case.problem(), &inputs, &mut got, PLAIN);
+            assert_eq!(got.values(), want.values(), "{} {case:?}", solver.name());
+        }
+    }
+}
+
+/// Sizes round the lengths at which the solvers cut: rows, pixels, reduction chunks.
+#[test]
+fn edges_of_tiles() {
+    let around = |len: usize| [len - 1, len, len + 1];
+    let rng = &mut Rng::new(5);
+    for direction in DIRECTIONS {
+        for size in [32, 64, 128, 256].into_iter().flat_map(around) {
+            // Channels on both sides, on few pixels.
+            check(&Case::square(direction, 1, 3, size, 5, 3), rng, PLAIN);
+            check(&Case::square(direction, 1, size, 3, 5, 3), rng, PLAIN);
+            check(&Case::square(direction, 1, size, 9, 6, 1), rng, PLAIN);
+        }
+        for size in [48, 96, 192, 384].into_iter().flat_map(around) {
+            // Pixels: one long row, and rows that add up.
+            let mut row = Case::square(direction, 1, 3, 5, 3, 3);
+            row.input = vec![2, size];
+            row.fit_out();
+            check(&row, rng, PLAIN);
+            row.input = vec![size, 3];
+            row.fit_out();
+            check(&row, rng, PLAIN);
+        }
+        for size in 1..26 {
+            // The micro-kernel's own edges.
+            check(&Case::square(direction, 1, size, 26 - size, 4, 1), rng, PLAIN);
+        }
+    }
+}
+
+#[test]
+fn channels_of_groups() {
+    let rng = &mut Rng::new(6);
+    for direction in DIRECTIONS {
+        for arrangement in [Arrangement::ChannelsFirst, Arrangement::ChannelsLast] {
+            for (c, k, groups) in [(32, 32, 32), (32, 64, 32), (40, 20, 20), (24, 36, 4)] {
+                let mut case = Case::square(direction, 2, c, k, 9, 3);
+                case.groups = groups;
+                case.arrangements = [arrangement; 3];
+                check(&case, rng, PLAIN);
+                case.strides = vec![2, 3];
+                case.fit_out();
+                check(&case, rng, PLAIN);
+            }
+        }
+    }
+}
+
+/// Strides beyond the filter leave input elements that nothing reaches: their gradient is 0.
+#[test]
+fn strides_beyond_the_filter() {
+    let rng = &mut Rng::new(7);
+    for direction in DIRECTIONS {
+        for (filter, stride, pad) in [(1, 2, 0), (2, 5, 1), (3, 7, 0), (1, 20, 0), (4, 4, 0)] {
+            let mut case = Case::square(direction, 2, 3, 4, 11, filter);
+            case.strides = vec![stride, stride.min(3)];
+            case.pads = vec![pad; 2];
+            case.fit_out();
+            check(&case, rng, PLAIN);
+            check(&case, rng, RunOptions { alpha: 2.0, beta: -1.0, ..PLAIN });
+        }
+    }
+}
+
+/// Filters larger than the image, all padding, dilation out of the image.
+#[test]
+fn filters_beyond_the_image() {
+    let rng = &mut Rng::new(8);
+    for direction in DIRECTIONS {
+        for (size, filter, pad, dilation) in
+            [(2, 5, 2, 1), (3, 3, 5, 4), (1, 1, 2, 1), (2, 3, 0, 9)]
+        {
+            let mut case = Case::square(direction, 2, 3, 4, size, filter);
+            case.pads = vec![pad; 2];
+            case.dilations = vec![dilation; 2];
+            case.fit_out();
+            check(&case, rng, PLAIN);
+        }
+    }
+}
+
+/// Many taps, so that one channel's exceed every tile: 33 x 33.
+#[test]
+fn large_filters() {
+    let rng = &mut Rng::new(9);
+    for direction in DIRECTIONS {
+        let mut case = Case::square(direction, 1, 2, 3, 40, 33);
+        case.pads = vec![0; 2];
+        case.fit_out();
+        check(&case, rng, PLAIN);
+    }
+}
+
+/// A long reduction over pixels is split; the splits depend on nothing but the problem.
+#[test]
+fn splits_of_backward_weights() {
+    let rng = &mut Rng::new(10);
+    for grants_workspace in [false, true] {
+        for (n, c, k, size, filter) in [(1, 3, 8, 70, 3), (9, 4, 5, 31, 1), (40, 2, 3, 9, 5)] {
+            let case = Case::square(Direction::Wrw, n, c, k, size, filter);
+            check(&case, rng, RunOptions { grants_workspace, ..PLAIN });
+        }
+    }
+}
+
+#[test]
+fn bits_do_not_depend_on_threads_or_workspace_or_the_run() {
+    for seed in 0..24 {
+        let rng = &mut Rng::new(2000 + seed);
+        let case = match seed % 4 {
+            0 => Case::square(rng.pick(&DIRECTIONS), 1, 17, 40, 21, 3),
+            1 => Case::square(rng.pick(&DIRECTIONS), 1, 70, 33, 12, 1),
+            _ => random(rng),
+        };
+        let inputs = case.inputs(Fill::Reals, rng);
+        let old = case.output(Fill::Garbage, rng);
+        for solver in solvers() {
+            if solver.applicable(&case.problem(), &threads(1)).is_err() {
+                continue;
+            }
+            let mut first = old.clone();
+            let alone = RunOptions { threads: 1, ..PLAIN };
+            run_solver(*solver, &case.problem(), &inputs, &mut first, alone);
+            for threads in [1, 2, 3, 5] {
+                let mut again = old.clone();
+                let options = RunOptions { threads, grants_workspace: threads % 2 == 0, ..PLAIN };
+                run_solver(*solver, &case.problem(), &inputs, &mut again, options);
+                assert_same_bits(&first, &again, &format!("{} {case:?}", solver.name()));
+            }
+        }
+    }
+}
+
+/// NaN and infinity anywhere in the inputs give what the reference gives, also
+/// where a tap meets padding and nothing may be added.
+#[test]
+fn non_finite_inputs() {
+    let specials = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY];
+    for seed in 0..150 {
+        let rng = &mut Rng::new(3000 + seed);
+        let mut case = if seed % 3 == 0 {
+            Case::square(rng.pick(&DIRECTIONS), 2, 5, 6, 12, 3)
+        } else {
+            random(rng)
+        };
+        if seed % 5 == 0 {
+            case.arrangements = [Arrangement::ChannelsLast; 3];
+        }
+        let mut inputs = case.inputs(Fill::SmallIntegers, rng);
+        let tensor = &mut inputs[rng.between(0, 1)];
+        let count = tensor.values().len();
+        let places: Vec<usize> = (0..3).map(|_| rng.between(0, count - 1)).collect();
+        let values: Vec<f64> = tensor.values();
+        let special = rng.pick(&specials);
+        tensor.set_all(
+            |number| {
+                if places.contains(&number) { special } else { values[number] as f32 }
+            },
+        );
+        let old = case.output(Fill::Garbage, rng);
+        check_with(&case, &inputs, &old, RunOptions { threads: 1 + seed as usize % 2, ..PLAIN });
+        let old = case.output(Fill::SmallIntegers, rng);
+        check_with(&case, &inputs, &old, RunOptions { alpha: 3.0, beta: 1.0, ..PLAIN });
+    }
+}
+
+#[test]
+fn int8_is_exact() {
+    for seed in 0..120 {
+        let rng = &mut Rng::new(4000 + seed);
+        let mut case = random(rng);
+        if seed % 4 == 0 {
+            // Reductions beyond what one f32 sum holds exactly.
+            case = Case::square(Direction::Fwd, 1, rng.between(200, 400), 5, 4, 3);
+        }
+        case.direction = Direction::Fwd;
+        case.dtype = DataType::I8;
+        case.y_dtype = rng.pick(&[DataType::I32, DataType::F32, DataType::I8]);
+        let inputs = case.inputs(Fill::WholeInt8, rng);
+        let old = case.output(Fill::Garbage, rng);
+        let mut want = old.clone();
+        oracle(&case.problem(), &inputs, &mut want, 1.0, 0.0);
+        for solver in solvers() {
+            // Tiles of 4 divide by 3 and multiply by roots.
+            let is_inexact = solver.name().contains("winograd_4x4");
+            if is_inexact || solver.applicable(&case.problem(), &threads(2)).is_err() {
+                continue;
+            }
+            let mut got = old.clone();
+            run_solver(*solver, &case.problem(), &inputs, &mut got, PLAIN);
+            assert_eq!(got.values(), want.values(), "{} {case:?}", solver.name());
+        }
+    }
+}
+
+/// All inputs -128: the largest products there are, over the longest exact chunks.
+#[test]
+fn int8_extremes_are_exact() {
+    let mut case = Case::square(Direction::Fwd, 1, 1025, 3, 5, 3);
+    case.dtype = DataType::I8;
+    case.y_dtype = DataType::I32;
+    let rng = &mut Rng::new(0);
+    let inputs = case.inputs(Fill::WholeInt8, rng).map(|mut tensor| {
+        tensor.set_all(|_| -128.0);
+        tensor
+    });
+    let mut got = case.output(Fill::Garbage, rng);
+    let mut want = got.clone();
+    oracle(&case.problem(), &inputs, &mut want, 1.0, 0.0);
+    assert_eq!(want.values()[12], f64::from(1025 * 9 * (1 << 14)));
+    for solver in solvers() {
+        if solver.applicable(&case.problem(), &threads(PLAIN.threads)).is_err() {
+            continue;
+        }
+        run_solver(*solver, &case.problem(), &inputs, &mut got, PLAIN);
+        assert_eq!(got.values(), want.values(), "{}", solver.name());
+    }
+}
+
+/// Every mix of arrangements, on a shape that is not degenerate in any dimension.
+#[test]
+fn mixed_arrangements() {
+    let rng = &mut Rng::new(11);
+    for direction in DIRECTIONS {
+        for x in ARRANGEMENTS {
+            for w in ARRANGEMENTS {
+                for y in ARRANGEMENTS {
+                    let mut case = Case::square(direction, 2, 3, 5, 4, 3);
+                    case.arrangements = [x, w, y];
+                    check(&case, rng, PLAIN);
+                }
+            }
+        }
+    }
+}
