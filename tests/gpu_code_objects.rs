@@ -160,14 +160,18 @@ const fn goal(pattern: &'static str, fma_per_valu: f64, fma_per_all: f64, waves:
 
 /// The first that fits counts. Tiles of the common layers come first; then what serves odd channel
 /// counts (a mask for each element), one wave a block, and filters that no mask holds.
-const GOALS: [Goal; 16] = [
+const GOALS: [Goal; 21] = [
     goal("f32_igemm_64x32_run", 0.96, 0.82, 8),
     goal("f32_igemm_64x32_vector", 0.96, 0.83, 8),
     goal("f32_igemm_128x128_mask", 0.96, 0.85, 8),
     goal("f32_igemm_128x64_mask", 0.96, 0.85, 8),
     goal("igemm_64x32_mask", 0.91, 0.78, 8),
-    goal("_mask", 0.24, 0.13, 8),
-    goal("_range", 0.12, 0.06, 8),
+    goal("igemm_64x64_range", 0.87, 0.73, 8),
+    goal("direct_16_mask", 0.80, 0.70, 9),
+    goal("direct_4_mask", 0.49, 0.35, 16),
+    goal("direct_1_mask", 0.19, 0.11, 16),
+    goal("_mask", 0.92, 0.80, 8),
+    goal("_range", 0.11, 0.06, 14),
     goal("f32_igemm", 0.96, 0.85, 8),
     goal("igemm_64x32", 0.94, 0.80, 8),
     goal("igemm", 0.95, 0.83, 8),
@@ -177,6 +181,8 @@ const GOALS: [Goal; 16] = [
     goal("f32_wrw_64x64_exact", 0.93, 0.82, 7),
     goal("_exact", 0.91, 0.78, 7),
     goal("_ragged", 0.88, 0.75, 7),
+    // Few input channels or three dimensions: taps beside the channels, coordinates a row.
+    goal("wrw_64x64", 0.80, 0.62, 6),
 ];
 
 #[test]
@@ -184,7 +190,7 @@ fn figures_reach_their_goals() {
     if !can_look() {
         return;
     }
-    let mut seen = 0;
+    let (mut seen, mut missed) = (0, Vec::new());
     for (_, image) in embedded() {
         let code = disassemble(image).unwrap();
         for kernel in describe(image).unwrap().1 {
@@ -201,16 +207,15 @@ fn figures_reach_their_goals() {
                 mix.fma_per_valu(),
                 mix.fma_per_all()
             );
-            assert!(
-                mix.fma_per_valu() >= goal.fma_per_valu
-                    && mix.fma_per_all() >= goal.fma_per_all
-                    && waves >= goal.waves,
-                "{} misses {}",
-                kernel.name,
-                goal.pattern
-            );
+            if mix.fma_per_valu() < goal.fma_per_valu
+                || mix.fma_per_all() < goal.fma_per_all
+                || waves < goal.waves
+            {
+                missed.push(format!("{} misses {}", kernel.name, goal.pattern));
+            }
             seen += 1;
         }
     }
+    assert_eq!(missed, Vec::<String>::new());
     assert!(seen >= 60, "only {seen} kernels have goals");
 }
