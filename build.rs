@@ -4,6 +4,8 @@
 
 #[path = "src/abi/codegen/emit.rs"]
 mod emit;
+#[path = "src/gpu/codegen/compile.rs"]
+mod gpu;
 #[path = "src/abi/codegen/header.rs"]
 mod header;
 #[path = "src/abi/codegen/policy.rs"]
@@ -18,7 +20,9 @@ const VERSION_NODE: &str = "MIOPEN_HIP_1";
 const SONAME: &str = "libMIOpen.so.1";
 
 fn main() {
-    for input in ["build.rs", "src/abi/codegen", "include/miopen", "src/abi/functions.in"] {
+    for input in
+        ["build.rs", "src/abi/codegen", "src/gpu/codegen", "include/miopen", "src/abi/functions.in"]
+    {
         println!("cargo:rerun-if-changed={input}");
     }
     let out_dir = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
@@ -33,6 +37,8 @@ fn main() {
         .expect("write signatures.rs");
     fs::write(out_dir.join("entries.rs"), emit::entries(&table, VERSION_NODE))
         .expect("write entries.rs");
+
+    gpu::embed(&out_dir);
 
     // rustc passes a version script of its own that keeps everything else local; lld merges the
     // two as long as ours names no symbol. The symbols get the node by `.symver` (emit.rs).

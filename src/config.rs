@@ -48,6 +48,12 @@ pub const VERBOSE: Setting = Setting {
     text: "what goes to stderr; 0: one line at the first convolution of ours, 1: why a call \
            failed, 2: which solver ran and why others did not, 3: every call",
 };
+pub const KFD_TOPOLOGY: Setting = Setting {
+    name: "MIOPEN_BYPASS_KFD_TOPOLOGY",
+    values: "a folder",
+    default: "/sys/class/kfd/kfd/topology",
+    text: "where the kernel driver lists the GPUs; for tests",
+};
 pub const ISA: Setting = Setting {
     name: "MIOPEN_BYPASS_ISA",
     values: "`scalar`, `avx2` or `avx512`",
@@ -56,7 +62,7 @@ pub const ISA: Setting = Setting {
 };
 
 /// All settings, in the order in which they are listed.
-pub const SETTINGS: [Setting; 5] = [REAL_LIB, DEVICE, THREADS, VERBOSE, ISA];
+pub const SETTINGS: [Setting; 6] = [REAL_LIB, DEVICE, THREADS, VERBOSE, ISA, KFD_TOPOLOGY];
 
 /// Value of [`REAL_LIB`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,6 +113,7 @@ pub struct Config {
     pub threads: Option<NonZeroUsize>,
     /// 0 to 3, see [`VERBOSE`].
     pub verbose: u8,
+    pub kfd_topology: PathBuf,
     /// `None`: whatever the processor has.
     pub isa: Option<IsaLevel>,
     /// Values that were given and could not be used.
@@ -149,6 +156,9 @@ impl Config {
             device: device.unwrap_or(Device::Auto),
             threads,
             verbose: verbose.unwrap_or_else(|| verbose_of_log_level(log_level.unwrap_or(0))),
+            kfd_topology: given(KFD_TOPOLOGY.name)
+                .unwrap_or_else(|| KFD_TOPOLOGY.default.into())
+                .into(),
             isa,
             unusable,
         }
@@ -232,6 +242,7 @@ mod tests {
                 device: Device::Auto,
                 threads: None,
                 verbose: 0,
+                kfd_topology: "/sys/class/kfd/kfd/topology".into(),
                 isa: None,
                 unusable: Vec::new()
             }

@@ -5,11 +5,10 @@
 #![forbid(unsafe_code)]
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use crate::error::{Error, Result};
 use crate::problem::ConvProblem;
-use crate::solver::{Algorithm, Context, ConvArgs, Plan, Reason, Solver, SolverId};
+use crate::solver::{Algorithm, Applicability, Context, ConvArgs, Plan, Reason, Solver, SolverId};
 
 mod cache;
 mod registry;
@@ -99,7 +98,7 @@ pub fn rejections(problem: &ConvProblem, context: &Context) -> Vec<(&'static str
     solvers()
         .iter()
         .filter_map(|solver| {
-            solver.applicable(problem, context).err().map(|reason| (solver.name(), reason))
+            applicable(*solver, problem, context).err().map(|reason| (solver.name(), reason))
         })
         .collect()
 }
@@ -152,7 +151,7 @@ pub fn find(
     let mut found: Vec<Solution> = Vec::new();
     let mut best_us = f64::INFINITY;
     for candidate in applicable_solutions(problem, context)? {
-        if candidate.required_workspace_bytes > args.workspace.len() {
+        if candidate.required_workspace_bytes > args.workspace_bytes() {
             continue;
         }
         let solver = solver_by_id(candidate.solver)?;
@@ -164,9 +163,7 @@ pub fn find(
         // The first run warms caches and is not counted; a long one is not repeated.
         let repeats = 1 + if exhaustive { EXHAUSTIVE_REPEATS } else { 1 };
         for repeat in 0..repeats {
-            let start = Instant::now();
-            plan.execute(context, args)?;
-            let run_us = start.elapsed().as_secs_f64() * 1e6;
+            let run_us = plan.execute_timed(context, args)?;
             if repeat > 0 || run_us > SKIP_FACTOR * best_us {
                 time_us = time_us.min(run_us);
             }
@@ -177,7 +174,7 @@ pub fn find(
         best_us = best_us.min(time_us);
         cache::remember_time(problem, context, candidate.solver, time_us);
         // What was measured is what a client may run with: it allocates what Find reports.
-        let workspace_bytes = if args.workspace.len() < candidate.workspace_bytes {
+        let workspace_bytes = if args.workspace_bytes() < candidate.workspace_bytes {
             candidate.required_workspace_bytes
         } else {
             candidate.workspace_bytes
@@ -197,10 +194,18 @@ pub fn find(
     Ok(found)
 }
 
+/// Whether a solver serves the problem where its tensors lie, and if not, why.
+fn applicable(solver: &dyn Solver, problem: &ConvProblem, context: &Context) -> Applicability {
+    if !solver.reaches(context.memory) {
+        return Err(Reason::new("does not reach the memory that the tensors are in"));
+    }
+    solver.applicable(problem, context)
+}
+
 fn applicable_solutions(problem: &ConvProblem, context: &Context) -> Result<Vec<Solution>> {
     let mut solutions = solvers()
         .iter()
-        .filter(|solver| solver.applicable(problem, context).is_ok())
+        .filter(|solver| applicable(**solver, problem, context).is_ok())
         .map(|&solver| solution_of(solver, problem, context))
         .collect::<Result<Vec<_>>>()?;
     // Guesses come after what was measured, as in the real library's lists.
@@ -248,7 +253,7 @@ fn choose(problem: &ConvProblem, choice: Choice, context: &Context) -> Result<&'
             .iter()
             .copied()
             .filter(|solver| family.is_none_or(|family| solver.algorithm() == family))
-            .filter(|solver| solver.applicable(problem, context).is_ok())
+            .filter(|solver| applicable(*solver, problem, context).is_ok())
             .map(|solver| {
                 let time_us = cache::measured_time_us(problem, context, solver.id())
                     .unwrap_or_else(|| solver.estimate_us(problem, context));
@@ -267,7 +272,7 @@ fn choose(problem: &ConvProblem, choice: Choice, context: &Context) -> Result<&'
         Choice::Algorithm(algorithm) => fastest(Some(algorithm)).map_or_else(default, Ok),
         Choice::Solver(id) => {
             let solver = solver_by_id(id)?;
-            solver.applicable(problem, context).map_err(|reason| {
+            applicable(solver, problem, context).map_err(|reason| {
                 Error::bad_parm(format!("solver {} is not applicable: {reason}", solver.name()))
             })?;
             Ok(solver)

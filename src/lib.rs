@@ -16,6 +16,8 @@ pub mod memory;
 pub mod reference;
 pub mod solver;
 pub mod real;
+pub mod hip;
 pub mod cpu;
+pub mod gpu;
 pub mod engine;
 mod abi;

@@ -1,6 +1,7 @@
 //! The one place where a C caller's pointers become typed buffers.
 
 mod buffer;
+mod device;
 mod scratch;
 mod view;
 
@@ -8,5 +9,6 @@ pub use buffer::{
     HostBuffers, InputBuffer, OutputBuffer, host_arguments, input_and_output, input_buffer,
     output_buffer,
 };
+pub use device::DeviceBuffers;
 pub use scratch::{as_f32_mut, zeroed_f32};
 pub use view::{LaneMut, MatrixMut, MatrixRef, TensorMut, merge_dims};

@@ -9,9 +9,10 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::num::NonZeroUsize;
+use std::time::Instant;
 
-use crate::error::Result;
-use crate::memory::HostBuffers;
+use crate::error::{Error, Result, Status};
+use crate::memory::{DeviceBuffers, HostBuffers};
 use crate::problem::ConvProblem;
 
 mod workspace;
@@ -70,18 +71,43 @@ impl fmt::Display for Reason {
 /// `Ok`, or why not.
 pub type Applicability = std::result::Result<(), Reason>;
 
+/// A GPU of this process, as far as plans depend on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Gpu {
+    /// Its number in the HIP runtime.
+    pub ordinal: u32,
+    /// Compute units; tiles are chosen to fill them.
+    pub compute_units: u32,
+}
+
+/// Where the tensors of a call lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Memory {
+    /// In host memory.
+    Host,
+    /// In the memory of this GPU.
+    Device(Gpu),
+}
+
 /// What a problem meets: the machine, and what the user allows.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Context {
     /// Threads for CPU solvers.
     pub cpu_threads: NonZeroUsize,
+    /// Where the tensors lie.
+    pub memory: Memory,
 }
 
 impl Context {
     /// `cpu_threads` of `None` means what this process may use (affinity respected).
     pub fn new(cpu_threads: Option<NonZeroUsize>) -> Self {
         let available = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-        Context { cpu_threads: cpu_threads.unwrap_or_else(available) }
+        Context { cpu_threads: cpu_threads.unwrap_or_else(available), memory: Memory::Host }
+    }
+
+    /// The same for tensors on a GPU.
+    pub fn on_gpu(self, gpu: Gpu) -> Self {
+        Context { memory: Memory::Device(gpu), ..self }
     }
 }
 
@@ -90,6 +116,36 @@ impl Context {
 pub enum Buffers<'a> {
     /// Host memory.
     Host(HostBuffers<'a>),
+    /// Memory of the GPU in the context's [`Memory::Device`].
+    Device(DeviceBuffers),
+}
+
+impl<'a> Buffers<'a> {
+    /// The buffers, for solvers that compute on the host.
+    ///
+    /// # Errors
+    /// `InternalError` for device memory.
+    pub fn host(&mut self) -> Result<&mut HostBuffers<'a>> {
+        match self {
+            Buffers::Host(buffers) => Ok(buffers),
+            Buffers::Device(_) => Err(wrong_memory("device memory for a solver of the CPU")),
+        }
+    }
+
+    /// The buffers, for solvers that compute on the GPU.
+    ///
+    /// # Errors
+    /// `InternalError` for host memory.
+    pub fn device(&self) -> Result<DeviceBuffers> {
+        match self {
+            Buffers::Device(buffers) => Ok(*buffers),
+            Buffers::Host(_) => Err(wrong_memory("host memory for a solver of the GPU")),
+        }
+    }
+}
+
+fn wrong_memory(context: &'static str) -> Error {
+    Error::new(Status::InternalError, context)
 }
 
 /// The arguments of one execution.
@@ -100,8 +156,19 @@ pub struct ConvArgs<'a> {
     pub alpha: f64,
     /// Factor of the old output, which is not read where this is 0.
     pub beta: f64,
-    /// Scratch memory from the caller; may be empty or smaller than asked for.
+    /// Scratch memory from the caller; may be empty or smaller than asked for. Host memory:
+    /// that on a GPU goes with [`DeviceBuffers`].
     pub workspace: &'a mut [u8],
+}
+
+impl ConvArgs<'_> {
+    /// Length of the workspace, wherever it lies.
+    pub fn workspace_bytes(&self) -> usize {
+        match &self.buffers {
+            Buffers::Host(_) => self.workspace.len(),
+            Buffers::Device(buffers) => buffers.workspace_bytes(),
+        }
+    }
 }
 
 /// One way to compute a convolution.
@@ -114,6 +181,11 @@ pub trait Solver: Sync {
 
     /// The algorithm family under which Find lists it.
     fn algorithm(&self) -> Algorithm;
+
+    /// Whether it takes tensors that lie there; the CPU's do not reach device memory.
+    fn reaches(&self, memory: Memory) -> bool {
+        memory == Memory::Host
+    }
 
     /// Whether `problem` can be solved, and if not, why.
     fn applicable(&self, problem: &ConvProblem, context: &Context) -> Applicability;
@@ -135,10 +207,21 @@ pub trait Plan: Send + Sync {
         0
     }
 
-    /// Computes; returns when the output is complete (host memory).
+    /// Computes. In host memory the output is complete on return; on a GPU the work is enqueued
+    /// in the caller's stream.
     ///
     /// # Errors
     /// `BadParm` for buffers that do not fit the problem, `NotImplemented` for
     /// scalars that the types do not admit, `AllocFailed` for lack of memory.
     fn execute(&self, context: &Context, args: &mut ConvArgs<'_>) -> Result<()>;
+
+    /// Computes, waits for the result and tells the microseconds that it took.
+    ///
+    /// # Errors
+    /// As [`Plan::execute`].
+    fn execute_timed(&self, context: &Context, args: &mut ConvArgs<'_>) -> Result<f64> {
+        let start = Instant::now();
+        self.execute(context, args)?;
+        Ok(start.elapsed().as_secs_f64() * 1e6)
+    }
 }

@@ -29,9 +29,7 @@ use crate::config::IsaLevel;
 use crate::error::{Error, Result};
 use crate::memory::{InputBuffer, OutputBuffer};
 use crate::problem::{ConvProblem, DataType, Direction, Role};
-use crate::solver::{
-    Algorithm, Applicability, Buffers, Context, ConvArgs, Plan, Reason, Solver, SolverId,
-};
+use crate::solver::{Algorithm, Applicability, Context, ConvArgs, Plan, Reason, Solver, SolverId};
 use data::DataPlan;
 pub use planes::Planes;
 use wrw::WrwPlan;
@@ -167,7 +165,7 @@ impl Plan for BlockedPlan {
     }
 
     fn execute(&self, context: &Context, args: &mut ConvArgs<'_>) -> Result<()> {
-        let Buffers::Host(buffers) = &mut args.buffers;
+        let buffers = args.buffers.host()?;
         buffers.check(&self.problem)?;
         if args.alpha == 1.0 && args.beta == 0.0 {
             use InputBuffer as In;

@@ -27,9 +27,7 @@ use crate::config::IsaLevel;
 use crate::error::{Error, Result};
 use crate::memory::{InputBuffer, MatrixMut, OutputBuffer, TensorMut};
 use crate::problem::{ConvProblem, Direction, Role};
-use crate::solver::{
-    Algorithm, Applicability, Buffers, Context, ConvArgs, Plan, Reason, Solver, SolverId,
-};
+use crate::solver::{Algorithm, Applicability, Context, ConvArgs, Plan, Reason, Solver, SolverId};
 
 /// Depthwise convolution at one instruction set level.
 pub struct Depthwise(pub IsaLevel);
@@ -158,7 +156,7 @@ impl Plan for DepthwisePlan {
     }
 
     fn execute(&self, context: &Context, args: &mut ConvArgs<'_>) -> Result<()> {
-        let Buffers::Host(buffers) = &mut args.buffers;
+        let buffers = args.buffers.host()?;
         buffers.check(&self.problem)?;
         if args.alpha == 1.0 && args.beta == 0.0 {
             use InputBuffer as In;

@@ -19,9 +19,7 @@ use crate::error::{Error, Result};
 use crate::memory::{InputBuffer, OutputBuffer};
 use crate::problem::{ConvProblem, Direction};
 use crate::reference::check_integer_scalars;
-use crate::solver::{
-    Algorithm, Applicability, Buffers, Context, ConvArgs, Plan, Reason, Solver, SolverId,
-};
+use crate::solver::{Algorithm, Applicability, Context, ConvArgs, Plan, Reason, Solver, SolverId};
 
 /// Multiply-adds a microsecond and thread: half the peak of a 3 GHz core with
 /// two 8-wide FMA units; ResNet-50's layers measured at 40 to 85 % of it.
@@ -107,7 +105,7 @@ impl Plan for ImplicitGemmPlan {
     }
 
     fn execute(&self, context: &Context, args: &mut ConvArgs<'_>) -> Result<()> {
-        let Buffers::Host(buffers) = &mut args.buffers;
+        let buffers = args.buffers.host()?;
         buffers.check(self.problem())?;
         let scalars = Scalars { alpha: args.alpha as f32, beta: args.beta as f32 };
         let run = Run { plan: self, context, scalars, workspace: args.workspace };

@@ -2,10 +2,14 @@
 #![forbid(unsafe_code)]
 
 use crate::config::IsaLevel;
-use crate::cpu;
 use crate::solver::Solver;
+use crate::{cpu, gpu};
 
-static SOLVERS: [&dyn Solver; 14] = [
+static SOLVERS: [&dyn Solver; 18] = [
+    &gpu::ImplicitGemm,
+    &gpu::Direct,
+    &gpu::WrwImplicitGemm,
+    &gpu::WrwDirect,
     &cpu::Depthwise(IsaLevel::Avx512),
     &cpu::Depthwise(IsaLevel::Avx2Fma),
     &cpu::Depthwise(IsaLevel::Scalar),

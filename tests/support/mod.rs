@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each suite uses its part")]
 
 pub mod case;
+pub mod device;
 pub mod tensor;
 
 /// xorshift64*: small, seeded, the same everywhere.

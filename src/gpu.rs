@@ -1,0 +1,21 @@
+//! Solvers on the GPU, and the code objects that they run.
+//!
+//! The kernels are HIP C++ (`kernels/`), compiled when the library is built and embedded as code
+//! objects; nothing is compiled at run time. They are the machine code of gfx1010, which every
+//! gfx10 executes: under `HSA_OVERRIDE_GFX_VERSION` the runtime asks for another name, and gets the
+//! same code relabelled.
+
+pub mod analysis;
+pub mod code_object;
+mod conv;
+mod cost;
+mod device;
+mod geometry;
+mod metadata;
+mod params;
+mod pool;
+mod solvers;
+mod wrw;
+
+pub use device::gpu_of_device;
+pub use solvers::{Direct, ImplicitGemm, WrwDirect, WrwImplicitGemm, every_plan};

@@ -1,0 +1,42 @@
+// Forward and backward-data. Compiled once for each storage type: the build defines STORAGE and
+// TYPE, its name. Names: TYPE_igemm_<rows>x<columns>_<gather>, TYPE_direct_<rows>_<gather>.
+#include "conv_tile.h"
+#include "direct.h"
+#include "pack.h"
+
+#define JOIN_(a, b) a##b
+#define JOIN(a, b) JOIN_(a, b)
+#define NAMED(suffix) JOIN(TYPE, suffix)
+
+#define CONV_TILE(ROWS, COLUMNS, THREADS, STEP, GATHER, SUFFIX)                           \
+    KERNEL(THREADS, 8) void NAMED(_igemm_##ROWS##x##COLUMNS##_##SUFFIX)(ConvParams p) {   \
+        SHARED float lds[2 * STEP * (ROWS + COLUMNS)];                                    \
+        conv_tile<STORAGE, ROWS, COLUMNS, THREADS, STEP, GATHER>(p, lds);                 \
+    }
+#define CONV_TILES(GATHER, SUFFIX)              \
+    CONV_TILE(128, 128, 256, 8, GATHER, SUFFIX) \
+    CONV_TILE(128, 64, 128, 8, GATHER, SUFFIX)  \
+    CONV_TILE(64, 128, 128, 8, GATHER, SUFFIX)  \
+    CONV_TILE(64, 64, 64, 8, GATHER, SUFFIX)    \
+    CONV_TILE(64, 32, 32, 4, GATHER, SUFFIX)
+CONV_TILES(RUN, run)
+CONV_TILES(VECTOR, vector)
+CONV_TILES(MASK, mask)
+CONV_TILE(64, 64, 64, 4, RANGE, range)
+
+#define CONV_DIRECT(ROWS, GATHER, SUFFIX)                                             \
+    KERNEL(256, 8) void NAMED(_direct_##ROWS##_##SUFFIX)(ConvParams p) {              \
+        direct<STORAGE, ROWS, GATHER>(p);                                             \
+    }
+CONV_DIRECT(16, RUN, run)
+CONV_DIRECT(16, MASK, mask)
+CONV_DIRECT(4, MASK, mask)
+CONV_DIRECT(1, MASK, mask)
+CONV_DIRECT(4, RANGE, range)
+CONV_DIRECT(1, RANGE, range)
+
+KERNEL(256, 8) void NAMED(_pack)(ConvParams p) {
+    SHARED float lds[PACK_TILE * (PACK_TILE + 1)];
+    pack<STORAGE>(p, lds);
+}
+KERNEL(256, 8) void NAMED(_reduce)(ConvParams p) { reduce<STORAGE>(p); }

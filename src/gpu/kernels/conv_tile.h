@@ -1,0 +1,126 @@
+// The matrix kernel of forward and backward-data: gemm_m output channels, gemm_n points of the
+// output, gemm_k input channels times filter taps.
+#pragma once
+#include "gather.h"
+#include "tile.h"
+
+template <class T, int ROWS, int COLUMNS, int THREADS, int STEP, Gather GATHER>
+DEVICE void conv_tile(const ConvParams &p, float *lds) {
+    typedef Tile<ROWS, COLUMNS, STEP, ROWS, COLUMNS> Product;
+    constexpr int GATHERED = COLUMNS * STEP / THREADS;   // inputs a thread brings in a step
+    constexpr int FILTERED = ROWS * STEP / THREADS / 4;  // fours of the filter
+    constexpr int ROW_FOURS = ROWS / 4, FILTER_K = THREADS / ROW_FOURS;
+    constexpr int THREAD_COLUMNS = COLUMNS / 8;
+    static_assert(THREADS % COLUMNS == 0, "a thread gathers for one column");
+    static_assert(COLUMNS % 32 == 0, "the lanes of a wave share their k");
+
+    const Place at = place_of(p, block_index());
+    const Phase &f = p.phase[at.phase];
+    const u32 first_column = at.column_block * COLUMNS, first_m = at.m_block * ROWS;
+    if (first_column >= f.columns) return; // phases differ in size, the grid fits the largest
+    const u32 k_begin = at.split * p.split_k;
+    const u32 k_limit = k_begin + p.split_k;
+    const u32 k_end = k_limit < f.k_padded ? k_limit : f.k_padded;
+
+    const u32 t = thread_in_block();
+    const u32 my_column = t % COLUMNS, my_k = uniform(t / COLUMNS) * GATHERED;
+    const Column column = column_at<GATHER>(p, f, at.group, first_column + my_column);
+    const Resource in = resource(p.in, p.in_bytes), filter = filter_of(p, f, at.group);
+    const u32 filter_row = (t % ROW_FOURS) * 4, filter_k = t / ROW_FOURS;
+    const u32 k_bytes = 4 * p.m_padded;
+    const u32 filter_offset = filter_k * k_bytes + 4 * (first_m + filter_row);
+    // Entries are two dwords, or four for RANGE.
+    constexpr u32 STEP_VECTORS = GATHER == RANGE ? STEP : STEP / 2;
+    Table table = table_of(p, f) + k_begin / STEP * STEP_VECTORS +
+                  (GATHER == RANGE ? my_k : my_k / 2);
+
+    const u32 thread_column = t % THREAD_COLUMNS, thread_row = t / THREAD_COLUMNS;
+    u32 read_row = thread_row * 16, read_column = thread_column * 16 + 4 * Product::COLUMNS_AT;
+    u32 write_row = 4 * (filter_k * ROWS + filter_row);
+    u32 write_column = 4 * (Product::COLUMNS_AT + my_k * COLUMNS + my_column);
+    Swing swing = {4 * Product::BUFFER};
+
+    f32x4 filtered[FILTERED];
+    float gathered[GATHERED];
+    Entries<GATHER, GATHERED> entries;
+    u32 filter_k_bytes = k_begin * k_bytes;
+    auto load_step = [&]() INLINE {
+#pragma unroll
+        for (int i = 0; i < FILTERED; i++)
+            filtered[i] =
+                load4((float *)0, filter, filter_offset, filter_k_bytes + i * FILTER_K * k_bytes);
+        filter_k_bytes += STEP * k_bytes;
+        gather<T, GATHER, GATHERED>(p, in, column, entries, gathered);
+    };
+    // The table is longer than the reduction by a step, so there is always a next one.
+    auto fetch_next = [&]() INLINE {
+        table += STEP_VECTORS;
+        entries.fetch(table);
+    };
+    auto stage_step = [&]() INLINE {
+        wait_for_loads();
+        char *const rows = (char *)lds + write_row, *const columns = (char *)lds + write_column;
+#pragma unroll
+        for (int i = 0; i < FILTERED; i++) *(f32x4 *)(rows + i * FILTER_K * ROWS * 4) = filtered[i];
+#pragma unroll
+        for (int i = 0; i < GATHERED; i++) *(float *)(columns + i * COLUMNS * 4) = gathered[i];
+        swing.over(write_row);
+        swing.over(write_column);
+    };
+
+    float acc[8][8];
+    Product::clear(acc);
+    entries.fetch(table);
+    load_step();
+    fetch_next();
+    stage_step();
+    lds_barrier();
+    // The last step stands outside the loop: one without conditions is shorter by 12 instructions.
+    for (u32 k = k_begin + STEP; k < k_end; k += STEP) {
+        load_step();
+        schedule_fence();
+        Product::multiply(lds, read_row, read_column, acc, fetch_next);
+        swing.over(read_row);
+        swing.over(read_column);
+        swing.turn();
+        stage_step();
+        forget(read_row, read_column);
+        forget(write_row, write_column);
+        lds_barrier();
+    }
+    Product::multiply(lds, read_row, read_column, acc, [] {});
+
+    const u32 m = first_m + thread_row * 4;
+    if (p.partial != 0) {
+        // Every split has its own part; the sum comes from the kernel `reduce`.
+        const u64 part = (u64)at.split * p.split_floats + f.partial_first +
+                         (u64)at.group * p.m * f.columns;
+        const Resource out = resource(p.partial + part, p.m * f.columns * 4);
+#pragma unroll
+        for (int j = 0; j < 8; j++) {
+            const u32 c = first_column + (j / 4) * (COLUMNS / 2) + thread_column * 4 + j % 4;
+            const u32 offset = c < f.columns ? 4 * (m * f.columns + c) : OUTSIDE;
+#pragma unroll
+            for (int i = 0; i < 8; i++) {
+                const u32 row = (i / 4) * (ROWS / 2) + i % 4;
+                store((float *)0, out, acc[i][j], m + row < p.m ? offset : OUTSIDE,
+                      4 * row * f.columns);
+            }
+            schedule_fence();
+        }
+        return;
+    }
+    const Resource out = resource(p.out, p.out_bytes);
+#pragma unroll
+    for (int j = 0; j < 8; j++) {
+        const u32 c = first_column + (j / 4) * (COLUMNS / 2) + thread_column * 4 + j % 4;
+        const u32 offset = out_offset(p, f, at.group, point_of(f, c)) + m * p.out_m;
+#pragma unroll
+        for (int i = 0; i < 8; i++) {
+            const u32 row = (i / 4) * (ROWS / 2) + i % 4;
+            const bool exists = c < f.columns && m + row < p.m;
+            put<T>(out, acc[i][j], p.beta, exists ? offset : OUTSIDE, row * p.out_m);
+        }
+        schedule_fence();
+    }
+}

@@ -1,0 +1,17 @@
+//! The HIP runtime: found in the process or beside it, loaded on demand, wrapped in RAII types.
+//!
+//! Only functions are used whose signatures are the same from ROCm 4.5 to 7: no structure whose
+//! layout changed between releases (`hipDeviceProp_t`, `hipPointerAttribute_t`), no attribute whose
+//! number did. What the machine is made of comes from KFD's topology instead (see [`topology`]).
+
+mod api;
+mod device;
+mod error;
+mod library;
+mod objects;
+pub mod topology;
+
+pub use device::{CurrentDevice, device_count};
+pub use error::check;
+pub use library::{Runtime, runtime};
+pub use objects::{DeviceMemory, Event, Function, Module, PinnedMemory, Stream, StreamRef};

@@ -1,0 +1,159 @@
+//! What the library makes of different machines: cards, overrides, several devices, and faults.
+//! Each runs in a child process, because a runtime is what its environment makes it.
+
+mod support;
+
+use MIOpen::error::{Error, Status};
+use MIOpen::gpu::{every_plan, gpu_of_device};
+use MIOpen::hip::{CurrentDevice, DeviceMemory, Event, StreamRef, device_count};
+use MIOpen::problem::Direction;
+use MIOpen::solver::Context;
+use std::process::Command;
+use support::Rng;
+use support::case::{Case, PLAIN, check_against_oracle};
+use support::device::{has_simhip, run_on_device};
+use support::tensor::Fill;
+
+const CHILD: &str = "MIOPEN_BYPASS_TEST_CHILD";
+
+/// Runs this program's `child` test with settings of simhip; what it says.
+fn in_child(what: &str, settings: &[(&str, &str)]) -> String {
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "child", "--nocapture", "--test-threads=1"])
+        .env(CHILD, what)
+        .envs(settings.iter().copied())
+        .output()
+        .unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    let text = String::from_utf8_lossy(&text).into_owned();
+    assert!(output.status.success(), "{what} {settings:?}: {text}");
+    text
+}
+
+/// Not a test of its own: what the others run in a process with its own environment.
+#[test]
+fn child() {
+    let Ok(what) = std::env::var(CHILD) else { return };
+    if !has_simhip() {
+        return;
+    }
+    match what.as_str() {
+        "compute" => (0..device_count().unwrap()).for_each(compute_on),
+        "describe" => {
+            for ordinal in 0..device_count().unwrap() {
+                println!("device {ordinal}: {:?}", gpu_of_device(ordinal));
+            }
+        }
+        "exhaust" => match DeviceMemory::new(1 << 40) {
+            Err(Error { status: Status::AllocFailed, context }) => println!("refused: {context}"),
+            other => panic!("{other:?}"),
+        },
+        "fail" => {
+            let error = first_error().expect("a call was to fail");
+            println!("reported: {error}");
+        }
+        other => panic!("no such child: {other}"),
+    }
+}
+
+/// A small convolution in each direction, on one device.
+fn compute_on(ordinal: u32) {
+    let gpu = gpu_of_device(ordinal).unwrap();
+    let _current = CurrentDevice::set(ordinal).unwrap();
+    let context = Context::new(None).on_gpu(gpu);
+    let rng = &mut Rng::new(5);
+    for direction in [Direction::Fwd, Direction::Bwd, Direction::Wrw] {
+        let case = Case::square(direction, 1, 8, 12, 6, 3);
+        let problem = case.problem();
+        let inputs = case.inputs(Fill::SmallIntegers, rng);
+        let old = case.output(Fill::Garbage, rng);
+        let (_, plan) = every_plan(&problem, gpu).swap_remove(0);
+        let mut got = old.clone();
+        run_on_device(&*plan, &context, &problem, &inputs, &mut got, PLAIN);
+        check_against_oracle(&case, &inputs, &old, &got, PLAIN);
+    }
+    println!("device {ordinal} computes");
+}
+
+fn first_error() -> Option<Error> {
+    let stream = StreamRef::from_address(0);
+    let attempt = || -> Result<(), Error> {
+        gpu_of_device(0)?;
+        let _memory = DeviceMemory::new(4096)?;
+        let (start, stop) = (Event::timing()?, Event::timing()?);
+        start.record(stream)?;
+        stop.record(stream)?;
+        stop.synchronize()?;
+        stop.elapsed_us_since(&start)?;
+        stream.synchronize()
+    };
+    attempt().err()
+}
+
+#[test]
+fn every_gfx10_computes_natively_and_under_the_override() {
+    if !has_simhip() {
+        return;
+    }
+    for silicon in ["gfx1010", "gfx1011", "gfx1012", "gfx1030", "gfx1031", "gfx1032"] {
+        let text = in_child("compute", &[("SIMHIP_ARCH", silicon)]);
+        assert!(text.contains("device 0 computes"), "{silicon}: {text}");
+    }
+    for silicon in ["gfx1010", "gfx1012"] {
+        let settings = [("SIMHIP_ARCH", silicon), ("HSA_OVERRIDE_GFX_VERSION", "10.3.0")];
+        let text = in_child("compute", &settings);
+        assert!(text.contains("device 0 computes"), "{silicon}: {text}");
+    }
+}
+
+#[test]
+fn devices_are_told_apart() {
+    if !has_simhip() {
+        return;
+    }
+    let settings = [("SIMHIP_ARCH", "gfx1010,gfx1012"), ("SIMHIP_KFD_REVERSED", "1")];
+    let text = in_child("compute", &settings);
+    assert!(text.contains("device 0 computes") && text.contains("device 1 computes"), "{text}");
+}
+
+#[test]
+fn other_architectures_are_not_ours() {
+    if !has_simhip() {
+        return;
+    }
+    // The override makes the runtime report gfx1030; the silicon counts.
+    for silicon in ["gfx906", "gfx1100"] {
+        let settings = [("SIMHIP_ARCH", silicon), ("HSA_OVERRIDE_GFX_VERSION", "10.3.0")];
+        let text = in_child("describe", &settings);
+        assert!(text.contains("NotImplemented") && text.contains(silicon), "{text}");
+    }
+}
+
+#[test]
+fn errors_name_what_hip_said() {
+    if !has_simhip() {
+        return;
+    }
+    let text = in_child("exhaust", &[("SIMHIP_MEMORY", "64M")]);
+    assert!(text.contains("refused: hipMalloc: hipErrorOutOfMemory (2)"), "{text}");
+}
+
+#[test]
+fn every_call_may_fail() {
+    if !has_simhip() {
+        return;
+    }
+    for function in [
+        "hipDeviceGetPCIBusId",
+        "hipMalloc",
+        "hipEventCreateWithFlags",
+        "hipEventRecord",
+        "hipEventSynchronize",
+        "hipEventElapsedTime",
+        "hipStreamSynchronize",
+    ] {
+        let injection = format!("{function}@1=hipErrorInvalidValue");
+        let text = in_child("fail", &[("SIMHIP_FAIL", &injection)]);
+        assert!(text.contains(&format!("reported: {function}: hipErrorInvalidValue")), "{text}");
+    }
+}

@@ -1,0 +1,224 @@
+//! The GPU's solvers against the reference, on interpreted machine code: every solver on every
+//! problem that it takes.
+
+mod support;
+
+use std::collections::BTreeSet;
+
+use MIOpen::engine::solvers;
+use MIOpen::gpu::code_object::{describe, embedded};
+use MIOpen::gpu::every_plan;
+use MIOpen::problem::{DataType, Direction};
+use support::Rng;
+use support::case::{ARRANGEMENTS, Arrangement, Case, PLAIN, RunOptions, check_against_oracle};
+use support::device::{has_simhip, on_gpu, run_on_device};
+use support::tensor::Fill;
+
+const DIRECTIONS: [Direction; 3] = [Direction::Fwd, Direction::Bwd, Direction::Wrw];
+const TYPES: [DataType; 3] = [DataType::F32, DataType::F16, DataType::BF16];
+
+/// Runs every solver on a case with integers, which must come out exact, and with reals.
+fn check(case: &Case, rng: &mut Rng, options: RunOptions, compute_units: u32) {
+    let problem = case.problem();
+    let context = on_gpu(compute_units);
+    for fill in [Fill::SmallIntegers, Fill::Reals] {
+        let inputs = case.inputs(fill, rng);
+        let old_fill = if options.beta == 0.0 { Fill::Garbage } else { fill };
+        let old = case.output(old_fill, rng);
+        let mut served = 0;
+        for solver in solvers().iter().filter(|solver| solver.reaches(context.memory)) {
+            if solver.applicable(&problem, &context).is_err() {
+                continue;
+            }
+            let plan = solver.plan(&problem, &context).unwrap();
+            let mut got = old.clone();
+            run_on_device(&*plan, &context, &problem, &inputs, &mut got, options);
+            check_against_oracle(case, &inputs, &old, &got, options);
+            served += 1;
+        }
+        assert!(served >= 2, "only {served} solvers took {case:?}");
+    }
+}
+
+#[test]
+fn random_shapes() {
+    if !has_simhip() {
+        return;
+    }
+    for seed in 0..120 {
+        let rng = &mut Rng::new(seed);
+        let case = random_case(rng);
+        let options = RunOptions {
+            threads: 1,
+            alpha: rng.pick(&[1.0, 1.0, 0.5, -2.0]),
+            beta: rng.pick(&[0.0, 0.0, 0.0, 1.0, -0.75]),
+            grants_workspace: rng.between(0, 1) == 1,
+        };
+        // A large card makes for small tiles and split reductions.
+        let compute_units = rng.pick(&[1, 36]);
+        check(&case, rng, options, compute_units);
+    }
+}
+
+fn random_case(rng: &mut Rng) -> Case {
+    let spatial_dim = rng.pick(&[1, 2, 2, 2, 3]);
+    let dtype = rng.pick(&[DataType::F32, DataType::F32, DataType::F16, DataType::BF16]);
+    let groups = rng.pick(&[1, 1, 2, 3]);
+    let (c_per_group, k_per_group) = (rng.between(1, 20), rng.between(1, 20));
+    let largest = [40, 14, 6][spatial_dim - 1];
+    let mut dims = |low: usize, high: usize| -> Vec<usize> {
+        (0..spatial_dim).map(|_| rng.between(low, high)).collect()
+    };
+    let as_i32 = |values: Vec<usize>| -> Vec<i32> { values.iter().map(|&v| v as i32).collect() };
+    let (input, filter) = (dims(1, largest), dims(1, 4));
+    let (pads, strides, dilations) = (as_i32(dims(0, 3)), as_i32(dims(1, 3)), as_i32(dims(1, 3)));
+    let mut case = Case {
+        direction: rng.pick(&DIRECTIONS),
+        dtype,
+        y_dtype: dtype,
+        n: rng.between(1, 3),
+        c: groups * c_per_group,
+        k: groups * k_per_group,
+        groups,
+        input,
+        filter,
+        out: vec![],
+        pads,
+        strides,
+        dilations,
+        arrangements: [0; 3].map(|_| rng.pick(&ARRANGEMENTS)),
+    };
+    if groups > 1 {
+        // Group strides must divide, which gaps behind the channels prevent.
+        case.arrangements = [Arrangement::ChannelsFirst; 3];
+    }
+    case.fit_out();
+    case
+}
+
+#[test]
+fn sizes_about_tiles() {
+    if !has_simhip() {
+        return;
+    }
+    let rng = &mut Rng::new(7);
+    for direction in DIRECTIONS {
+        for (c, k) in [(4, 63), (64, 64), (65, 4), (8, 129), (128, 33)] {
+            let mut case = Case::square(direction, 1, c, k, 9, 1);
+            check(&case, rng, PLAIN, 1);
+            case.arrangements = [Arrangement::ChannelsLast; 3];
+            check(&case, rng, PLAIN, 36);
+        }
+    }
+}
+
+#[test]
+fn every_type_direction_and_layout() {
+    if !has_simhip() {
+        return;
+    }
+    let rng = &mut Rng::new(8);
+    for direction in DIRECTIONS {
+        for dtype in TYPES {
+            for arrangement in [Arrangement::ChannelsFirst, Arrangement::ChannelsLast] {
+                let mut case = Case::square(direction, 2, 12, 20, 7, 3).with_dtype(dtype);
+                case.arrangements = [arrangement; 3];
+                check(&case, rng, RunOptions { beta: 0.5, alpha: 2.0, ..PLAIN }, 36);
+                case.strides = vec![2; 2];
+                case.fit_out();
+                check(&case, rng, PLAIN, 1);
+            }
+        }
+    }
+}
+
+#[test]
+fn long_filters_and_many_phases() {
+    if !has_simhip() {
+        return;
+    }
+    let rng = &mut Rng::new(9);
+    for direction in DIRECTIONS {
+        // More taps than a mask holds; more residues than a launch takes.
+        let mut long = Case::square(direction, 1, 4, 5, 40, 40);
+        long.input = vec![1, 50];
+        long.filter = vec![1, 40];
+        long.pads = vec![0, 3];
+        long.fit_out();
+        check(&long, rng, PLAIN, 36);
+        let mut many = Case::square(direction, 1, 4, 5, 11, 5);
+        many.strides = vec![4, 5];
+        many.fit_out();
+        check(&many, rng, PLAIN, 36);
+    }
+}
+
+/// Matrix kernels of the embedded code objects that no case of [`every_kernel`] launched.
+fn kernels_not_in(launched: &BTreeSet<String>) -> Vec<String> {
+    let images = embedded().iter().map(|(_, image)| describe(image).unwrap().1);
+    let names = images.flatten().map(|kernel| kernel.name);
+    // These go with every plan or with every split one.
+    let is_matrix = |name: &String| !name.ends_with("_pack") && !name.ends_with("_reduce");
+    names.filter(is_matrix).filter(|name| !launched.contains(name)).collect()
+}
+
+#[test]
+fn every_kernel() {
+    if !has_simhip() {
+        return;
+    }
+    let rng = &mut Rng::new(11);
+    let context = on_gpu(36);
+    let MIOpen::solver::Memory::Device(gpu) = context.memory else { unreachable!() };
+    let mut launched = BTreeSet::new();
+    for dtype in TYPES {
+        let mut cases = Vec::new();
+        for direction in DIRECTIONS {
+            let mut runs = Case::square(direction, 2, 12, 20, 7, 3);
+            cases.push(runs.clone());
+            runs.arrangements = [Arrangement::ChannelsLast; 3];
+            cases.push(runs);
+            // An odd number of channels, and a filter that no mask holds.
+            cases.push(Case::square(direction, 2, 5, 7, 6, 3));
+            let mut long = Case::square(direction, 1, 4, 5, 40, 40);
+            (long.input, long.filter, long.pads) = (vec![1, 50], vec![1, 40], vec![0, 3]);
+            long.fit_out();
+            cases.push(long);
+        }
+        cases.push(Case::square(Direction::Wrw, 2, 128, 128, 4, 1));
+        let mut volume = Case::square(Direction::Wrw, 2, 3, 4, 0, 0);
+        (volume.input, volume.filter, volume.pads) = (vec![4, 3, 5], vec![2, 3, 3], vec![1; 3]);
+        (volume.strides, volume.dilations) = (vec![1; 3], vec![1; 3]);
+        volume.fit_out();
+        cases.push(volume);
+        for case in cases {
+            let case = case.with_dtype(dtype);
+            let problem = case.problem();
+            let inputs = case.inputs(Fill::Reals, rng);
+            let old = case.output(Fill::Reals, rng);
+            let options = RunOptions { beta: -0.5, grants_workspace: true, ..PLAIN };
+            for (kernel, plan) in every_plan(&problem, gpu) {
+                let mut got = old.clone();
+                run_on_device(&*plan, &context, &problem, &inputs, &mut got, options);
+                check_against_oracle(&case, &inputs, &old, &got, options);
+                launched.insert(kernel);
+            }
+        }
+    }
+    assert_eq!(kernels_not_in(&launched), Vec::<String>::new());
+}
+
+#[test]
+fn depthwise() {
+    if !has_simhip() {
+        return;
+    }
+    let rng = &mut Rng::new(10);
+    for direction in DIRECTIONS {
+        for filter in [3, 5, 7] {
+            let mut case = Case::square(direction, 2, 6, 6, 13, filter);
+            case.groups = 6;
+            check(&case, rng, PLAIN, 36);
+        }
+    }
+}
