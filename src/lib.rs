@@ -23,4 +23,5 @@ pub mod hazard;
 pub mod cpu;
 pub mod gpu;
 pub mod engine;
+pub mod report;
 mod abi;
