@@ -20,7 +20,9 @@ pub use crate::card::{Card, LibraryVersion, set_library_version};
 pub use rules::{RULES, Reported, Rule, Steer, Strength};
 pub use steering::{Steered, steer_real_library, steering};
 
-use crate::config::{self, Live, Strategy};
+use crate::card::is_rdna1;
+use crate::config::{self, Live, Strategy, config};
+use crate::hip::topology::nodes;
 use crate::journal::{self, Learned};
 use crate::problem::ConvProblem;
 
@@ -114,8 +116,19 @@ pub fn verdict(card: &Card, problem: &ConvProblem) -> Verdict {
         return judge();
     }
     // Taken before judging: what changes meanwhile makes the entry an old one.
-    let generation = config::generation().wrapping_add(journal::generation());
-    cache::verdict(card, problem, generation, judge)
+    cache::verdict(card, problem, generation(), judge)
+}
+
+/// A number that changes with the settings and with what is learned: a verdict that was given
+/// under another one is to be asked for again.
+pub fn generation() -> u32 {
+    config::generation().wrapping_add(journal::generation())
+}
+
+/// Whether the machine has an RDNA1 card, as far as the kernel driver tells: where not, no call
+/// needs to be looked at.
+pub fn concerns_machine() -> bool {
+    nodes(&config().kfd_topology).iter().any(|node| is_rdna1(node.architecture))
 }
 
 /// The verdict under given settings and knowledge.

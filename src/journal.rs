@@ -169,7 +169,7 @@ impl Journal {
             inner.tidy();
         }
         drop(inner);
-        Some(Token { journal: Arc::clone(self), number })
+        Some(Token { journal: Arc::clone(self), number, has_ended: false })
     }
 
     fn end(&self, number: u64, record: Record) {
@@ -261,32 +261,37 @@ pub fn learned(problem: &ConvProblem, card: &Card) -> Learned {
 
 /// A run of a problem in the real library, from before it is launched until it is known how it went.
 ///
-/// Dropped without a word it stays open: then the end of this process, unless in good order
-/// ([`end_of_process`]), counts against the problem.
-#[must_use = "a run without an end counts as one that was not survived"]
+/// Dropped without a word it counts for nothing: the call came back, but what it launched, if
+/// anything, is not known to have ended. While it lives, the end of the process, unless in good
+/// order ([`end_of_process`]), counts against the problem.
 pub struct Token {
     journal: Arc<Journal>,
     number: u64,
+    has_ended: bool,
 }
 
 impl Token {
     /// It ran to its end: the stream has passed it.
-    pub fn complete(self) {
-        let record = Record::Done { owner: self.journal.owner.clone(), number: self.number };
-        self.journal.end(self.number, record);
+    pub fn complete(mut self) {
+        self.end(|owner, number| Record::Done { owner, number });
     }
 
     /// The real library answered with an error: the problem is computed here from now on.
-    pub fn failed(self) {
-        let (owner, number) = (self.journal.owner.clone(), self.number);
-        let record = Record::Failed { owner, number, at_unix_s: now_unix_s() };
-        self.journal.end(self.number, record);
+    pub fn failed(mut self) {
+        self.end(|owner, number| Record::Failed { owner, number, at_unix_s: now_unix_s() });
     }
 
-    /// It was not launched.
-    pub fn withdraw(self) {
-        let record = Record::Void { owner: self.journal.owner.clone(), number: self.number };
-        self.journal.end(self.number, record);
+    fn end(&mut self, record: impl FnOnce(Owner, u64) -> Record) {
+        self.has_ended = true;
+        self.journal.end(self.number, record(self.journal.owner.clone(), self.number));
+    }
+}
+
+impl Drop for Token {
+    fn drop(&mut self) {
+        if !self.has_ended {
+            self.end(|owner, number| Record::Void { owner, number });
+        }
     }
 }
 

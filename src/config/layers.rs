@@ -61,7 +61,8 @@ impl Given {
         let table = match DeTable::parse(&text) {
             Ok(table) => table.into_inner(),
             Err(error) => {
-                let line = error.span().map_or(1, |span| 1 + text[..span.start].lines().count());
+                let line =
+                    error.span().map_or(1, |span| 1 + text[..span.start].matches('\n').count());
                 let what = error.message();
                 let file = file.display();
                 self.complaints.push(format!("{file}:{line}: {what}; the file is passed over"));
