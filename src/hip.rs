@@ -10,8 +10,10 @@ mod error;
 mod library;
 mod objects;
 pub mod topology;
+mod transfer;
 
 pub use device::{CurrentDevice, device_count};
 pub use error::check;
 pub use library::{Runtime, runtime};
 pub use objects::{DeviceMemory, Event, Function, Module, PinnedMemory, Stream, StreamRef};
+pub use transfer::{download, upload};
