@@ -119,7 +119,7 @@ pub fn prepare(problem: &ConvProblem, choice: Choice, context: &Context) -> Resu
     solution_of(solver, problem, context)
 }
 
-/// Runs a problem.
+/// Runs a problem; the name of the solver that did it.
 ///
 /// # Errors
 /// As [`prepare`]; besides what execution reports.
@@ -128,9 +128,10 @@ pub fn run(
     choice: Choice,
     context: &Context,
     args: &mut ConvArgs<'_>,
-) -> Result<()> {
+) -> Result<&'static str> {
     let solver = choose(problem, choice, context)?;
-    plan_of(solver, problem, context)?.execute(context, args)
+    plan_of(solver, problem, context)?.execute(context, args)?;
+    Ok(solver.name())
 }
 
 /// Measures the solvers on the caller's own buffers and remembers the times.

@@ -1,5 +1,6 @@
 //! A convolution call, brought from C's arguments to the engine's.
 
+use super::account;
 use super::conv_descriptor::conv_desc;
 use super::handle::Handle;
 use super::tensor_descriptor::conv_tensor;
@@ -8,6 +9,7 @@ use crate::engine::{self, Choice, Solution};
 use crate::error::{Error, Result};
 use crate::memory;
 use crate::problem::{ConvProblem, DataType, Direction};
+use crate::report::{CallRecord, Route};
 use crate::solver::{Buffers, Context, ConvArgs};
 use crate::sys::*;
 use crate::trace::{self, Level};
@@ -105,8 +107,17 @@ impl ConvCall {
             trace::line(&format!("{}: {}", self.problem, solution.name));
         }
         let start = Instant::now();
-        engine::run(&self.problem, choice, context(), &mut arguments)?;
-        self.handle.record_kernel_time(start.elapsed());
+        let solver = engine::run(&self.problem, choice, context(), &mut arguments)?;
+        let time = start.elapsed();
+        self.handle.record_kernel_time(time);
+        account::record(&CallRecord {
+            problem: &self.problem,
+            route: Route::Cpu,
+            solver,
+            rule: None,
+            time_us: Some(time.as_secs_f64() * 1e6),
+            workspace_bytes: pointers.workspace_bytes,
+        });
         Ok(())
     }
 
