@@ -5,7 +5,7 @@ use crate::config::IsaLevel;
 use crate::solver::Solver;
 use crate::{cpu, gpu};
 
-static SOLVERS: [&dyn Solver; 18] = [
+static SOLVERS: [&dyn Solver; 21] = [
     &gpu::ImplicitGemm,
     &gpu::Direct,
     &gpu::WrwImplicitGemm,
@@ -13,6 +13,9 @@ static SOLVERS: [&dyn Solver; 18] = [
     &cpu::Depthwise(IsaLevel::Avx512),
     &cpu::Depthwise(IsaLevel::Avx2Fma),
     &cpu::Depthwise(IsaLevel::Scalar),
+    &cpu::WrwDirect(IsaLevel::Avx512),
+    &cpu::WrwDirect(IsaLevel::Avx2Fma),
+    &cpu::WrwDirect(IsaLevel::Scalar),
     &cpu::Winograd { tile: 4, level: IsaLevel::Avx512 },
     &cpu::Winograd { tile: 4, level: IsaLevel::Avx2Fma },
     &cpu::Winograd { tile: 4, level: IsaLevel::Scalar },
