@@ -12,7 +12,7 @@ use crate::solver::{
 };
 
 /// Ids of this module: kept clear of the CPU's, which count from [`SolverId::FIRST`].
-const FIRST_ID: u64 = SolverId::FIRST + 100;
+const FIRST_ID: u64 = SolverId::FIRST + 1000;
 
 /// Forward and backward-data as a matrix product in tiles.
 pub struct ImplicitGemm;
@@ -83,7 +83,7 @@ impl<P: Enqueue> Plan for GpuPlan<P> {
 fn gpu_of(context: &Context) -> std::result::Result<Gpu, Reason> {
     match context.memory {
         Memory::Device(gpu) => Ok(gpu),
-        Memory::Host => Err(Reason::new("computes on a GPU")),
+        Memory::Host | Memory::CopyOnly(_) => Err(Reason::new("computes on a GPU")),
     }
 }
 
