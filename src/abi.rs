@@ -7,6 +7,7 @@
 // The entry points bear C's names, take C's arguments and are documented in the header.
 #![allow(non_snake_case, clippy::too_many_arguments, clippy::missing_safety_doc)]
 
+mod account;
 mod args;
 mod backend;
 mod bias;

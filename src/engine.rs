@@ -15,7 +15,7 @@ mod registry;
 mod staged;
 
 pub use registry::solvers;
-pub use staged::on_device;
+pub use staged::{STAGED, on_device};
 
 /// Immediate mode lists at most this many; PyTorch keeps a buffer of this size.
 pub const MAX_SOLUTIONS: usize = 10;
@@ -133,7 +133,7 @@ pub fn prepare(problem: &ConvProblem, choice: Choice, context: &Context) -> Resu
     solution_of(solver, problem, context)
 }
 
-/// Runs a problem.
+/// Runs a problem; the name of the solver that did it.
 ///
 /// # Errors
 /// As [`prepare`]; besides what execution reports.
@@ -142,12 +142,13 @@ pub fn run(
     choice: Choice,
     context: &Context,
     args: &mut ConvArgs<'_>,
-) -> Result<()> {
+) -> Result<&'static str> {
     let solver = choose(problem, choice, context)?;
-    plan_of(solver, problem, context)?.execute(context, args)
+    plan_of(solver, problem, context)?.execute(context, args)?;
+    Ok(solver.name())
 }
 
-/// Runs a problem, waits for the result and tells the microseconds that it took.
+/// Runs a problem, waits for the result; the name of the solver and the microseconds that it took.
 ///
 /// # Errors
 /// As [`run`].
@@ -156,9 +157,10 @@ pub fn run_timed(
     choice: Choice,
     context: &Context,
     args: &mut ConvArgs<'_>,
-) -> Result<f64> {
+) -> Result<(&'static str, f64)> {
     let solver = choose(problem, choice, context)?;
-    plan_of(solver, problem, context)?.execute_timed(context, args)
+    let time_us = plan_of(solver, problem, context)?.execute_timed(context, args)?;
+    Ok((solver.name(), time_us))
 }
 
 /// Measures the solvers on the caller's own buffers and remembers the times.

@@ -20,4 +20,5 @@ pub mod hip;
 pub mod cpu;
 pub mod gpu;
 pub mod engine;
+pub mod report;
 mod abi;

@@ -1,5 +1,6 @@
 //! A convolution call, brought from C's arguments to the engine's.
 
+use super::account;
 use super::conv_descriptor::conv_desc;
 use super::handle::Handle;
 use super::tensor_descriptor::conv_tensor;
@@ -8,6 +9,7 @@ use crate::engine::{self, Choice, Solution};
 use crate::error::{Error, Result};
 use crate::memory::{self, DeviceBuffers};
 use crate::problem::{ConvProblem, DataType, Direction};
+use crate::report::{CallRecord, Route};
 use crate::solver::{Buffers, Context, ConvArgs, Gpu, Memory};
 use crate::sys::*;
 use crate::trace::{self, Level};
@@ -115,13 +117,25 @@ impl ConvCall {
             let solution = self.prepare(choice)?;
             trace::line(&format!("{}: {}", self.problem, solution.name));
         }
-        if self.handle.is_profiling() {
-            let time_us =
+        let is_on_gpu = matches!(self.context.memory, Memory::Device(_));
+        let (solver, time_us) = if self.handle.is_profiling() || !is_on_gpu {
+            let (solver, time_us) =
                 engine::run_timed(&self.problem, choice, &self.context, &mut arguments)?;
             self.handle.record_kernel_time(time_us);
-            return Ok(());
-        }
-        engine::run(&self.problem, choice, &self.context, &mut arguments)
+            (solver, Some(time_us))
+        } else {
+            (engine::run(&self.problem, choice, &self.context, &mut arguments)?, None)
+        };
+        let is_own_kernel = is_on_gpu && solver != engine::STAGED;
+        account::record(&CallRecord {
+            problem: &self.problem,
+            route: if is_own_kernel { Route::Hip } else { Route::Cpu },
+            solver,
+            rule: None,
+            time_us,
+            workspace_bytes: pointers.workspace_bytes,
+        });
+        Ok(())
     }
 
     /// Measures what can solve the problem; the output holds a result afterwards.

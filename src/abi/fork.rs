@@ -2,12 +2,13 @@
 //!
 //! A lock that another thread holds at the moment of `fork` stays locked in the child for ever.
 //! PyTorch's data loaders fork, so the forking thread takes the locks of the object tables before,
-//! and releases them after, in parent and child.
+//! and releases them after, in parent and child. The child counts its calls from nothing.
 
 use super::conv_descriptor::CONVOLUTIONS;
 use super::handle::HANDLES;
 use super::objects::{self, HeldAcrossFork};
 use super::tensor_descriptor::TENSORS;
+use crate::report;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 static TABLES: [&dyn HeldAcrossFork; 3] = [&HANDLES, &TENSORS, &CONVOLUTIONS];
@@ -15,10 +16,10 @@ static TABLES: [&dyn HeldAcrossFork; 3] = [&HANDLES, &TENSORS, &CONVOLUTIONS];
 /// Registers the handlers, once in a process and its children.
 pub(super) fn prepare_once() {
     static PREPARED: AtomicBool = AtomicBool::new(false);
-    if !PREPARED.swap(true, Ordering::Relaxed) {
+    if !PREPARED.load(Ordering::Relaxed) && !PREPARED.swap(true, Ordering::Relaxed) {
         // SAFETY: the handlers take and release locks of this library, which is never unloaded
         // (linked with nodelete), and call nothing of the caller's.
-        unsafe { libc::pthread_atfork(Some(before), Some(after), Some(after)) };
+        unsafe { libc::pthread_atfork(Some(before), Some(after), Some(in_child)) };
     }
 }
 
@@ -28,4 +29,9 @@ extern "C" fn before() {
 
 extern "C" fn after() {
     objects::release_after_fork();
+}
+
+extern "C" fn in_child() {
+    after();
+    report::in_child();
 }

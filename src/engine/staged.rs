@@ -31,6 +31,9 @@ const COPY_BYTES_PER_US: f64 = 10e3;
 const MAX_ROOMS: usize = 4;
 const MAX_ROOM_BYTES: usize = 256 << 20;
 
+/// Name of [`Staged`].
+pub const STAGED: &str = "cpu_staged";
+
 /// Whatever the CPU's own solvers can do, for tensors on a device.
 pub struct Staged;
 
@@ -40,7 +43,7 @@ impl Solver for Staged {
     }
 
     fn name(&self) -> &'static str {
-        "cpu_staged"
+        STAGED
     }
 
     fn algorithm(&self) -> Algorithm {
@@ -123,7 +126,13 @@ fn is_by_image(role: Role) -> bool {
 
 impl StagedPlan {
     /// The part of a tensor that belongs to the images from `first` on.
-    fn part(&self, role: Role, span: DeviceSpan, first: usize, images: usize) -> Result<DeviceSpan> {
+    fn part(
+        &self,
+        role: Role,
+        span: DeviceSpan,
+        first: usize,
+        images: usize,
+    ) -> Result<DeviceSpan> {
         if !is_by_image(role) {
             return Ok(span);
         }
@@ -166,7 +175,13 @@ impl StagedPlan {
                 fetch(room, next, index + 1)?;
             }
             let piece = self.problem.with_images(images)?;
-            self.compute(room, &piece, index, alpha, if gathers && first > 0 { 1.0 } else { beta })?;
+            self.compute(
+                room,
+                &piece,
+                index,
+                alpha,
+                if gathers && first > 0 { 1.0 } else { beta },
+            )?;
             if !gathers || next == n {
                 let part = self.part(output_role, buffers.output_span(), first, images)?;
                 let staging = &mut room.outputs[slot_of(output_role, index)];
@@ -203,7 +218,7 @@ impl StagedPlan {
             beta,
             workspace: &mut [],
         };
-        super::run(piece, Choice::Default, &self.on_host, &mut args)
+        super::run(piece, Choice::Default, &self.on_host, &mut args).map(drop)
     }
 }
 
@@ -252,10 +267,7 @@ pub fn on_device(
     stream: StreamRef,
     (input_desc, input): (&TensorDesc, DeviceSpan),
     (output_desc, output): (&TensorDesc, DeviceSpan),
-    compute: impl FnOnce(
-        crate::memory::InputBuffer<'_>,
-        crate::memory::OutputBuffer<'_>,
-    ) -> Result<()>,
+    compute: impl FnOnce(crate::memory::InputBuffer<'_>, crate::memory::OutputBuffer<'_>) -> Result<()>,
 ) -> Result<()> {
     with_room(ordinal, |room| {
         let stream = room.after(stream)?;
