@@ -113,7 +113,7 @@ fn complain(index: usize, reason: String) {
     if TOLD[index].swap(true, Ordering::Relaxed) {
         guard::remember(&name, &error);
     } else {
-        trace::line(&format!("{name}: {error}"));
+        trace::line(&format!("{name} {}: {}", error.context, error.status.name()));
         guard::keep(&name, &error);
     }
 }
