@@ -11,16 +11,16 @@ use crate::ending::{Ending, Failure};
 use crate::isa::{self, Isa};
 use crate::output::Output;
 
-mod flags;
-mod layers;
-mod progress;
+pub mod flags;
+pub mod layers;
+pub mod progress;
 mod report;
 mod run;
 mod selection;
 mod solvers;
-mod tensors;
+pub mod tensors;
 mod timing;
-mod verify;
+pub mod verify;
 
 use layers::Layer;
 use report::{Document, ListResult, Subject, Widths};

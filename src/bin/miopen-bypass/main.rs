@@ -25,6 +25,7 @@ mod output;
 mod own_library;
 mod paste;
 mod peak;
+mod probe;
 mod run;
 mod status;
 mod uninstall;
@@ -48,6 +49,7 @@ enum Command {
     Status(status::Args),
     Config(config::Args),
     Doctor(doctor::Args),
+    Probe(probe::Args),
     Conv(conv::Args),
     Kernels(kernels::Args),
     Completions(completions::Args),
@@ -64,6 +66,7 @@ impl Command {
             Command::Status(args) => status::run(&args, output),
             Command::Config(args) => config::run(&args, output),
             Command::Doctor(args) => doctor::run(&args, output),
+            Command::Probe(args) => probe::run(&args, output),
             Command::Conv(args) => conv::run(&args, output),
             Command::Kernels(args) => kernels::run(&args, output),
             Command::Completions(args) => completions::run(args, Cli::command(), output),
