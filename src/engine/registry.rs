@@ -1,11 +1,12 @@
 //! The list of all solvers.
 #![forbid(unsafe_code)]
 
+use super::staged::Staged;
 use crate::config::IsaLevel;
 use crate::solver::Solver;
 use crate::{cpu, gpu};
 
-static SOLVERS: [&dyn Solver; 18] = [
+static SOLVERS: &[&dyn Solver] = &[
     &gpu::ImplicitGemm,
     &gpu::Direct,
     &gpu::WrwImplicitGemm,
@@ -13,6 +14,9 @@ static SOLVERS: [&dyn Solver; 18] = [
     &cpu::Depthwise(IsaLevel::Avx512),
     &cpu::Depthwise(IsaLevel::Avx2Fma),
     &cpu::Depthwise(IsaLevel::Scalar),
+    &cpu::WrwDirect(IsaLevel::Avx512),
+    &cpu::WrwDirect(IsaLevel::Avx2Fma),
+    &cpu::WrwDirect(IsaLevel::Scalar),
     &cpu::Winograd { tile: 4, level: IsaLevel::Avx512 },
     &cpu::Winograd { tile: 4, level: IsaLevel::Avx2Fma },
     &cpu::Winograd { tile: 4, level: IsaLevel::Scalar },
@@ -24,10 +28,12 @@ static SOLVERS: [&dyn Solver; 18] = [
     &cpu::Blocked(IsaLevel::Scalar),
     &cpu::ImplicitGemm,
     &cpu::Naive,
+    &Staged,
 ];
 
-/// Every solver: the specialised before the general, the naive reference last.
+/// Every solver: the specialised before the general, the naive reference after
+/// all that compute, and last what brings the CPU's solvers to tensors on a device.
 /// Where two guess the same time, the earlier one wins.
 pub fn solvers() -> &'static [&'static dyn Solver] {
-    &SOLVERS
+    SOLVERS
 }
