@@ -61,8 +61,29 @@ pub const ISA: Setting = Setting {
     text: "the highest instruction set that the CPU engine's own kernels use",
 };
 
+pub const REPORT: Setting = Setting {
+    name: "MIOPEN_BYPASS_REPORT",
+    values: "`exit`, a file, or `off`",
+    default: "off",
+    text: "where statistics go",
+};
+pub const TRACE: Setting = Setting {
+    name: "MIOPEN_BYPASS_TRACE",
+    values: "a file, or `off`",
+    default: "off",
+    text: "a line for each convolution",
+};
+
 /// All settings, in the order in which they are listed.
-pub const SETTINGS: [Setting; 6] = [REAL_LIB, DEVICE, THREADS, VERBOSE, ISA, KFD_TOPOLOGY];
+pub const SETTINGS: [Setting; 8] =
+    [REAL_LIB, DEVICE, THREADS, VERBOSE, ISA, REPORT, TRACE, KFD_TOPOLOGY];
+
+/// Value of [`REPORT`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Report {
+    Exit,
+    File(PathBuf),
+}
 
 /// Value of [`REAL_LIB`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,6 +137,8 @@ pub struct Config {
     pub kfd_topology: PathBuf,
     /// `None`: whatever the processor has.
     pub isa: Option<IsaLevel>,
+    pub report: Option<Report>,
+    pub trace: Option<PathBuf>,
     /// Values that were given and could not be used.
     pub unusable: Vec<Unusable>,
 }
@@ -160,6 +183,12 @@ impl Config {
                 .unwrap_or_else(|| KFD_TOPOLOGY.default.into())
                 .into(),
             isa,
+            report: given(REPORT.name).and_then(|value| match value.to_str() {
+                Some("exit") => Some(Report::Exit),
+                Some("off") => None,
+                _ => Some(Report::File(value.into())),
+            }),
+            trace: given(TRACE.name).filter(|value| value != "off").map(PathBuf::from),
             unusable,
         }
     }
@@ -210,6 +239,18 @@ pub fn config() -> &'static Config {
     CONFIG.get_or_init(|| config)
 }
 
+/// The value of a setting, as text.
+pub fn get(name: &str) -> Option<String> {
+    let full = format!("MIOPEN_BYPASS_{}", name.to_ascii_uppercase());
+    let setting = SETTINGS.iter().find(|setting| setting.name == full)?;
+    Some(std::env::var(setting.name).unwrap_or_else(|_| setting.default.to_owned()))
+}
+
+/// No setting can be changed.
+pub fn set(name: &str, _value: &str) -> crate::error::Result<()> {
+    Err(crate::error::Error::bad_parm(name.to_owned()))
+}
+
 /// What the kernel tells the loader as AT_SECURE (23) in the auxiliary vector.
 fn runs_with_more_rights() -> bool {
     const AT_SECURE: u64 = 23;
@@ -244,6 +285,8 @@ mod tests {
                 verbose: 0,
                 kfd_topology: "/sys/class/kfd/kfd/topology".into(),
                 isa: None,
+                report: None,
+                trace: None,
                 unusable: Vec::new()
             }
         );

@@ -1,9 +1,11 @@
 //! What answers the calls of this process: decided once, at the first of them.
 #![forbid(unsafe_code)]
 
+use super::account;
 use crate::config::{Device, config};
 use crate::error::{Error, Result};
 use crate::real::RealLibrary;
+use crate::report;
 use crate::trace::{self, Level};
 use std::sync::OnceLock;
 
@@ -32,6 +34,11 @@ pub(super) fn backend() -> &'static Backend {
                 backend
             });
             if decided_here {
+                account::prepare_once();
+                report::describe_library(match decided {
+                    Backend::Proxy(real) => format!("calls go to {}", real.path().display()),
+                    Backend::Standalone => "there is no real libMIOpen".to_owned(),
+                });
                 lines.iter().for_each(|line| trace::line(line));
             }
             decided
