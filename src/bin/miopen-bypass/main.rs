@@ -24,6 +24,7 @@ mod output;
 mod own_library;
 mod paste;
 mod peak;
+mod replay;
 mod report;
 mod run;
 mod status;
@@ -50,6 +51,7 @@ enum Command {
     Doctor(doctor::Args),
     Conv(conv::Args),
     Report(report::Args),
+    Replay(replay::Args),
     Completions(completions::Args),
     Man(man::Args),
     Peak(peak::Args),
@@ -66,6 +68,7 @@ impl Command {
             Command::Doctor(args) => doctor::run(&args, output),
             Command::Conv(args) => conv::run(&args, output),
             Command::Report(args) => report::run(&args, output),
+            Command::Replay(args) => replay::run(&args, output),
             Command::Completions(args) => completions::run(args, Cli::command(), output),
             Command::Man(args) => man::run(&args, Cli::command(), output),
             Command::Peak(args) => peak::run(&args, output),
