@@ -78,6 +78,32 @@ impl FilterMatrix {
         Some(MatrixRef::new(&filter[offset..], rows.len(), kk.len(), self.row_stride, distance))
     }
 
+    /// Packs rows `first_row..` of all groups together, in the order tap within channel.
+    ///
+    /// Some channels of all rows at a time: in backward-data neighbouring rows are
+    /// neighbours in the filter, while a row's own channels are far apart.
+    pub fn pack_rows<T: Element>(&self, filter: &[T], first_row: usize, packed: &mut [f32]) {
+        /// As many cache lines as fall into one set of an 8-way L1 cache, where
+        /// the distance of channels is a power of two.
+        const CHANNELS_AT_ONCE: usize = 8;
+        let (gemm_k, taps) = (self.gather.gemm_k(), self.tap_offsets.len());
+        let begins: Vec<usize> = (first_row..first_row + packed.len() / gemm_k)
+            .map(|row| row / self.gemm_m * self.group_stride + row % self.gemm_m * self.row_stride)
+            .collect();
+        for first in (0..self.gather.channels).step_by(CHANNELS_AT_ONCE) {
+            let channels = first..(first + CHANNELS_AT_ONCE).min(self.gather.channels);
+            for (row, &begin) in packed.chunks_exact_mut(gemm_k).zip(&begins) {
+                let runs = row[channels.start * taps..channels.end * taps].chunks_exact_mut(taps);
+                for (channel, run) in channels.clone().zip(runs) {
+                    let filter = &filter[begin + channel * self.channel_stride..];
+                    for (value, &tap_offset) in run.iter_mut().zip(&self.tap_offsets) {
+                        *value = filter[tap_offset].to_f32();
+                    }
+                }
+            }
+        }
+    }
+
     /// Packs one row of a group.
     pub fn pack_row<T: Element>(&self, filter: &[T], group: usize, row: usize, packed: &mut [f32]) {
         let filter = &filter[group * self.group_stride + row * self.row_stride..];

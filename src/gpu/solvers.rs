@@ -12,7 +12,7 @@ use crate::solver::{
 };
 
 /// Ids of this module: kept clear of the CPU's, which count from [`SolverId::FIRST`].
-const FIRST_ID: u64 = SolverId::FIRST + 100;
+const FIRST_ID: u64 = SolverId::FIRST + 1_000;
 
 /// Forward and backward-data as a matrix product in tiles.
 pub struct ImplicitGemm;

@@ -2,8 +2,9 @@
 //!
 //! Interpolation points: 0, 1, -1 and infinity for tiles of 2; 0, +-sqrt(1/2),
 //! +-sqrt(2) and infinity for tiles of 4. Of the symmetric choices tried, the
-//! latter has the least error (RMS over reals, against f64: 0.9 to 1.5 times
-//! that of summing directly in f32; with 0, +-1, +-2 it is three times as much).
+//! latter has about the least error. Simulated in f32 against f64 on normally
+//! distributed data of 16, 64 and 512 channels, the RMS error is 1.7, 2.0 and
+//! 1.4 times that of direct sums, and 4.2, 4.1 and 3.6 times with 0, +-1, +-2.
 //! Matrices by Toom and Cook: Lavin and Gray, "Fast Algorithms for Convolutional
 //! Neural Networks", 2015.
 
