@@ -20,7 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static const conv_shape_t shape = {"3x3", 1, 1, 4, 4, 1, {8, 8}, {3, 3}, {1, 1}, {1, 1}, {1, 1}};
+static const conv_shape_t shape = {"3x3", 2, 1, 4, 4, 1, {8, 8}, {3, 3}, {1, 1}, {1, 1}, {1, 1}};
 
 static void convolve(int times)
 {
@@ -44,6 +44,7 @@ static void* compute_for_ever(void* unused)
 
 static void child(int calls)
 {
+    fflush(stdout);
     pid_t pid = fork();
     if(pid == 0) {
         convolve(calls);

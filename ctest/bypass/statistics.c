@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static const conv_shape_t shape = {"3x3", 1, 1, 4, 4, 1, {8, 8}, {3, 3}, {1, 1}, {1, 1}, {1, 1}};
+static const conv_shape_t shape = {"3x3", 2, 1, 4, 4, 1, {8, 8}, {3, 3}, {1, 1}, {1, 1}, {1, 1}};
 
 static void convolve(direction_t direction, int times)
 {
