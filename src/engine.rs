@@ -12,8 +12,10 @@ use crate::solver::{Algorithm, Applicability, Context, ConvArgs, Plan, Reason, S
 
 mod cache;
 mod registry;
+mod staged;
 
 pub use registry::solvers;
+pub use staged::{STAGED, on_device};
 
 /// Immediate mode lists at most this many; PyTorch keeps a buffer of this size.
 pub const MAX_SOLUTIONS: usize = 10;
@@ -85,12 +87,24 @@ impl Choice {
 
 /// The applicable solvers, best first (measured before estimated), at most [`MAX_SOLUTIONS`].
 ///
-/// At least one works without workspace, if there is any. Empty where no
-/// solver serves the problem; [`rejections`] then says why.
+/// At least one works without workspace, if there is any: some clients take no other. Empty where
+/// no solver serves the problem; [`rejections`] then says why.
 pub fn solutions(problem: &ConvProblem, context: &Context) -> Result<Vec<Solution>> {
     let mut solutions = applicable_solutions(problem, context)?;
-    solutions.truncate(MAX_SOLUTIONS);
+    cut_to(&mut solutions, MAX_SOLUTIONS);
     Ok(solutions)
+}
+
+/// Cuts a list that is sorted, best first; the best entry without workspace stays.
+fn cut_to(solutions: &mut Vec<Solution>, count: usize) {
+    if solutions.len() <= count {
+        return;
+    }
+    let is_small = |solution: &Solution| solution.workspace_bytes == 0;
+    if let Some(at) = solutions.iter().position(is_small).filter(|&at| at >= count) {
+        solutions.swap(at, count - 1);
+    }
+    solutions.truncate(count);
 }
 
 /// The solvers that do not serve the problem, each with its reason.
@@ -132,6 +146,21 @@ pub fn run(
     let solver = choose(problem, choice, context)?;
     plan_of(solver, problem, context)?.execute(context, args)?;
     Ok(solver.name())
+}
+
+/// Runs a problem, waits for the result; the name of the solver and the microseconds that it took.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_timed(
+    problem: &ConvProblem,
+    choice: Choice,
+    context: &Context,
+    args: &mut ConvArgs<'_>,
+) -> Result<(&'static str, f64)> {
+    let solver = choose(problem, choice, context)?;
+    let time_us = plan_of(solver, problem, context)?.execute_timed(context, args)?;
+    Ok((solver.name(), time_us))
 }
 
 /// Measures the solvers on the caller's own buffers and remembers the times.
@@ -203,11 +232,21 @@ fn applicable(solver: &dyn Solver, problem: &ConvProblem, context: &Context) -> 
     solver.applicable(problem, context)
 }
 
+/// The applicable solvers in the registry's order; those of last resort only among themselves.
+fn serving(problem: &ConvProblem, context: &Context) -> Vec<&'static dyn Solver> {
+    let serving = |is_last_resort: bool| -> Vec<&'static dyn Solver> {
+        let considered =
+            solvers().iter().copied().filter(|solver| solver.is_last_resort() == is_last_resort);
+        considered.filter(|solver| applicable(*solver, problem, context).is_ok()).collect()
+    };
+    let first = serving(false);
+    if first.is_empty() { serving(true) } else { first }
+}
+
 fn applicable_solutions(problem: &ConvProblem, context: &Context) -> Result<Vec<Solution>> {
-    let mut solutions = solvers()
-        .iter()
-        .filter(|solver| applicable(**solver, problem, context).is_ok())
-        .map(|&solver| solution_of(solver, problem, context))
+    let mut solutions = serving(problem, context)
+        .into_iter()
+        .map(|solver| solution_of(solver, problem, context))
         .collect::<Result<Vec<_>>>()?;
     // Guesses come after what was measured, as in the real library's lists.
     solutions
@@ -250,11 +289,9 @@ fn choose(problem: &ConvProblem, choice: Choice, context: &Context) -> Result<&'
         if let Some(id) = cache::choice(problem, context, family) {
             return solver_by_id(id).ok();
         }
-        let fastest = solvers()
-            .iter()
-            .copied()
+        let fastest = serving(problem, context)
+            .into_iter()
             .filter(|solver| family.is_none_or(|family| solver.algorithm() == family))
-            .filter(|solver| applicable(*solver, problem, context).is_ok())
             .map(|solver| {
                 let time_us = cache::measured_time_us(problem, context, solver.id())
                     .unwrap_or_else(|| solver.estimate_us(problem, context));
@@ -287,4 +324,44 @@ fn no_solver(problem: &ConvProblem, context: &Context) -> Error {
         .map(|(name, reason)| format!("{name}: {reason}"))
         .collect();
     Error::unknown(format!("no suitable algorithm was found ({})", reasons.join("; ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn solution(workspace_bytes: usize, time_us: f64) -> Solution {
+        Solution {
+            solver: SolverId(time_us as u64),
+            name: "made up",
+            algorithm: Algorithm::Direct,
+            time_us,
+            is_measured: false,
+            workspace_bytes,
+            required_workspace_bytes: 0,
+        }
+    }
+
+    #[test]
+    fn a_cut_list_keeps_the_best_solution_without_workspace() {
+        let times = |solutions: &[Solution]| -> Vec<f64> {
+            solutions.iter().map(|solution| solution.time_us).collect()
+        };
+        let list = |small: &[u32]| -> Vec<Solution> {
+            (1..=6).map(|at| solution(usize::from(!small.contains(&at)), f64::from(at))).collect()
+        };
+        for (small, kept) in [
+            (&[5, 6][..], [1.0, 2.0, 5.0]),
+            (&[4], [1.0, 2.0, 4.0]),
+            (&[2, 6], [1.0, 2.0, 3.0]),
+            (&[], [1.0, 2.0, 3.0]),
+        ] {
+            let mut solutions = list(small);
+            cut_to(&mut solutions, 3);
+            assert_eq!(times(&solutions), kept, "{small:?}");
+        }
+        let mut short = list(&[6]);
+        cut_to(&mut short, 6);
+        assert_eq!(short.len(), 6);
+    }
 }

@@ -3,10 +3,14 @@
 
 use super::account;
 use crate::config::{Device, config};
-use crate::error::{Error, Result};
+use crate::error::{Result, Status};
+use crate::gpu;
+use crate::hip::{self, CurrentDevice};
 use crate::real::RealLibrary;
 use crate::report;
+use crate::solver::Memory;
 use crate::trace::{self, Level};
+use std::path::Path;
 use std::sync::OnceLock;
 
 /// Where calls go.
@@ -69,28 +73,44 @@ fn decide() -> (Backend, Vec<String>) {
 }
 
 /// Path of the real library, if calls go to one.
-pub(super) fn real_path() -> Option<&'static std::path::Path> {
+pub(super) fn real_path() -> Option<&'static Path> {
     match backend() {
         Backend::Proxy(real) => Some(real.path()),
         Backend::Standalone => None,
     }
 }
 
-/// Whether our own handles can work in this process.
+/// Where the tensors of a new handle of ours lie: on the current HIP device, if the program uses
+/// HIP and there is one, else in host memory.
 ///
 /// # Errors
-/// `NotImplemented` where a GPU is in use: its buffers are device memory, which only the CPU engine
-/// would get to see. A program whose buffers are host memory says so with the setting.
-pub(super) fn check_standalone_device() -> Result<()> {
-    let on_gpu = config().device == Device::Auto
-        && std::path::Path::new("/dev/kfd").exists()
-        && std::fs::read_to_string("/proc/self/maps")
-            .is_ok_and(|maps| maps.contains("/libamdhip64.so"));
-    if on_gpu {
-        return Err(Error::not_implemented(
-            "no real libMIOpen was found, and standing alone on a GPU is not part of this build; \
-             MIOPEN_BYPASS_DEVICE=cpu computes on host memory",
-        ));
+/// What HIP reports.
+pub(super) fn memory_of_new_handle() -> Result<Memory> {
+    if config().device == Device::Cpu || !hip::is_loaded() {
+        return Ok(Memory::Host);
     }
-    Ok(())
+    match hip::device_count() {
+        Ok(0) => Ok(Memory::Host),
+        Ok(_) => memory_of_device(CurrentDevice::get()?),
+        // A file of that name that is no runtime does not matter where there is no card.
+        Err(_) if !Path::new("/dev/kfd").exists() => Ok(Memory::Host),
+        Err(error) => Err(error),
+    }
+}
+
+/// The memory of a device, with kernels of ours where there are some for it.
+///
+/// # Errors
+/// What HIP reports.
+pub(super) fn memory_of_device(ordinal: u32) -> Result<Memory> {
+    match gpu::gpu_of_device(ordinal) {
+        Ok(gpu) => Ok(Memory::Device(gpu)),
+        Err(error) if matches!(error.status, Status::NotImplemented | Status::NotInitialized) => {
+            trace::say(Level::Failure, || {
+                format!("device {ordinal}: convolutions are computed on the CPU: {error}")
+            });
+            Ok(Memory::CopyOnly(ordinal))
+        }
+        Err(error) => Err(error),
+    }
 }

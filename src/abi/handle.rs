@@ -6,16 +6,19 @@ use super::fork;
 use super::guard::guard;
 use super::objects::{Table, key_of, pointer_of};
 use crate::error::{Result, Status};
+use crate::solver::Memory;
 use crate::sys::*;
 use std::ffi::{CStr, c_char, c_void};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
-use std::time::Duration;
 
 /// What `miopenHandle_t` stands for. MIOpen expects one handle a thread; ours may be shared, since
 /// every field is replaced whole.
 pub(super) struct Handle {
-    /// A HIP stream: kept for the getter, since the CPU engine is done when it returns.
+    /// Where the tensors of its calls lie.
+    memory: Memory,
+    /// The address of a HIP stream. In host memory it is kept for the getter only: the CPU engine
+    /// is done when it returns.
     stream: AtomicUsize,
     profiling: AtomicBool,
     /// Milliseconds, as the bits of an f32.
@@ -26,9 +29,10 @@ pub(super) struct Handle {
 pub(super) static HANDLES: Table<Handle> = Table::new(1, "miopenHandle_t");
 
 impl Handle {
-    fn new(stream: hipStream_t) -> Handle {
+    fn new(memory: Memory, stream: hipStream_t) -> Handle {
         Handle {
-            stream: AtomicUsize::new(stream.addr()),
+            memory,
+            stream: AtomicUsize::new(stream.expose_provenance()),
             profiling: AtomicBool::new(false),
             kernel_time_ms: AtomicU32::new(0),
             tuning_policy: AtomicU32::new(miopenTuningPolicy_t::miopenTuningPolicyNone.0),
@@ -39,10 +43,25 @@ impl Handle {
         HANDLES.get(key_of(handle))
     }
 
+    /// Where the tensors of its calls lie.
+    pub fn memory(&self) -> Memory {
+        self.memory
+    }
+
+    /// The address of its stream, 0 for the null stream.
+    pub fn stream(&self) -> usize {
+        self.stream.load(Ordering::Relaxed)
+    }
+
+    /// Whether the caller wants to know what calls take.
+    pub fn is_profiling(&self) -> bool {
+        self.profiling.load(Ordering::Relaxed)
+    }
+
     /// Notes how long the computation of one API call took, if profiling is on.
-    pub fn record_kernel_time(&self, time: Duration) {
-        if self.profiling.load(Ordering::Relaxed) {
-            let time_ms = time.as_secs_f32() * 1e3;
+    pub fn record_kernel_time(&self, time_us: f64) {
+        if self.is_profiling() {
+            let time_ms = (time_us * 1e-3) as f32;
             self.kernel_time_ms.store(time_ms.to_bits(), Ordering::Relaxed);
         }
     }
@@ -105,9 +124,9 @@ pub(super) unsafe extern "C" fn miopenCreateWithStream(
 unsafe fn create(handle: *mut miopenHandle_t, stream: hipStream_t) -> Result<()> {
     // SAFETY: passed on.
     let out = unsafe { Out::required(handle, "handle") }?;
-    backend::check_standalone_device()?;
+    let memory = backend::memory_of_new_handle()?;
     fork::prepare_once();
-    out.write(pointer_of(HANDLES.insert(Handle::new(stream))));
+    out.write(pointer_of(HANDLES.insert(Handle::new(memory, stream))));
     Ok(())
 }
 
@@ -120,7 +139,7 @@ pub(super) unsafe extern "C" fn miopenSetStream(
     stream: miopenAcceleratorQueue_t,
 ) -> miopenStatus_t {
     guard("miopenSetStream", || {
-        Handle::of(handle)?.stream.store(stream.addr(), Ordering::Relaxed);
+        Handle::of(handle)?.stream.store(stream.expose_provenance(), Ordering::Relaxed);
         Ok(())
     })
 }
@@ -133,12 +152,12 @@ pub(super) unsafe extern "C" fn miopenGetStream(
         let handle = Handle::of(handle)?;
         // SAFETY: the caller passes NULL or a place for a stream.
         let out = unsafe { Out::required(stream, "streamID") }?;
-        out.write(std::ptr::without_provenance_mut(handle.stream.load(Ordering::Relaxed)));
+        out.write(std::ptr::with_exposed_provenance_mut(handle.stream()));
         Ok(())
     })
 }
 
-/// Accepted and not kept: the callbacks give device memory, of which the CPU engine needs none.
+/// Accepted and not kept: what a call needs beyond its workspace comes from a small pool of ours.
 pub(super) unsafe extern "C" fn miopenSetAllocator(
     handle: miopenHandle_t,
     _allocator: miopenAllocatorFunction,
