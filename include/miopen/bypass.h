@@ -7,8 +7,8 @@
 #ifndef GUARD_MIOPEN_BYPASS_H_
 #define GUARD_MIOPEN_BYPASS_H_
 
-#include <miopen/enums.h>
 #include <miopen/export.h>
+#include <miopen/miopen.h>
 
 #include <stddef.h>
 #include <stdint.h>
