@@ -18,6 +18,7 @@ mod ending;
 mod environments;
 mod install;
 mod isa;
+mod kernels;
 mod loader;
 mod man;
 mod output;
@@ -50,8 +51,12 @@ enum Command {
     Config(config::Args),
     Doctor(doctor::Args),
     Conv(conv::Args),
+<<<<<<< HEAD
     Report(report::Args),
     Replay(replay::Args),
+=======
+    Kernels(kernels::Args),
+>>>>>>> main
     Completions(completions::Args),
     Man(man::Args),
     Peak(peak::Args),
@@ -67,8 +72,12 @@ impl Command {
             Command::Config(args) => config::run(&args, output),
             Command::Doctor(args) => doctor::run(&args, output),
             Command::Conv(args) => conv::run(&args, output),
+<<<<<<< HEAD
             Command::Report(args) => report::run(&args, output),
             Command::Replay(args) => replay::run(&args, output),
+=======
+            Command::Kernels(args) => kernels::run(&args, output),
+>>>>>>> main
             Command::Completions(args) => completions::run(args, Cli::command(), output),
             Command::Man(args) => man::run(&args, Cli::command(), output),
             Command::Peak(args) => peak::run(&args, output),
