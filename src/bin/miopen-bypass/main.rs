@@ -51,12 +51,9 @@ enum Command {
     Config(config::Args),
     Doctor(doctor::Args),
     Conv(conv::Args),
-<<<<<<< HEAD
     Report(report::Args),
     Replay(replay::Args),
-=======
     Kernels(kernels::Args),
->>>>>>> main
     Completions(completions::Args),
     Man(man::Args),
     Peak(peak::Args),
@@ -72,12 +69,9 @@ impl Command {
             Command::Config(args) => config::run(&args, output),
             Command::Doctor(args) => doctor::run(&args, output),
             Command::Conv(args) => conv::run(&args, output),
-<<<<<<< HEAD
             Command::Report(args) => report::run(&args, output),
             Command::Replay(args) => replay::run(&args, output),
-=======
             Command::Kernels(args) => kernels::run(&args, output),
->>>>>>> main
             Command::Completions(args) => completions::run(args, Cli::command(), output),
             Command::Man(args) => man::run(&args, Cli::command(), output),
             Command::Peak(args) => peak::run(&args, output),
