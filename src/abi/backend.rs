@@ -1,11 +1,13 @@
 //! What answers the calls of this process: decided once, at the first of them.
 #![forbid(unsafe_code)]
 
+use super::account;
 use crate::config::{Device, config};
 use crate::error::{Result, Status};
 use crate::gpu;
 use crate::hip::{self, CurrentDevice};
 use crate::real::RealLibrary;
+use crate::report;
 use crate::solver::Memory;
 use crate::trace::{self, Level};
 use std::path::Path;
@@ -36,6 +38,11 @@ pub(super) fn backend() -> &'static Backend {
                 backend
             });
             if decided_here {
+                account::prepare_once();
+                report::describe_library(match decided {
+                    Backend::Proxy(real) => format!("calls go to {}", real.path().display()),
+                    Backend::Standalone => "there is no real libMIOpen".to_owned(),
+                });
                 lines.iter().for_each(|line| trace::line(line));
             }
             decided

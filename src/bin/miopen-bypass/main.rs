@@ -25,6 +25,8 @@ mod output;
 mod own_library;
 mod paste;
 mod peak;
+mod replay;
+mod report;
 mod run;
 mod status;
 mod uninstall;
@@ -49,6 +51,8 @@ enum Command {
     Config(config::Args),
     Doctor(doctor::Args),
     Conv(conv::Args),
+    Report(report::Args),
+    Replay(replay::Args),
     Kernels(kernels::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -65,6 +69,8 @@ impl Command {
             Command::Config(args) => config::run(&args, output),
             Command::Doctor(args) => doctor::run(&args, output),
             Command::Conv(args) => conv::run(&args, output),
+            Command::Report(args) => report::run(&args, output),
+            Command::Replay(args) => replay::run(&args, output),
             Command::Kernels(args) => kernels::run(&args, output),
             Command::Completions(args) => completions::run(args, Cli::command(), output),
             Command::Man(args) => man::run(&args, Cli::command(), output),
