@@ -37,6 +37,8 @@ fn main() {
         .expect("write signatures.rs");
     fs::write(out_dir.join("entries.rs"), emit::entries(&table, VERSION_NODE))
         .expect("write entries.rs");
+    fs::write(out_dir.join("real_functions.rs"), emit::real_functions(&table))
+        .expect("write real_functions.rs");
 
     gpu::embed(&out_dir);
 

@@ -16,6 +16,8 @@ pub(super) struct Function {
     pub name: &'static CStr,
     /// Ours, with the header's exact type behind the address; `None`: forwarded only.
     pub own: Option<*const ()>,
+    /// Whether ours stands before the real library's, where there is something to guard.
+    pub is_guarded: bool,
 }
 
 // SAFETY: the addresses are those of code.

@@ -32,12 +32,16 @@ pub fn entries(table: &[Entry], version_node: &str) -> String {
         let own = match policy {
             Policy::Forward => "None".to_owned(),
             // The let is the check: it compiles only if ours has the header's type.
-            Policy::Own => {
+            Policy::Own | Policy::Guard => {
                 format!("Some({{ let ours: signature::{name} = own::{name}; ours as *const () }})")
             }
         };
-        writeln!(functions, "    Function {{ name: c\"{name}\", own: {own} }},")
-            .expect("writing to a String");
+        let is_guarded = *policy == Policy::Guard;
+        writeln!(
+            functions,
+            "    Function {{ name: c\"{name}\", own: {own}, is_guarded: {is_guarded} }},"
+        )
+        .expect("writing to a String");
         writeln!(slots, "    Slot::new(resolve_{name} as *const () as *mut ()),")
             .expect("writing to a String");
         writeln!(
@@ -51,5 +55,33 @@ pub fn entries(table: &[Entry], version_node: &str) -> String {
         "pub(super) static FUNCTIONS: [Function; {count}] = [\n{functions}];\n\
          pub(super) static SLOTS: [Slot; {count}] = [\n{slots}];\n\
          {trampolines}"
+    )
+}
+
+/// The real library's functions, each with its type: those that ours stand before or ask.
+pub fn real_functions(table: &[Entry]) -> String {
+    let names = || {
+        let asked = table.iter().filter(|entry| entry.policy != Policy::Forward);
+        asked.map(|entry| &entry.function.name)
+    };
+    let mut fields = String::new();
+    let mut values = String::new();
+    for name in names() {
+        writeln!(fields, "    pub {name}: Option<signature::{name}>,").expect("writing to a String");
+        writeln!(
+            values,
+            "            // SAFETY: the caller's promise.\n            \
+             {name}: find(c\"{name}\").map(|address| unsafe {{ \
+             std::mem::transmute::<*const (), signature::{name}>(address) }}),"
+        )
+        .expect("writing to a String");
+    }
+    format!(
+        "/// Functions of the real library; `None` where its release lacks one.\n\
+         pub(super) struct RealFunctions {{\n{fields}}}\n\
+         impl RealFunctions {{\n    \
+         /// # Safety\n    /// `find` gives addresses of functions of the header's types.\n    \
+         pub unsafe fn new(find: impl Fn(&CStr) -> Option<*const ()>) -> RealFunctions {{\n        \
+         RealFunctions {{\n{values}        }}\n    }}\n}}\n"
     )
 }

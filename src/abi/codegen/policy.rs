@@ -9,6 +9,7 @@ use std::fs;
 pub enum Policy {
     Forward,
     Own,
+    Guard,
 }
 
 /// One exported function: where it stands in the slots, its signature, its policy.
@@ -36,6 +37,7 @@ fn parse(content: &str) -> Option<(String, Policy)> {
     let policy = match words.next()? {
         "forward" => Policy::Forward,
         "own" => Policy::Own,
+        "guard" => Policy::Guard,
         _ => return None,
     };
     words.next().is_none().then(|| (name.to_owned(), policy))
