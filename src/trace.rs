@@ -2,7 +2,7 @@
 //! lines of several threads do not mix.
 #![forbid(unsafe_code)]
 
-use crate::config::config;
+use crate::config;
 use std::fmt::Display;
 use std::fs::File;
 use std::io::Write;
@@ -23,7 +23,7 @@ pub enum Level {
 
 /// Whether lines of this level are wanted; ask before composing an expensive one.
 pub fn wanted(level: Level) -> bool {
-    config().verbose >= level as u8
+    config::live().verbose >= level as u8
 }
 
 /// Writes a line of this level if it is wanted.

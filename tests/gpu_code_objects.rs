@@ -160,13 +160,15 @@ const fn goal(pattern: &'static str, fma_per_valu: f64, fma_per_all: f64, waves:
 
 /// The first that fits counts. Tiles of the common layers come first; then what serves odd channel
 /// counts (a mask for each element), one wave a block, and filters that no mask holds.
-const GOALS: [Goal; 21] = [
+const GOALS: [Goal; 22] = [
     goal("f32_igemm_64x32_run", 0.96, 0.82, 8),
     goal("f32_igemm_64x32_vector", 0.96, 0.83, 8),
     goal("f32_igemm_128x128_mask", 0.96, 0.85, 8),
     goal("f32_igemm_128x64_mask", 0.96, 0.85, 8),
     goal("igemm_64x32_mask", 0.91, 0.78, 8),
     goal("igemm_64x64_range", 0.87, 0.73, 8),
+    // Without an instruction that reads bf16, each input costs a shift.
+    goal("bf16_direct_16_mask", 0.79, 0.68, 9),
     goal("direct_16_mask", 0.80, 0.70, 9),
     goal("direct_4_mask", 0.49, 0.35, 16),
     goal("direct_1_mask", 0.19, 0.11, 16),

@@ -6,8 +6,8 @@ mod support;
 use MIOpen::error::{Error, Status};
 use MIOpen::gpu::{every_plan, gpu_of_device};
 use MIOpen::hip::{CurrentDevice, DeviceMemory, Event, StreamRef, device_count};
-use MIOpen::problem::Direction;
-use MIOpen::solver::Context;
+use MIOpen::problem::{ConvProblem, DataType, Direction};
+use MIOpen::solver::{Context, Plan};
 use std::process::Command;
 use support::Rng;
 use support::case::{Case, PLAIN, check_against_oracle};
@@ -15,6 +15,10 @@ use support::device::{has_simhip, run_on_device};
 use support::tensor::Fill;
 
 const CHILD: &str = "MIOPEN_BYPASS_TEST_CHILD";
+const TYPES: [DataType; 3] = [DataType::F32, DataType::F16, DataType::BF16];
+
+/// Plans and the names of their kernels.
+type Plans = Vec<(String, Box<dyn Plan>)>;
 
 /// Runs this program's `child` test with settings of simhip; what it says.
 fn in_child(what: &str, settings: &[(&str, &str)]) -> String {
@@ -39,6 +43,7 @@ fn child() {
     }
     match what.as_str() {
         "compute" => (0..device_count().unwrap()).for_each(compute_on),
+        "compute everything" => compute_all_on(0),
         "describe" => {
             for ordinal in 0..device_count().unwrap() {
                 println!("device {ordinal}: {:?}", gpu_of_device(ordinal));
@@ -56,23 +61,37 @@ fn child() {
     }
 }
 
-/// A small convolution in each direction, on one device.
+/// A small convolution in each direction, on one device, by the first kernel that takes it.
 fn compute_on(ordinal: u32) {
     let gpu = gpu_of_device(ordinal).unwrap();
-    let _current = CurrentDevice::set(ordinal).unwrap();
-    let context = Context::new(None).on_gpu(gpu);
-    let rng = &mut Rng::new(5);
-    for direction in [Direction::Fwd, Direction::Bwd, Direction::Wrw] {
-        let case = Case::square(direction, 1, 8, 12, 6, 3);
-        let problem = case.problem();
-        let inputs = case.inputs(Fill::SmallIntegers, rng);
-        let old = case.output(Fill::Garbage, rng);
-        let (_, plan) = every_plan(&problem, gpu).swap_remove(0);
-        let mut got = old.clone();
-        run_on_device(&*plan, &context, &problem, &inputs, &mut got, PLAIN);
-        check_against_oracle(&case, &inputs, &old, &got, PLAIN);
-    }
+    compute(ordinal, &[DataType::F32], |problem| vec![every_plan(problem, gpu).swap_remove(0)]);
     println!("device {ordinal} computes");
+}
+
+/// The same in each type and by every kernel that takes it.
+fn compute_all_on(ordinal: u32) {
+    let gpu = gpu_of_device(ordinal).unwrap();
+    compute(ordinal, &TYPES, |problem| every_plan(problem, gpu));
+    println!("device {ordinal} computes everything");
+}
+
+fn compute(ordinal: u32, types: &[DataType], plans: impl Fn(&ConvProblem) -> Plans) {
+    let _current = CurrentDevice::set(ordinal).unwrap();
+    let context = Context::new(None).on_gpu(gpu_of_device(ordinal).unwrap());
+    let rng = &mut Rng::new(5);
+    for &dtype in types {
+        for direction in [Direction::Fwd, Direction::Bwd, Direction::Wrw] {
+            let case = Case::square(direction, 1, 8, 12, 6, 3).with_dtype(dtype);
+            let problem = case.problem();
+            let inputs = case.inputs(Fill::SmallIntegers, rng);
+            let old = case.output(Fill::Garbage, rng);
+            for (_, plan) in plans(&problem) {
+                let mut got = old.clone();
+                run_on_device(&*plan, &context, &problem, &inputs, &mut got, PLAIN);
+                check_against_oracle(&case, &inputs, &old, &got, PLAIN);
+            }
+        }
+    }
 }
 
 fn first_error() -> Option<Error> {
@@ -101,8 +120,8 @@ fn every_gfx10_computes_natively_and_under_the_override() {
     }
     for silicon in ["gfx1010", "gfx1012"] {
         let settings = [("SIMHIP_ARCH", silicon), ("HSA_OVERRIDE_GFX_VERSION", "10.3.0")];
-        let text = in_child("compute", &settings);
-        assert!(text.contains("device 0 computes"), "{silicon}: {text}");
+        let text = in_child("compute everything", &settings);
+        assert!(text.contains("device 0 computes everything"), "{silicon}: {text}");
     }
 }
 

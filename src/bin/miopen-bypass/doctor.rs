@@ -79,7 +79,7 @@ pub fn run(args: &Args, output: &mut Output) -> Result<Ending, Failure> {
         gpus,
         libraries,
         engine: engine(),
-        settings: in_force(),
+        settings: in_force(&Config::read(|name| std::env::var_os(name))),
         environment: environment(),
     };
     if args.json {

@@ -70,7 +70,7 @@ pub fn print(report: &Report, output: &mut Output) -> Result<(), Failure> {
         output.line("  none")?;
     }
     for setting in changed {
-        output.line(format!("  {}={}", setting.name, setting.value))?;
+        output.line(format!("  {}", setting.line()))?;
         if let Some(unusable) = &setting.unusable {
             output.line(format!("    {unusable}"))?;
         }
