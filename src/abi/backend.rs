@@ -1,9 +1,11 @@
 //! What answers the calls of this process: decided once, at the first of them.
 #![forbid(unsafe_code)]
 
+use super::proxy::Proxy;
 use crate::config::{Device, config};
 use crate::error::{Result, Status};
 use crate::gpu;
+use crate::hazard;
 use crate::hip::{self, CurrentDevice};
 use crate::real::RealLibrary;
 use crate::solver::Memory;
@@ -14,7 +16,7 @@ use std::sync::OnceLock;
 /// Where calls go.
 pub(super) enum Backend {
     /// To the real library, whose objects the clients hold.
-    Proxy(RealLibrary),
+    Proxy(Box<Proxy>),
     /// To us.
     Standalone,
 }
@@ -49,6 +51,8 @@ fn decide() -> (Backend, Vec<String>) {
     if config.device == Device::Cpu {
         return (Backend::Standalone, lines);
     }
+    // It reads them when it is loaded.
+    hazard::steer_real_library();
     let found = RealLibrary::find(&config.real_lib);
     lines.extend(found.unusable);
     if trace::wanted(Level::Decision) {
@@ -59,7 +63,7 @@ fn decide() -> (Backend, Vec<String>) {
             if trace::wanted(Level::Decision) {
                 lines.push(format!("calls are forwarded to {}", real.path().display()));
             }
-            (Backend::Proxy(real), lines)
+            (Backend::Proxy(Box::new(Proxy::new(real))), lines)
         }
         None => (Backend::Standalone, lines),
     }

@@ -10,17 +10,15 @@ mod known;
 mod pending;
 mod raw;
 
-pub(super) use handles::{REAL_HANDLES, created, destroyed, kernel_time, set_profiling};
+pub(super) use handles::{REAL_HANDLES, kernel_time, note_created, note_destroyed, note_profiling};
 
 use super::account;
 use super::call::{Asked, ConvCall, Launch};
 use super::entries::RealFunctions;
-use super::guard::{guard, remember};
+use super::guard::guard;
 use crate::card;
-use crate::config::config;
 use crate::error::{Error, Result, Status};
 use crate::hazard;
-use crate::hip::topology;
 use crate::journal::{self, Token};
 use crate::real::RealLibrary;
 use crate::report::{CallRecord, Route};
@@ -34,6 +32,7 @@ use std::path::Path;
 use std::ptr::null_mut;
 use std::rc::Rc;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The real library of this process.
 pub(super) struct Proxy {
@@ -45,15 +44,11 @@ pub(super) struct Proxy {
 /// to the real library.
 pub(super) fn is_wanted() -> bool {
     static WANTED: OnceLock<bool> = OnceLock::new();
-    let look = || {
-        let nodes = topology::nodes(&config().kfd_topology);
-        nodes.iter().any(|node| card::is_rdna1(node.architecture))
-    };
     match WANTED.get() {
         Some(wanted) => *wanted,
         // Looked at outside the lock, for the sake of a `fork` in the middle of it.
         None => {
-            let wanted = look();
+            let wanted = hazard::concerns_machine();
             *WANTED.get_or_init(|| wanted)
         }
     }
@@ -136,6 +131,18 @@ impl Proxy {
         looked.ok().flatten()
     }
 
+    /// Calls the real library's function of that name, if it has it.
+    pub fn pass(
+        &self,
+        name: &'static str,
+        forward: impl FnOnce(&RealFunctions) -> Option<miopenStatus_t>,
+    ) -> miopenStatus_t {
+        match inside(|| forward(&self.functions)) {
+            Some(status) => status,
+            None => guard(name, || Err(self.lacking())),
+        }
+    }
+
     /// One of our functions, with the real library behind it.
     pub fn enter(
         &self,
@@ -144,15 +151,12 @@ impl Proxy {
         forward: impl Fn(&RealFunctions) -> Option<miopenStatus_t>,
         own: impl Fn(&ConvCall) -> Result<()>,
     ) -> miopenStatus_t {
-        let pass = || match forward(&self.functions) {
-            Some(status) => status,
-            None => guard(name, || Err(self.lacking())),
-        };
+        let pass = || self.pass(name, &forward);
         if IS_INSIDE.get() {
             return pass();
         }
         let Some(known) = self.judge(asked) else {
-            return inside(pass);
+            return pass();
         };
         // What we told a client to use, the real library has never heard of.
         let is_our_solution = asked.solution_id.is_some_and(|id| id >= SolverId::FIRST);
@@ -160,7 +164,7 @@ impl Proxy {
             return guard(name, || own(&self.call(asked, &known)?));
         }
         let token = self.begin(asked, &known);
-        let status = inside(pass);
+        let status = pass();
         match asked.launch {
             Launch::Nothing => status,
             Launch::Search => self.searched(name, status, asked, &known, token, own),
@@ -201,6 +205,7 @@ impl Proxy {
             return None;
         }
         pending::poll();
+        end_in_good_order();
         journal::begin(&known.problem, &known.card)
     }
 
@@ -259,11 +264,18 @@ impl Proxy {
         });
         guard(name, || own(&self.call(asked, known)?))
     }
+}
 
-    /// The status of a call that is refused as the real library refuses what it does not serve.
-    pub fn refuse(&self, name: &'static str, error: &Error) -> miopenStatus_t {
-        let _ = catch_unwind(AssertUnwindSafe(|| remember(name, error)));
-        miopenStatus_t(error.status as u32)
+/// Has the journal told when the process ends of its own will: what is under way then is not held
+/// against the problem.
+fn end_in_good_order() {
+    extern "C" fn at_exit() {
+        let _ = catch_unwind(journal::end_of_process);
+    }
+    static REGISTERED: AtomicBool = AtomicBool::new(false);
+    if !REGISTERED.swap(true, Ordering::Relaxed) {
+        // SAFETY: a function of this library, which is never unloaded (linked with nodelete).
+        unsafe { libc::atexit(at_exit) };
     }
 }
 

@@ -29,17 +29,15 @@ pub fn entries(table: &[Entry], version_node: &str) -> String {
     let mut trampolines = String::new();
     for (index, Entry { function, policy }) in table.iter().enumerate() {
         let name = &function.name;
-        let own = match policy {
-            Policy::Forward => "None".to_owned(),
-            // The let is the check: it compiles only if ours has the header's type.
-            Policy::Own | Policy::Guard => {
-                format!("Some({{ let ours: signature::{name} = own::{name}; ours as *const () }})")
-            }
-        };
-        let is_guarded = *policy == Policy::Guard;
+        // The let is the check: it compiles only if ours has the header's type.
+        let ours =
+            format!("Some({{ let ours: signature::{name} = own::{name}; ours as *const () }})");
+        let where_it_is = |is_ours| if is_ours { ours.as_str() } else { "None" };
         writeln!(
             functions,
-            "    Function {{ name: c\"{name}\", own: {own}, is_guarded: {is_guarded} }},"
+            "    Function {{ name: c\"{name}\", alone: {}, in_front: {} }},",
+            where_it_is(matches!(policy, Policy::Own | Policy::Guard)),
+            where_it_is(matches!(policy, Policy::Guard | Policy::Watch)),
         )
         .expect("writing to a String");
         writeln!(slots, "    Slot::new(resolve_{name} as *const () as *mut ()),")
@@ -58,16 +56,31 @@ pub fn entries(table: &[Entry], version_node: &str) -> String {
     )
 }
 
+/// Functions of the real library that the guard asks about the caller's objects.
+const ASKED: [&str; 6] = [
+    "miopenGetVersion",
+    "miopenGetStream",
+    "miopenGetTensorDescriptorSize",
+    "miopenGetTensorDescriptor",
+    "miopenGetConvolutionNdDescriptor",
+    "miopenGetConvolutionGroupCount",
+];
+
 /// The real library's functions, each with its type: those that ours stand before or ask.
 pub fn real_functions(table: &[Entry]) -> String {
     let names = || {
-        let asked = table.iter().filter(|entry| entry.policy != Policy::Forward);
-        asked.map(|entry| &entry.function.name)
+        let names = table.iter().map(|entry| (&entry.function.name, entry.policy));
+        names
+            .filter(|(name, policy)| {
+                matches!(policy, Policy::Guard | Policy::Watch) || ASKED.contains(&name.as_str())
+            })
+            .map(|(name, _)| name)
     };
     let mut fields = String::new();
     let mut values = String::new();
     for name in names() {
-        writeln!(fields, "    pub {name}: Option<signature::{name}>,").expect("writing to a String");
+        writeln!(fields, "    pub {name}: Option<signature::{name}>,")
+            .expect("writing to a String");
         writeln!(
             values,
             "            // SAFETY: the caller's promise.\n            \

@@ -10,6 +10,7 @@ pub enum Policy {
     Forward,
     Own,
     Guard,
+    Watch,
 }
 
 /// One exported function: where it stands in the slots, its signature, its policy.
@@ -38,6 +39,7 @@ fn parse(content: &str) -> Option<(String, Policy)> {
         "forward" => Policy::Forward,
         "own" => Policy::Own,
         "guard" => Policy::Guard,
+        "watch" => Policy::Watch,
         _ => return None,
     };
     words.next().is_none().then(|| (name.to_owned(), policy))

@@ -1,10 +1,9 @@
 //! Handles of the real library: on which device each one is, and what it is asked to measure.
 
-use super::super::backend::Backend;
 use super::super::fork;
 use super::super::handle::{Handle, Profile};
 use super::super::objects::HeldAcrossFork;
-use super::{Proxy, devices, inside, is_success, pending};
+use super::{devices, is_success, pending};
 use crate::hip::CurrentDevice;
 use crate::solver::Memory;
 use crate::sys::{miopenHandle_t, miopenStatus_t};
@@ -56,14 +55,22 @@ impl RealHandles {
 
 /// After `miopenCreate` and `miopenCreateWithStream` of the real library, which ties a handle to
 /// the current device.
-pub(in crate::abi) fn created(handle: miopenHandle_t) {
+///
+/// # Safety
+/// If the call succeeded, there is a handle at `handle`.
+pub(in crate::abi) unsafe fn note_created(status: miopenStatus_t, handle: *const miopenHandle_t) {
+    if !is_success(status) || handle.is_null() {
+        return;
+    }
+    // SAFETY: the caller's promise.
+    let handle = unsafe { handle.read_unaligned() };
     fork::prepare_once();
     let noted = Noted { ordinal: CurrentDevice::get().ok(), profile: Arc::default() };
     REAL_HANDLES.change(|handles| drop(handles.insert(handle.addr(), noted)));
 }
 
 /// Before `miopenDestroy` of the real library.
-pub(in crate::abi) fn destroyed(handle: miopenHandle_t) {
+pub(in crate::abi) fn note_destroyed(handle: miopenHandle_t) {
     pending::poll();
     REAL_HANDLES.change(|handles| drop(handles.remove(&handle.addr())));
 }
@@ -112,22 +119,18 @@ pub(super) fn ran_in_real_library(handle: miopenHandle_t) {
     }
 }
 
-/// `miopenEnableProfiling` in front of the real library.
-pub(in crate::abi) fn set_profiling(
-    proxy: &Proxy,
+/// After `miopenEnableProfiling` of the real library.
+pub(in crate::abi) fn note_profiling(
+    status: Option<miopenStatus_t>,
     handle: miopenHandle_t,
     enable: bool,
-) -> Option<miopenStatus_t> {
-    let real = proxy.functions().miopenEnableProfiling?;
-    // SAFETY: the caller's arguments.
-    let status = inside(|| unsafe { real(handle, enable) });
-    if is_success(status) {
+) {
+    if status.is_some_and(is_success) {
         REAL_HANDLES.is_measuring.store(true, Ordering::Relaxed);
         if let Some(noted) = REAL_HANDLES.of(handle) {
             noted.profile.set(enable);
         }
     }
-    Some(status)
 }
 
 /// The milliseconds of the last convolution of a handle, if it was ours.
@@ -136,12 +139,4 @@ pub(in crate::abi) fn kernel_time(handle: miopenHandle_t) -> Option<f32> {
         return None;
     }
     REAL_HANDLES.of(handle)?.profile.measured_ms()
-}
-
-/// Whether calls go to a real library with a card of ours behind it.
-pub(in crate::abi) fn proxy_of(backend: &'static Backend) -> Option<&'static Proxy> {
-    match backend {
-        Backend::Proxy(proxy) => Some(proxy),
-        Backend::Standalone => None,
-    }
 }

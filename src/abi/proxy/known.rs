@@ -5,10 +5,8 @@ use super::devices;
 use super::raw::RawCall;
 use crate::abi::call;
 use crate::card::Card;
-use crate::config;
 use crate::engine;
 use crate::hazard::{self, Route};
-use crate::journal;
 use crate::problem::ConvProblem;
 use crate::solver::{Context, Memory};
 use std::cell::RefCell;
@@ -51,20 +49,15 @@ thread_local! {
     static TABLE: RefCell<Table> = RefCell::default();
 }
 
-/// Changes when a setting does, or what the journal knows.
-fn generation() -> u32 {
-    config::generation().wrapping_add(journal::generation())
-}
-
 /// What is decided about a call; `None` where it is none of our business.
 pub(super) fn of(call: &RawCall) -> Option<Rc<Known>> {
-    let generation = generation();
+    let generation = hazard::generation();
     let looked = TABLE.try_with(|table| {
         let mut table = table.try_borrow_mut().ok()?;
         if table.slots.is_empty() {
             table.slots.resize_with(SLOTS, || None);
         }
-        let first = call.hash() as usize % SLOTS & !(WAYS - 1);
+        let first = (call.hash() as usize % SLOTS) & !(WAYS - 1);
         let ways = first..first + WAYS;
         let found = table.slots[ways.clone()]
             .iter()
@@ -74,9 +67,9 @@ pub(super) fn of(call: &RawCall) -> Option<Rc<Known>> {
             return Some(slot.known.clone());
         }
         let known = judge(call).map(Rc::new);
-        let place = table.slots[ways].iter().position(|slot| {
-            slot.as_ref().is_none_or(|slot| slot.generation != generation)
-        });
+        let place = table.slots[ways]
+            .iter()
+            .position(|slot| slot.as_ref().is_none_or(|slot| slot.generation != generation));
         let way = place.unwrap_or(table.next_way % WAYS);
         table.next_way = table.next_way.wrapping_add(1);
         table.slots[first + way] = Some(Slot { call: *call, generation, known: known.clone() });

@@ -70,10 +70,11 @@ impl RawCall {
         const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
         // SAFETY: the structure is made of so many 32-bit numbers, without gaps.
         let words = unsafe { &*std::ptr::from_ref(self).cast::<[u32; WORDS]>() };
-        let pairs = words.chunks(2).map(|pair| {
-            u64::from(pair[0]) | u64::from(pair.get(1).copied().unwrap_or(0)) << 32
-        });
-        let mixed = pairs.fold(0u64, |hash, pair| (hash.rotate_left(5) ^ pair).wrapping_mul(FACTOR));
+        let pairs = words
+            .chunks(2)
+            .map(|pair| u64::from(pair[0]) | u64::from(pair.get(1).copied().unwrap_or(0)) << 32);
+        let mixed =
+            pairs.fold(0u64, |hash, pair| (hash.rotate_left(5) ^ pair).wrapping_mul(FACTOR));
         mixed ^ mixed >> 32
     }
 
