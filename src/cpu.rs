@@ -7,6 +7,7 @@ mod cache;
 mod depthwise;
 mod element;
 mod filter;
+mod float_plan;
 mod gather;
 mod igemm;
 mod igemm_data;
@@ -20,6 +21,7 @@ mod store;
 mod tiles;
 mod ukernel;
 mod winograd;
+mod wrw_direct;
 
 pub use bias::{add_bias, sum_bias_gradient};
 pub use blocked::Blocked;
@@ -28,6 +30,7 @@ pub use igemm::ImplicitGemm;
 pub use isa::Isa;
 pub use naive::Naive;
 pub use winograd::Winograd;
+pub use wrw_direct::WrwDirect;
 
 use crate::problem::{ConvProblem, DataType, Direction};
 use crate::reference;

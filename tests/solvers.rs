@@ -45,7 +45,7 @@ fn assert_same_bits(a: &TestTensor, b: &TestTensor, what: &str) {
 
 #[test]
 fn random_shapes() {
-    for seed in 0..400 {
+    for seed in 0..1200 {
         let rng = &mut Rng::new(seed);
         let case = random(rng);
         let options = RunOptions {
@@ -126,6 +126,52 @@ fn channels_of_groups() {
             }
         }
     }
+}
+
+/// One or two channels a group, filters of several sizes, lines shorter and longer than vectors;
+/// a stride beyond the filter leaves phases of backward-data without any tap.
+#[test]
+fn depthwise() {
+    let rng = &mut Rng::new(12);
+    for direction in DIRECTIONS {
+        for (size, filter, stride, dilation) in [
+            (7, 3, 1, 1),
+            (15, 3, 2, 1),
+            (16, 5, 1, 1),
+            (33, 7, 2, 1),
+            (20, 4, 3, 2),
+            (9, 1, 2, 1),
+            (70, 3, 1, 3),
+        ] {
+            for per_group in [1, 2] {
+                let mut case = Case::square(direction, 2, 6, 6 * per_group, size, filter);
+                case.groups = 6;
+                case.strides = vec![stride; 2];
+                case.dilations = vec![dilation; 2];
+                case.pads = vec![filter as i32 / 2 * dilation; 2];
+                case.dtype = rng.pick(&[DataType::F32, DataType::F32, DataType::F16]);
+                case.y_dtype = case.dtype;
+                case.fit_out();
+                check(&case, rng, PLAIN);
+            }
+        }
+    }
+}
+
+/// Rows and columns round the widths of the blocks that backward-weights sums at once, images that
+/// share a box and images that are cut into several.
+#[test]
+fn blocks_of_backward_weights() {
+    let rng = &mut Rng::new(13);
+    for k in 1..10 {
+        for (n, c, size, filter) in [(3, 2, 6, 1), (1, 1, 40, 3), (2, 3, 9, 3), (1, 1, 11, 5)] {
+            check(&Case::square(Direction::Wrw, n, c, k, size, filter), rng, PLAIN);
+        }
+    }
+    let mut long = Case::square(Direction::Wrw, 1, 2, 3, 9, 3);
+    long.input = vec![2, 5000];
+    long.fit_out();
+    check(&long, rng, PLAIN);
 }
 
 /// Strides beyond the filter leave input elements that nothing reaches: their gradient is 0.

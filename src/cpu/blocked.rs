@@ -18,18 +18,18 @@ mod planes;
 mod shape;
 mod wrw;
 
-use std::sync::OnceLock;
+use std::num::NonZeroUsize;
 
 use super::element::{Element, Output};
+use super::float_plan::{FloatKernel, FloatPlan};
 use super::ids;
 use super::igemm::ImplicitGemm;
 use super::isa::Isa;
 use super::rates;
 use crate::config::IsaLevel;
-use crate::error::{Error, Result};
-use crate::memory::{InputBuffer, OutputBuffer};
+use crate::error::Result;
 use crate::problem::{ConvProblem, DataType, Direction, Role};
-use crate::solver::{Algorithm, Applicability, Context, ConvArgs, Plan, Reason, Solver, SolverId};
+use crate::solver::{Algorithm, Applicability, Context, Plan, Reason, Solver, SolverId};
 use data::DataPlan;
 pub use planes::Planes;
 use wrw::WrwPlan;
@@ -50,14 +50,6 @@ const MIN_PADDED_ELEMS: usize = 1 << 16;
 /// The blocked implicit GEMM at one instruction set level.
 pub struct Blocked(pub IsaLevel);
 
-struct BlockedPlan {
-    problem: ConvProblem,
-    kind: Kind,
-    fallback: OnceLock<Result<Box<dyn Plan>>>,
-}
-
-// One a plan, and every plan is boxed.
-#[allow(clippy::large_enum_variant)]
 enum Kind {
     Data(Box<DataPlan>),
     Wrw(Box<WrwPlan>),
@@ -101,18 +93,14 @@ impl Solver for Blocked {
     }
 
     fn plan(&self, problem: &ConvProblem, context: &Context) -> Result<Box<dyn Plan>> {
-        let isa = Isa::allowed(self.0)
-            .ok_or_else(|| Error::not_implemented("the processor lacks this instruction set"))?;
-        Ok(Box::new(BlockedPlan {
-            problem: problem.clone(),
-            kind: match problem.direction() {
-                Direction::Fwd | Direction::Bwd => {
-                    Kind::Data(Box::new(DataPlan::new(problem, isa, context.cpu_threads)))
-                }
-                Direction::Wrw => Kind::Wrw(Box::new(WrwPlan::new(problem, isa))),
-            },
-            fallback: OnceLock::new(),
-        }))
+        let isa = Isa::require(self.0)?;
+        let kernel = match problem.direction() {
+            Direction::Fwd | Direction::Bwd => {
+                Kind::Data(Box::new(DataPlan::new(problem, isa, context.cpu_threads)))
+            }
+            Direction::Wrw => Kind::Wrw(Box::new(WrwPlan::new(problem, isa))),
+        };
+        Ok(FloatPlan::boxed(problem, kernel, ImplicitGemm))
     }
 }
 
@@ -156,54 +144,24 @@ fn mostly_padding(problem: &ConvProblem) -> bool {
     product([0, 1, 2].map(padded)).is_none_or(|padded| padded > most)
 }
 
-impl Plan for BlockedPlan {
+impl FloatKernel for Kind {
     fn workspace_bytes(&self) -> usize {
-        match &self.kind {
+        match self {
             Kind::Data(plan) => plan.workspace.total_bytes(),
             Kind::Wrw(_) => 0,
         }
     }
 
-    fn execute(&self, context: &Context, args: &mut ConvArgs<'_>) -> Result<()> {
-        let buffers = args.buffers.host()?;
-        buffers.check(&self.problem)?;
-        if args.alpha == 1.0 && args.beta == 0.0 {
-            use InputBuffer as In;
-            use OutputBuffer as Out;
-            let workspace = &mut *args.workspace;
-            let holds = match (buffers.inputs, buffers.output.reborrow()) {
-                ([In::F32(a), In::F32(b)], Out::F32(out)) => {
-                    self.run(context, a, b, out, workspace)
-                }
-                ([In::F16(a), In::F16(b)], Out::F16(out)) => {
-                    self.run(context, a, b, out, workspace)
-                }
-                ([In::BF16(a), In::BF16(b)], Out::BF16(out)) => {
-                    self.run(context, a, b, out, workspace)
-                }
-                _ => Err(Error::not_implemented("no convolution for this mix of data types")),
-            }?;
-            if holds {
-                return Ok(());
-            }
-        }
-        let fallback = self.fallback.get_or_init(|| ImplicitGemm.plan(&self.problem, context));
-        fallback.as_ref().map_err(Error::clone)?.execute(context, args)
-    }
-}
-
-impl BlockedPlan {
     fn run<T: Element<Sum = f32>, O: Output<f32>>(
         &self,
-        context: &Context,
-        a: &[T],
-        b: &[T],
+        threads: NonZeroUsize,
+        inputs: [&[T]; 2],
         out: &mut [O],
         workspace: &mut [u8],
     ) -> Result<bool> {
-        match &self.kind {
-            Kind::Data(plan) => plan.execute(context.cpu_threads, a, b, out, workspace),
-            Kind::Wrw(plan) => plan.execute(context.cpu_threads, a, b, out),
+        match self {
+            Kind::Data(plan) => plan.execute(threads, inputs, out, workspace),
+            Kind::Wrw(plan) => plan.execute(threads, inputs, out),
         }
     }
 }

@@ -8,14 +8,15 @@
 //! Numerics: f32 sums in the order of the taps.
 #![forbid(unsafe_code)]
 
-use std::sync::OnceLock;
+use std::num::NonZeroUsize;
 
 use super::arena;
 use super::blocked::{Planes, check_float};
 use super::cache::CacheSizes;
 use super::element::{Element, Output};
 use super::filter::FilterMatrix;
-use super::gather::{Gather, Order, PixelBox, gathers_of};
+use super::float_plan::{FloatKernel, FloatPlan};
+use super::gather::{Gather, Order, PixelBox, gathers_of, split_phases};
 use super::ids;
 use super::igemm::ImplicitGemm;
 use super::isa::Isa;
@@ -24,10 +25,10 @@ use super::rates;
 use super::tiles::{BoxLengths, even_piece};
 use super::ukernel::sum_shifted;
 use crate::config::IsaLevel;
-use crate::error::{Error, Result};
-use crate::memory::{InputBuffer, MatrixMut, OutputBuffer, TensorMut};
-use crate::problem::{ConvProblem, Direction, Role};
-use crate::solver::{Algorithm, Applicability, Context, ConvArgs, Plan, Reason, Solver, SolverId};
+use crate::error::Result;
+use crate::memory::{MatrixMut, TensorMut};
+use crate::problem::{ConvProblem, Direction};
+use crate::solver::{Algorithm, Applicability, Context, Plan, Reason, Solver, SolverId};
 
 /// Depthwise convolution at one instruction set level.
 pub struct Depthwise(pub IsaLevel);
@@ -39,7 +40,6 @@ struct DepthwisePlan {
     touches_padding: bool,
     channels_per_task: usize,
     scratch_elems: usize,
-    fallback: OnceLock<Result<Box<dyn Plan>>>,
 }
 
 struct Phase {
@@ -99,23 +99,22 @@ impl Solver for Depthwise {
     }
 
     fn plan(&self, problem: &ConvProblem, _context: &Context) -> Result<Box<dyn Plan>> {
-        let isa = Isa::allowed(self.0)
-            .ok_or_else(|| Error::not_implemented("the processor lacks this instruction set"))?;
+        let isa = Isa::require(self.0)?;
         let phases: Vec<Phase> =
             gathers_of(problem).into_iter().map(|gather| Phase::new(problem, gather)).collect();
         let work = problem.multiply_adds() / (problem.n() * problem.c()) as f64;
         let wanted = (TASK_MULTIPLY_ADDS as f64 / work).ceil().max(1.0);
         let touches_padding =
             phases.iter().any(|p| p.gather.touches_padding(&p.gather.all_pixels(problem.n())));
-        Ok(Box::new(DepthwisePlan {
+        let kernel = DepthwisePlan {
             isa,
             touches_padding,
             channels_per_task: even_piece(problem.c(), wanted as usize),
             scratch_elems: phases.iter().map(Phase::scratch_elems).max().unwrap_or(0),
             phases,
             problem: problem.clone(),
-            fallback: OnceLock::new(),
-        }))
+        };
+        Ok(FloatPlan::boxed(problem, kernel, ImplicitGemm))
     }
 }
 
@@ -150,40 +149,14 @@ impl Phase {
     }
 }
 
-impl Plan for DepthwisePlan {
-    fn workspace_bytes(&self) -> usize {
-        0
-    }
-
-    fn execute(&self, context: &Context, args: &mut ConvArgs<'_>) -> Result<()> {
-        let buffers = args.buffers.host()?;
-        buffers.check(&self.problem)?;
-        if args.alpha == 1.0 && args.beta == 0.0 {
-            use InputBuffer as In;
-            use OutputBuffer as Out;
-            let holds = match (buffers.inputs, buffers.output.reborrow()) {
-                ([In::F32(a), In::F32(b)], Out::F32(out)) => self.run(context, a, b, out),
-                ([In::F16(a), In::F16(b)], Out::F16(out)) => self.run(context, a, b, out),
-                ([In::BF16(a), In::BF16(b)], Out::BF16(out)) => self.run(context, a, b, out),
-                _ => Err(Error::not_implemented("no convolution for this mix of data types")),
-            }?;
-            if holds {
-                return Ok(());
-            }
-        }
-        let fallback = self.fallback.get_or_init(|| ImplicitGemm.plan(&self.problem, context));
-        fallback.as_ref().map_err(Error::clone)?.execute(context, args)
-    }
-}
-
-impl DepthwisePlan {
+impl FloatKernel for DepthwisePlan {
     /// Returns false, with nothing done, where weights that are not finite would meet padding.
     fn run<T: Element<Sum = f32>, O: Output<f32>>(
         &self,
-        context: &Context,
-        input: &[T],
-        filter: &[T],
+        threads: NonZeroUsize,
+        [input, filter]: [&[T]; 2],
         out: &mut [O],
+        _workspace: &mut [u8],
     ) -> Result<bool> {
         let output_role = self.problem.direction().output_role();
         if self.touches_padding && !filter.iter().all(|weight| weight.to_f32().is_finite()) {
@@ -198,37 +171,31 @@ impl DepthwisePlan {
             );
         }
         pool::for_each(
-            context.cpu_threads,
+            threads,
             tasks,
             || arena::take(self.scratch_elems),
             |scratch, (n, first_channel, out)| {
-                self.run_task(input, filter, n, first_channel, out, scratch);
+                self.run_task([input, filter], n, first_channel, out, scratch);
                 Ok(())
             },
         )?;
         Ok(true)
     }
+}
 
+impl DepthwisePlan {
     fn run_task<T: Element, O: Output<f32>>(
         &self,
-        input: &[T],
-        filter: &[T],
+        inputs: [&[T]; 2],
         n: usize,
         first_channel: usize,
         out: TensorMut<'_, O>,
         scratch: &mut [f32],
     ) {
-        let mut parts = vec![out];
-        if self.problem.direction().output_role() == Role::X {
-            for dim in 0..3 {
-                let stride = self.problem.strides()[dim];
-                parts = parts.into_iter().flat_map(|p| p.split_phases(2 + dim, stride)).collect();
-            }
-        }
-        for (phase, mut out) in self.phases.iter().zip(parts) {
+        for (phase, mut out) in self.phases.iter().zip(split_phases(&self.problem, out)) {
             for pixels in &phase.boxes {
                 let pixels = PixelBox { n: n..n + 1, o: pixels.o.clone() };
-                phase.run_box(self.isa, [input, filter], &pixels, first_channel, &mut out, scratch);
+                phase.run_box(self.isa, inputs, &pixels, first_channel, &mut out, scratch);
             }
         }
     }
@@ -250,7 +217,7 @@ impl Phase {
         let lines = self.planes.lines(pixels);
         for channel in 0..out.lengths()[1] {
             let group = first_channel + channel;
-            self.filter.pack_row(filter, group, 0, weights);
+            self.filter.pack_rows(filter, group, weights);
             let input = &input[self.gather.group_offset(group)..];
             // A phase that no tap meets has no planes, and its sums are zero.
             if self.gather.taps() > 0 {

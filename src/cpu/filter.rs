@@ -1,10 +1,13 @@
 //! The filter as the left matrix of forward and backward-data.
 #![forbid(unsafe_code)]
 
+use std::num::NonZeroUsize;
 use std::ops::Range;
 
 use super::element::Element;
 use super::gather::{Gather, Order};
+use super::pool;
+use crate::error::Result;
 use crate::memory::{MatrixRef, merge_dims};
 use crate::problem::{ConvProblem, Direction, Role};
 
@@ -78,21 +81,33 @@ impl FilterMatrix {
         Some(MatrixRef::new(&filter[offset..], rows.len(), kk.len(), self.row_stride, distance))
     }
 
-    /// Packs rows `first_row..` of all groups together, in the order tap within channel.
-    ///
+    /// Packs rows `first_row..` of all groups together, each in the order of the reduction.
+    pub fn pack_rows<T: Element>(&self, filter: &[T], first_row: usize, packed: &mut [f32]) {
+        if self.gather.gemm_k() == 0 {
+            return;
+        }
+        match self.gather.order {
+            Order::TapInner => self.pack_rows_by_taps(filter, first_row, packed),
+            Order::ChannelInner => self.pack_rows_by_channels(filter, first_row, packed),
+        }
+    }
+
+    /// Where a row of all groups together begins.
+    fn row_begin(&self, row: usize) -> usize {
+        row / self.gemm_m * self.group_stride + row % self.gemm_m * self.row_stride
+    }
+
     /// Some channels of all rows at a time: in backward-data neighbouring rows are
     /// neighbours in the filter, while a row's own channels are far apart.
-    pub fn pack_rows<T: Element>(&self, filter: &[T], first_row: usize, packed: &mut [f32]) {
+    fn pack_rows_by_taps<T: Element>(&self, filter: &[T], first_row: usize, packed: &mut [f32]) {
         /// As many cache lines as fall into one set of an 8-way L1 cache, where
         /// the distance of channels is a power of two.
         const CHANNELS_AT_ONCE: usize = 8;
         let (gemm_k, taps) = (self.gather.gemm_k(), self.tap_offsets.len());
-        let begins: Vec<usize> = (first_row..first_row + packed.len() / gemm_k)
-            .map(|row| row / self.gemm_m * self.group_stride + row % self.gemm_m * self.row_stride)
-            .collect();
         for first in (0..self.gather.channels).step_by(CHANNELS_AT_ONCE) {
             let channels = first..(first + CHANNELS_AT_ONCE).min(self.gather.channels);
-            for (row, &begin) in packed.chunks_exact_mut(gemm_k).zip(&begins) {
+            for (index, row) in packed.chunks_exact_mut(gemm_k).enumerate() {
+                let begin = self.row_begin(first_row + index);
                 let runs = row[channels.start * taps..channels.end * taps].chunks_exact_mut(taps);
                 for (channel, run) in channels.clone().zip(runs) {
                     let filter = &filter[begin + channel * self.channel_stride..];
@@ -104,29 +119,62 @@ impl FilterMatrix {
         }
     }
 
-    /// Packs one row of a group.
-    pub fn pack_row<T: Element>(&self, filter: &[T], group: usize, row: usize, packed: &mut [f32]) {
-        let filter = &filter[group * self.group_stride + row * self.row_stride..];
-        let (channels, taps) = (self.gather.channels, self.tap_offsets.len());
-        match self.gather.order {
-            Order::TapInner => {
-                for (channel, run) in packed.chunks_exact_mut(taps).enumerate() {
-                    let filter = &filter[channel * self.channel_stride..];
-                    for (value, &tap_offset) in run.iter_mut().zip(&self.tap_offsets) {
-                        *value = filter[tap_offset].to_f32();
-                    }
-                }
-            }
-            Order::ChannelInner => {
-                for (run, &tap_offset) in packed.chunks_exact_mut(channels).zip(&self.tap_offsets) {
-                    let filter = filter[tap_offset..].iter().step_by(self.channel_stride);
-                    for (value, weight) in run.iter_mut().zip(filter) {
-                        *value = weight.to_f32();
-                    }
+    fn pack_rows_by_channels<T: Element>(
+        &self,
+        filter: &[T],
+        first_row: usize,
+        packed: &mut [f32],
+    ) {
+        let channels = self.gather.channels;
+        for (index, row) in packed.chunks_exact_mut(self.gather.gemm_k()).enumerate() {
+            let filter = &filter[self.row_begin(first_row + index)..];
+            for (run, &tap_offset) in row.chunks_exact_mut(channels).zip(&self.tap_offsets) {
+                let filter = filter[tap_offset..].iter().step_by(self.channel_stride);
+                for (value, weight) in run.iter_mut().zip(filter) {
+                    *value = weight.to_f32();
                 }
             }
         }
     }
+}
+
+/// Packs the filters of several gathers, each with all its groups, one behind the other.
+///
+/// # Errors
+/// What the threads report.
+pub fn pack_filters<'a, T: Element>(
+    threads: NonZeroUsize,
+    groups: usize,
+    filters: impl Iterator<Item = &'a FilterMatrix>,
+    filter: &[T],
+    packed: &mut [f32],
+) -> Result<()> {
+    /// Floats a thread packs at a time: 256 KiB, so that lines of the result
+    /// stay in the L2 cache until they are full.
+    const PIECE_ELEMS: usize = 1 << 16;
+    let mut parts = Vec::new();
+    let mut rest = packed;
+    for matrix in filters {
+        let gemm_k = matrix.gather.gemm_k();
+        let (of_matrix, after) = rest.split_at_mut(groups * matrix.gemm_m * gemm_k);
+        rest = after;
+        if gemm_k == 0 {
+            continue;
+        }
+        let rows_per_part = (PIECE_ELEMS / gemm_k).max(1);
+        for (index, part) in of_matrix.chunks_mut(rows_per_part * gemm_k).enumerate() {
+            parts.push((matrix, index * rows_per_part, part));
+        }
+    }
+    pool::for_each(
+        threads,
+        parts,
+        || Ok(()),
+        |(), (matrix, first_row, part)| {
+            matrix.pack_rows(filter, first_row, part);
+            Ok(())
+        },
+    )
 }
 
 /// Offset of each tap within the filter of one channel, w fastest.

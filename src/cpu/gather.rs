@@ -19,7 +19,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::element::Element;
-use crate::memory::{MatrixRef, merge_dims};
+use crate::memory::{MatrixRef, TensorMut, merge_dims};
 use crate::problem::{ConvProblem, Direction, Role, Tensor5};
 
 /// One filter position in one dimension.
@@ -472,6 +472,20 @@ pub fn gathers_of(problem: &ConvProblem) -> Vec<Gather> {
         Direction::Fwd | Direction::Wrw => vec![Gather::over_x(problem)],
         Direction::Bwd => Gather::phases_over_y(problem),
     }
+}
+
+/// The output of a forward or backward-data problem in parts, one for each of [`gathers_of`].
+pub fn split_phases<'a, T: Copy>(
+    problem: &ConvProblem,
+    out: TensorMut<'a, T>,
+) -> Vec<TensorMut<'a, T>> {
+    let mut parts = vec![out];
+    if problem.direction() == Direction::Bwd {
+        for (dim, stride) in problem.strides().into_iter().enumerate() {
+            parts = parts.into_iter().flat_map(|p| p.split_phases(2 + dim, stride)).collect();
+        }
+    }
+    parts
 }
 
 /// A tap with respect to a box of pixels.

@@ -12,6 +12,8 @@ pub const WINOGRAD_2X2: u64 = 1_000_110;
 pub const WINOGRAD_4X4: u64 = 1_000_120;
 /// [`super::Depthwise`].
 pub const DEPTHWISE: u64 = 1_000_130;
+/// [`super::WrwDirect`].
+pub const WRW_DIRECT: u64 = 1_000_140;
 
 /// The id of a family's solver for one instruction set level.
 pub fn at_level(family: u64, level: IsaLevel) -> SolverId {

@@ -6,8 +6,8 @@ use std::ops::Range;
 use std::sync::OnceLock;
 
 use super::element::{Element, Output, Scalars, Sum};
-use super::filter::FilterMatrix;
-use super::gather::{Gather, PixelBox, gathers_of};
+use super::filter::{FilterMatrix, pack_filters};
+use super::gather::{Gather, PixelBox, gathers_of, split_phases};
 use super::pool;
 use super::store::store_tile;
 use super::tiles::{DataTiles, GemmShape, REDUCE_CHUNK, pieces};
@@ -120,7 +120,8 @@ impl DataPlan {
         let mut grant = self.workspace.grant(workspace);
         let mut packed_filter = grant.take(WorkspaceKey::PackedFilter)?;
         if self.packs_filter {
-            self.pack_filter(threads, filter, &mut packed_filter)?;
+            let filters = self.phases.iter().map(|phase| &phase.filter);
+            pack_filters(threads, self.groups, filters, filter, &mut packed_filter)?;
         }
         let inputs = Inputs {
             input,
@@ -135,44 +136,6 @@ impl DataPlan {
             || self.scratch::<T>(),
             |scratch, task| {
                 self.run_task(&inputs, scratch, task);
-                Ok(())
-            },
-        )
-    }
-
-    fn pack_filter<T: Element>(
-        &self,
-        threads: NonZeroUsize,
-        filter: &[T],
-        packed: &mut [f32],
-    ) -> Result<()> {
-        /// Floats a thread packs at a time; some ten microseconds' worth.
-        const PIECE_ELEMS: usize = 1 << 14;
-        let mut pieces = Vec::new();
-        let mut rest = packed;
-        for phase in &self.phases {
-            let gemm_k = phase.gather.gemm_k();
-            let rows = self.groups * phase.filter.gemm_m;
-            let (of_phase, after) = rest.split_at_mut(rows * gemm_k);
-            rest = after;
-            if gemm_k == 0 {
-                continue;
-            }
-            let rows_per_piece = (PIECE_ELEMS / gemm_k).max(1);
-            for (index, piece) in of_phase.chunks_mut(rows_per_piece * gemm_k).enumerate() {
-                pieces.push((phase, index * rows_per_piece, piece));
-            }
-        }
-        pool::for_each(
-            threads,
-            pieces,
-            || Ok(()),
-            |(), (phase, first_row, piece)| {
-                let gemm_m = phase.filter.gemm_m;
-                for (index, row) in piece.chunks_exact_mut(phase.gather.gemm_k()).enumerate() {
-                    let row_of_all = first_row + index;
-                    phase.filter.pack_row(filter, row_of_all / gemm_m, row_of_all % gemm_m, row);
-                }
                 Ok(())
             },
         )
@@ -195,16 +158,7 @@ impl DataPlan {
     /// The output taken apart, in an order in which neighbours share input.
     fn tasks<'a, O: Copy>(&self, out: TensorMut<'a, O>) -> Vec<Task<'a, O>> {
         let mut tasks = Vec::new();
-        let mut phase_outs = vec![out];
-        if self.output == Role::X {
-            for dim in 0..3 {
-                let stride = self.problem.strides()[dim];
-                phase_outs = phase_outs
-                    .into_iter()
-                    .flat_map(|part| part.split_phases(2 + dim, stride))
-                    .collect();
-            }
-        }
+        let phase_outs = split_phases(&self.problem, out);
         for (index, (phase, out)) in self.phases.iter().zip(phase_outs).enumerate() {
             let DataTiles { pixel_box, rows: tile_rows, groups: tile_groups } = phase.tiles;
             let gemm_m = phase.filter.gemm_m;
@@ -222,13 +176,7 @@ impl DataPlan {
             for (groups, rows) in channel_parts {
                 let (part, after) = rest.split_at(1, groups.len() * rows.len());
                 rest = after;
-                let mut parts = part.split_every(0, pixel_box.images);
-                for (dim, piece) in pixel_box.spatial.into_iter().enumerate() {
-                    parts = parts
-                        .into_iter()
-                        .flat_map(|part| part.split_every(2 + dim, piece))
-                        .collect();
-                }
+                let parts = pixel_box.split(part);
                 tasks.extend(parts.into_iter().zip(&pixel_boxes).map(|(out, pixels)| Task {
                     phase: index,
                     groups: groups.clone(),

@@ -4,6 +4,7 @@
 use std::sync::OnceLock;
 
 use crate::config::{IsaLevel, config};
+use crate::error::{Error, Result};
 
 /// A level that this machine has.
 ///
@@ -22,6 +23,15 @@ impl Isa {
     pub fn allowed(level: IsaLevel) -> Option<Isa> {
         let admitted = config().isa.is_none_or(|highest| level <= highest);
         Self::supported(level).filter(|_| admitted)
+    }
+
+    /// As [`Isa::allowed`].
+    ///
+    /// # Errors
+    /// `NotImplemented` where there is none.
+    pub fn require(level: IsaLevel) -> Result<Isa> {
+        Self::allowed(level)
+            .ok_or_else(|| Error::not_implemented("the processor lacks this instruction set"))
     }
 
     /// The level's name.

@@ -7,6 +7,7 @@
 use std::ops::Range;
 
 use super::gather::PixelBox;
+use crate::memory::TensorMut;
 
 /// Reduction steps packed at a time. With the most pixels of a tile a packed
 /// block takes 384 KiB, which leaves room in the 512 KiB L2 of Zen for the rest.
@@ -148,6 +149,15 @@ impl BoxLengths {
             }
         }
         boxes
+    }
+
+    /// A tensor of pixels in parts, one for each box of [`BoxLengths::cut`].
+    pub fn split<'a, T: Copy>(&self, out: TensorMut<'a, T>) -> Vec<TensorMut<'a, T>> {
+        let mut parts = out.split_every(0, self.images);
+        for (dim, piece) in self.spatial.into_iter().enumerate() {
+            parts = parts.into_iter().flat_map(|p| p.split_every(2 + dim, piece)).collect();
+        }
+        parts
     }
 }
 

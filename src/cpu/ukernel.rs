@@ -6,6 +6,7 @@
 )]
 mod block;
 mod depthwise;
+mod dot;
 mod gemm;
 mod lines;
 mod panel;
@@ -14,6 +15,7 @@ mod winograd;
 
 pub use block::{Rows, block_rows, multiply_block, panel_columns};
 pub use depthwise::sum_shifted;
+pub use dot::{DotStart, add_dots};
 pub use gemm::gemm_f32;
 pub use lines::{LINE_SLACK_ELEMS, Line, LineShape, stage_lines};
 pub use panel::{ReduceOffsets, Segment, pack_panel, pack_panel_transposed};

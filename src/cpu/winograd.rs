@@ -16,18 +16,18 @@
 mod plan;
 mod shape;
 
-use std::sync::OnceLock;
+use std::num::NonZeroUsize;
 
 use super::blocked::{Blocked, check_float};
 use super::element::{Element, Output};
+use super::float_plan::{FloatKernel, FloatPlan};
 use super::ids;
 use super::isa::Isa;
 use super::rates;
 use crate::config::IsaLevel;
-use crate::error::{Error, Result};
-use crate::memory::{InputBuffer, OutputBuffer};
+use crate::error::Result;
 use crate::problem::{ConvProblem, Direction};
-use crate::solver::{Algorithm, Applicability, Context, ConvArgs, Plan, Reason, Solver, SolverId};
+use crate::solver::{Algorithm, Applicability, Context, Plan, Reason, Solver, SolverId};
 use plan::DataPlan;
 use shape::{Blocking, WinogradShape};
 
@@ -40,13 +40,6 @@ const MAX_CHANNELS_4X4: usize = 2048;
 pub struct Winograd {
     pub tile: usize,
     pub level: IsaLevel,
-}
-
-struct WinogradPlan {
-    problem: ConvProblem,
-    data: DataPlan,
-    level: IsaLevel,
-    fallback: OnceLock<Result<Box<dyn Plan>>>,
 }
 
 impl Solver for Winograd {
@@ -108,60 +101,24 @@ impl Solver for Winograd {
     }
 
     fn plan(&self, problem: &ConvProblem, context: &Context) -> Result<Box<dyn Plan>> {
-        let isa = Isa::allowed(self.level)
-            .ok_or_else(|| Error::not_implemented("the processor lacks this instruction set"))?;
-        Ok(Box::new(WinogradPlan {
-            problem: problem.clone(),
-            data: DataPlan::new(problem, self.tile, isa, context.cpu_threads),
-            level: self.level,
-            fallback: OnceLock::new(),
-        }))
+        let isa = Isa::require(self.level)?;
+        let kernel = DataPlan::new(problem, self.tile, isa, context.cpu_threads);
+        Ok(FloatPlan::boxed(problem, kernel, Blocked(self.level)))
     }
 }
 
-impl Plan for WinogradPlan {
+impl FloatKernel for DataPlan {
     fn workspace_bytes(&self) -> usize {
-        self.data.workspace.total_bytes()
+        self.workspace.total_bytes()
     }
 
-    fn execute(&self, context: &Context, args: &mut ConvArgs<'_>) -> Result<()> {
-        let buffers = args.buffers.host()?;
-        buffers.check(&self.problem)?;
-        if args.alpha == 1.0 && args.beta == 0.0 {
-            use InputBuffer as In;
-            use OutputBuffer as Out;
-            let workspace = &mut *args.workspace;
-            let holds = match (buffers.inputs, buffers.output.reborrow()) {
-                ([In::F32(a), In::F32(b)], Out::F32(out)) => {
-                    self.run(context, a, b, out, workspace)
-                }
-                ([In::F16(a), In::F16(b)], Out::F16(out)) => {
-                    self.run(context, a, b, out, workspace)
-                }
-                ([In::BF16(a), In::BF16(b)], Out::BF16(out)) => {
-                    self.run(context, a, b, out, workspace)
-                }
-                _ => Err(Error::not_implemented("no convolution for this mix of data types")),
-            }?;
-            if holds {
-                return Ok(());
-            }
-        }
-        let fallback =
-            self.fallback.get_or_init(|| Blocked(self.level).plan(&self.problem, context));
-        fallback.as_ref().map_err(Error::clone)?.execute(context, args)
-    }
-}
-
-impl WinogradPlan {
     fn run<T: Element<Sum = f32>, O: Output<f32>>(
         &self,
-        context: &Context,
-        a: &[T],
-        b: &[T],
+        threads: NonZeroUsize,
+        inputs: [&[T]; 2],
         out: &mut [O],
         workspace: &mut [u8],
     ) -> Result<bool> {
-        self.data.execute(context.cpu_threads, a, b, out, workspace)
+        self.execute(threads, inputs, out, workspace)
     }
 }

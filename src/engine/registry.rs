@@ -6,7 +6,7 @@ use crate::config::IsaLevel;
 use crate::solver::Solver;
 use crate::{cpu, gpu};
 
-static SOLVERS: [&dyn Solver; 19] = [
+static SOLVERS: &[&dyn Solver] = &[
     &gpu::ImplicitGemm,
     &gpu::Direct,
     &gpu::WrwImplicitGemm,
@@ -14,6 +14,9 @@ static SOLVERS: [&dyn Solver; 19] = [
     &cpu::Depthwise(IsaLevel::Avx512),
     &cpu::Depthwise(IsaLevel::Avx2Fma),
     &cpu::Depthwise(IsaLevel::Scalar),
+    &cpu::WrwDirect(IsaLevel::Avx512),
+    &cpu::WrwDirect(IsaLevel::Avx2Fma),
+    &cpu::WrwDirect(IsaLevel::Scalar),
     &cpu::Winograd { tile: 4, level: IsaLevel::Avx512 },
     &cpu::Winograd { tile: 4, level: IsaLevel::Avx2Fma },
     &cpu::Winograd { tile: 4, level: IsaLevel::Scalar },
@@ -32,5 +35,5 @@ static SOLVERS: [&dyn Solver; 19] = [
 /// all that compute, and last what brings the CPU's solvers to tensors on a device.
 /// Where two guess the same time, the earlier one wins.
 pub fn solvers() -> &'static [&'static dyn Solver] {
-    &SOLVERS
+    SOLVERS
 }

@@ -18,6 +18,7 @@ mod ending;
 mod environments;
 mod install;
 mod isa;
+mod kernels;
 mod loader;
 mod man;
 mod output;
@@ -48,6 +49,7 @@ enum Command {
     Config(config::Args),
     Doctor(doctor::Args),
     Conv(conv::Args),
+    Kernels(kernels::Args),
     Completions(completions::Args),
     Man(man::Args),
     Peak(peak::Args),
@@ -63,6 +65,7 @@ impl Command {
             Command::Config(args) => config::run(&args, output),
             Command::Doctor(args) => doctor::run(&args, output),
             Command::Conv(args) => conv::run(&args, output),
+            Command::Kernels(args) => kernels::run(&args, output),
             Command::Completions(args) => completions::run(args, Cli::command(), output),
             Command::Man(args) => man::run(&args, Cli::command(), output),
             Command::Peak(args) => peak::run(&args, output),

@@ -9,8 +9,8 @@ use super::planes::{PixelLayout, Planes};
 use super::shape::{BlockShape, Blocking};
 use crate::cpu::arena;
 use crate::cpu::element::{Element, Output, Scalars};
-use crate::cpu::filter::FilterMatrix;
-use crate::cpu::gather::{Gather, Order, PixelBox, gathers_of};
+use crate::cpu::filter::{FilterMatrix, pack_filters};
+use crate::cpu::gather::{Gather, Order, PixelBox, gathers_of, split_phases};
 use crate::cpu::isa::Isa;
 use crate::cpu::pool;
 use crate::cpu::store::store_tile;
@@ -169,8 +169,7 @@ impl DataPlan {
     pub fn execute<T: Element<Sum = f32>, O: Output<f32>>(
         &self,
         threads: NonZeroUsize,
-        input: &[T],
-        filter: &[T],
+        [input, filter]: [&[T]; 2],
         out: &mut [O],
         workspace: &mut [u8],
     ) -> Result<bool> {
@@ -178,7 +177,9 @@ impl DataPlan {
         let mut grant = self.workspace.grant(workspace);
         let mut packed_filter = grant.take(WorkspaceKey::PackedFilter)?;
         if self.packs_filter {
-            self.pack_filter(threads, filter, &mut packed_filter)?;
+            let filters = self.phases.iter().map(|phase| &phase.filter);
+            let groups = self.problem.groups();
+            pack_filters(threads, groups, filters, filter, &mut packed_filter)?;
         }
         let inputs = Inputs { input, filter, packed_filter: &packed_filter };
         let has_nan = AtomicBool::new(false);
@@ -203,53 +204,9 @@ impl DataPlan {
         self.problem.direction().output_role()
     }
 
-    fn pack_filter<T: Element>(
-        &self,
-        threads: NonZeroUsize,
-        filter: &[T],
-        packed: &mut [f32],
-    ) -> Result<()> {
-        /// Floats a thread packs at a time: 256 KiB, so that lines of the result
-        /// stay in the L2 cache until they are full.
-        const PIECE_ELEMS: usize = 1 << 16;
-        let mut parts = Vec::new();
-        let mut rest = packed;
-        for phase in &self.phases {
-            let gemm_k = phase.gather.gemm_k();
-            let rows = self.problem.groups() * phase.filter.gemm_m;
-            let (of_phase, after) = rest.split_at_mut(rows * gemm_k);
-            rest = after;
-            if gemm_k == 0 {
-                continue;
-            }
-            let rows_per_part = (PIECE_ELEMS / gemm_k).max(1);
-            for (index, part) in of_phase.chunks_mut(rows_per_part * gemm_k).enumerate() {
-                parts.push((phase, index * rows_per_part, part));
-            }
-        }
-        pool::for_each(
-            threads,
-            parts,
-            || Ok(()),
-            |(), (phase, first_row, part)| {
-                phase.filter.pack_rows(filter, first_row, part);
-                Ok(())
-            },
-        )
-    }
-
     /// The output taken apart, in an order in which neighbours share filter rows.
     fn tasks<'a, O: Copy>(&self, out: TensorMut<'a, O>) -> Vec<Task<'a, O>> {
-        let mut phase_outs = vec![out];
-        if self.output_role() == Role::X {
-            for dim in 0..3 {
-                let stride = self.problem.strides()[dim];
-                phase_outs = phase_outs
-                    .into_iter()
-                    .flat_map(|part| part.split_phases(2 + dim, stride))
-                    .collect();
-            }
-        }
+        let phase_outs = split_phases(&self.problem, out);
         let mut tasks = Vec::new();
         for (index, (phase, out)) in self.phases.iter().zip(phase_outs).enumerate() {
             let Blocking { pixel_box, rows: tile_rows, .. } = phase.blocking;
@@ -258,13 +215,7 @@ impl DataPlan {
             for (group, of_group) in groups.into_iter().enumerate() {
                 let row_pieces = pieces(&(0..phase.filter.gemm_m), tile_rows);
                 for (rows, part) in row_pieces.iter().zip(of_group.split_every(1, tile_rows)) {
-                    let mut parts = part.split_every(0, pixel_box.images);
-                    for (dim, piece) in pixel_box.spatial.into_iter().enumerate() {
-                        parts = parts
-                            .into_iter()
-                            .flat_map(|part| part.split_every(2 + dim, piece))
-                            .collect();
-                    }
+                    let parts = pixel_box.split(part);
                     tasks.extend(parts.into_iter().zip(&boxes).map(|(out, pixels)| Task {
                         phase: index,
                         group,

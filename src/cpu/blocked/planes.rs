@@ -133,6 +133,8 @@ pub struct Planes {
     channel_stride_in: usize,
     /// Channels staged at a time.
     channels: usize,
+    /// Lines are filled up with zeros to where the next one begins.
+    has_whole_lines: bool,
     /// Where pixels and taps lie in the planes.
     pub layout: PixelLayout,
 }
@@ -140,13 +142,24 @@ pub struct Planes {
 impl Planes {
     /// Planes for boxes of up to `lengths`, `channels` at a time.
     pub fn new(gather: &Gather, lengths: &BoxLengths, channels: usize) -> Self {
+        Self::with_line_elems(gather, lengths, channels, 0)
+    }
+
+    /// The same with lines that begin at least `min_line_elems` apart.
+    pub fn with_line_elems(
+        gather: &Gather,
+        lengths: &BoxLengths,
+        channels: usize,
+        min_line_elems: usize,
+    ) -> Self {
         let axes = [0, 1, 2].map(|dim| PlaneAxis::new(&gather.axes[dim]));
         let mut strides = [(0, 0); 3];
         let mut size = 1;
         // Phases outermost: within one, lines follow each other.
         for dim in (0..3).rev() {
             strides[dim].1 = size;
-            size *= lengths.spatial[dim] + axes[dim].halo;
+            let len = lengths.spatial[dim] + axes[dim].halo;
+            size *= if dim == 2 { len.max(min_line_elems) } else { len };
         }
         for dim in (0..3).rev() {
             strides[dim].0 = size;
@@ -174,8 +187,15 @@ impl Planes {
             n_stride_in: gather.n_stride,
             channel_stride_in: gather.channel_stride,
             channels,
+            has_whole_lines: false,
             layout,
         }
+    }
+
+    /// The same with lines that are filled up with zeros to where the next one begins, so that
+    /// all lines of a phase and depth are one run.
+    pub fn with_whole_lines(self) -> Self {
+        Planes { has_whole_lines: true, ..self }
     }
 
     /// Elements of the planes of `images` images.
@@ -195,14 +215,29 @@ impl Planes {
         pixels: &PixelBox,
         planes: &mut [f32],
     ) {
+        self.stage_lines(isa, group_input, channels, pixels, &self.lines(pixels), planes);
+    }
+
+    /// The same with the box's [`Planes::lines`].
+    ///
+    /// # Panics
+    /// As [`Planes::stage`].
+    pub fn stage_lines<T: Element>(
+        &self,
+        isa: Isa,
+        group_input: &[T],
+        channels: Range<usize>,
+        pixels: &PixelBox,
+        lines: &[(LineShape, Vec<Line>)],
+        planes: &mut [f32],
+    ) {
         assert!(channels.len() <= self.channels);
-        let lines = self.lines(pixels);
         for (index_n, n) in pixels.n.clone().enumerate() {
             for (index_c, c) in channels.clone().enumerate() {
                 let input = &group_input[n * self.n_stride_in + c * self.channel_stride_in..];
                 let plane =
                     &mut planes[(index_n * self.channels + index_c) * self.layout.channel_stride..];
-                self.stage_channel(isa, input, &lines, plane);
+                self.stage_channel(isa, input, lines, plane);
             }
         }
     }
@@ -255,7 +290,7 @@ impl Planes {
                     let shape = LineShape {
                         before: inside.start,
                         len: inside.len(),
-                        total: lens[2],
+                        total: if self.has_whole_lines { self.strides[1].1 } else { lens[2] },
                         stride: 1,
                     };
                     all.push((shape, lines));

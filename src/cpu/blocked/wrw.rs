@@ -127,8 +127,7 @@ impl WrwPlan {
     pub fn execute<T: Element<Sum = f32>, O: Output<f32>>(
         &self,
         threads: NonZeroUsize,
-        x: &[T],
-        dy: &[T],
+        [x, dy]: [&[T]; 2],
         out: &mut [O],
     ) -> Result<bool> {
         let out = TensorMut::new(out, self.problem.tensor5(Role::W))?;

@@ -35,6 +35,12 @@ pub(super) trait Simd: Copy {
     /// Every other one of `2 * LANES` floats, from the first on.
     unsafe fn load_even(from: *const f32) -> Self::V;
 
+    /// The first `count` floats, fewer than `LANES`, and zeros; only those need be valid.
+    unsafe fn load_first(from: *const f32, count: usize) -> Self::V;
+
+    /// The sum of the lanes.
+    unsafe fn sum_lanes(v: Self::V) -> f32;
+
     /// Four floats from each of `LANES` pointers: vector i holds every pointer's i-th float.
     unsafe fn load_4_columns(from: [*const f32; MAX_LANES]) -> [Self::V; 4];
 
@@ -94,6 +100,19 @@ impl Simd for Scalar {
         // SAFETY: eight floats are valid there.
         let pairs = unsafe { from.cast::<[f32; 8]>().read_unaligned() };
         [pairs[0], pairs[2], pairs[4], pairs[6]]
+    }
+    #[inline(always)]
+    unsafe fn load_first(from: *const f32, count: usize) -> [f32; 4] {
+        let mut v = [0.0; 4];
+        for lane in 0..count.min(4) {
+            // SAFETY: that many floats are valid there.
+            v[lane] = unsafe { from.add(lane).read() };
+        }
+        v
+    }
+    #[inline(always)]
+    unsafe fn sum_lanes(v: [f32; 4]) -> f32 {
+        (v[0] + v[2]) + (v[1] + v[3])
     }
     #[inline(always)]
     unsafe fn load_4_columns(from: [*const f32; MAX_LANES]) -> [[f32; 4]; 4] {
@@ -179,6 +198,26 @@ mod x86 {
                 // Even ones of both halves of both, then the halves in order.
                 let mixed = _mm256_shuffle_ps::<0x88>(low, high);
                 _mm256_castpd_ps(_mm256_permute4x64_pd::<0xD8>(_mm256_castps_pd(mixed)))
+            }
+        }
+        #[inline(always)]
+        unsafe fn load_first(from: *const f32, count: usize) -> __m256 {
+            // Lanes below the count have all bits set.
+            static MASKS: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
+            let mask = &MASKS[8 - count.min(8)..][..8];
+            // SAFETY: eight integers are valid at the mask; floats where it is not zero.
+            unsafe {
+                let mask = _mm256_loadu_si256(mask.as_ptr().cast());
+                _mm256_maskload_ps(from, mask)
+            }
+        }
+        #[inline(always)]
+        unsafe fn sum_lanes(v: __m256) -> f32 {
+            // SAFETY: the trait's condition.
+            unsafe {
+                let four = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps::<1>(v));
+                let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+                _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps::<1>(two, two)))
             }
         }
         #[inline(always)]
@@ -285,6 +324,20 @@ mod x86 {
             unsafe {
                 let (low, high) = (Avx2::load_even(from), Avx2::load_even(from.add(16)));
                 _mm512_insertf32x8::<1>(_mm512_castps256_ps512(low), high)
+            }
+        }
+        #[inline(always)]
+        unsafe fn load_first(from: *const f32, count: usize) -> __m512 {
+            let mask = (1u32 << count.min(16)) - 1;
+            // SAFETY: floats are valid where the mask is set.
+            unsafe { _mm512_maskz_loadu_ps(mask as u16, from) }
+        }
+        #[inline(always)]
+        unsafe fn sum_lanes(v: __m512) -> f32 {
+            // SAFETY: AVX-512 implies AVX2.
+            unsafe {
+                let high = _mm512_extractf32x8_ps::<1>(v);
+                Avx2::sum_lanes(_mm256_add_ps(_mm512_castps512_ps256(v), high))
             }
         }
         #[inline(always)]

@@ -149,8 +149,7 @@ impl DataPlan {
     pub fn execute<T: Element<Sum = f32>, O: Output<f32>>(
         &self,
         threads: NonZeroUsize,
-        input: &[T],
-        filter: &[T],
+        [input, filter]: [&[T]; 2],
         out: &mut [O],
         workspace: &mut [u8],
     ) -> Result<bool> {
@@ -226,7 +225,8 @@ impl DataPlan {
             let weights = match direct.and_then(|m| m.contiguous_rows()) {
                 Some((weights, _)) if !self.packs_rows => &weights[..channels * 9],
                 _ => {
-                    self.filter.pack_row(filter, group, row, row_scratch);
+                    let row = group * self.shape.rows + row;
+                    self.filter.pack_rows(filter, row, row_scratch);
                     &*row_scratch
                 }
             };

@@ -1,0 +1,361 @@
+//! Backward-weights as dot products: rows of dy times shifted planes of x.
+//!
+//! For one tap, pixels that follow each other in dy meet pixels that follow each
+//! other in a plane of x (see [`Planes`]). So an element of the result is a dot
+//! product of runs, and vectors run along the pixels: nothing is transposed, and
+//! a group may be as narrow as one channel. Several rows and columns at a time
+//! reuse what they load. Made for images that are large compared with the number
+//! of channels: depthwise, grouped, the first layers of networks.
+//!
+//! Numerics: f32 sums, as many side by side as a vector has lanes, added up box by
+//! box; at most as many roundings as pixels. Which pixels make a box depends on
+//! the problem and the machine alone, so the bits do not depend on threads. Gaps
+//! between lines are filled with zeros, which must not meet values that are not
+//! finite: where a result is NaN and the inputs are not all finite, the general
+//! solver computes again. It also serves alpha and beta.
+#![forbid(unsafe_code)]
+
+use std::num::NonZeroUsize;
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::arena;
+use super::blocked::{Planes, check_float};
+use super::cache::CacheSizes;
+use super::element::{Element, Output, Scalars};
+use super::float_plan::{FloatKernel, FloatPlan};
+use super::gather::{Gather, Order, PixelBox};
+use super::ids;
+use super::igemm::ImplicitGemm;
+use super::isa::Isa;
+use super::pool;
+use super::rates;
+use super::store::store_filter_tile;
+use super::tiles::{BoxLengths, even_piece, pieces};
+use super::ukernel::{DotStart, Rows, add_dots};
+use crate::config::IsaLevel;
+use crate::error::Result;
+use crate::memory::{MatrixMut, TensorMut, merge_dims};
+use crate::problem::{ConvProblem, DataType, Direction, Role};
+use crate::solver::{Algorithm, Applicability, Context, Plan, Reason, Solver, SolverId};
+
+/// Rows of dy that are prepared at a time: those of the widest block of the kernel.
+const ROWS_AT_ONCE: usize = 4;
+
+/// Multiply-adds that are worth a task of their own: some twenty microseconds.
+const TASK_MULTIPLY_ADDS: usize = 1 << 20;
+
+/// What adding up the lanes of one sum costs, in multiply-adds, starting and ending
+/// its runs included: three cycles at 16 multiply-adds each (measured on Zen 3).
+const SUM_COST: f64 = 48.0;
+
+/// What copying an element into a plane costs, in multiply-adds (measured on Zen 3).
+const STAGE_COST: f64 = 6.0;
+
+/// What a line of a plane costs beside its elements.
+const LINE_COST: f64 = 100.0;
+
+/// Backward-weights by dot products at one instruction set level.
+pub struct WrwDirect(pub IsaLevel);
+
+struct Kernel {
+    isa: Isa,
+    problem: ConvProblem,
+    x: Gather,
+    dy: Gather,
+    blocking: Blocking,
+    x_planes: Planes,
+    /// `None`: runs of dy are read from the tensor itself.
+    dy_planes: Option<Planes>,
+}
+
+/// How a problem is cut.
+#[derive(Clone, Copy, Debug)]
+struct Blocking {
+    pixel_box: BoxLengths,
+    /// Input channels whose planes are in use together.
+    channels: usize,
+    /// Of a task.
+    groups: usize,
+    rows: usize,
+}
+
+/// Some groups, rows and channels of the result.
+struct Task<'a, O> {
+    groups: Range<usize>,
+    rows: Range<usize>,
+    channels: Range<usize>,
+    out: TensorMut<'a, O>,
+}
+
+impl Solver for WrwDirect {
+    fn id(&self) -> SolverId {
+        ids::at_level(ids::WRW_DIRECT, self.0)
+    }
+
+    fn name(&self) -> &'static str {
+        match self.0 {
+            IsaLevel::Scalar => "float_wrw_direct__scalar",
+            IsaLevel::Avx2Fma => "float_wrw_direct__avx2_fma",
+            IsaLevel::Avx512 => "float_wrw_direct__avx512",
+        }
+    }
+
+    fn algorithm(&self) -> Algorithm {
+        Algorithm::Direct
+    }
+
+    fn applicable(&self, problem: &ConvProblem, context: &Context) -> Applicability {
+        check_float(problem, self.0)?;
+        if problem.direction() != Direction::Wrw {
+            return Err(Reason::new("serves backward-weights"));
+        }
+        ImplicitGemm.applicable(problem, context)
+    }
+
+    fn estimate_us(&self, problem: &ConvProblem, context: &Context) -> f64 {
+        let Some(isa) = Isa::allowed(self.0) else {
+            return f64::INFINITY;
+        };
+        let kernel = Kernel::new(problem, isa, context.cpu_threads);
+        kernel.cost(context.cpu_threads) / rates::kernel_multiply_adds_per_us(self.0)
+            + problem.tensor_bytes() / rates::MEMORY_BYTES_PER_US
+            + rates::scatter_us(problem, context)
+            + rates::overhead_us(context)
+    }
+
+    fn plan(&self, problem: &ConvProblem, context: &Context) -> Result<Box<dyn Plan>> {
+        let kernel = Kernel::new(problem, Isa::require(self.0)?, context.cpu_threads);
+        Ok(FloatPlan::boxed(problem, kernel, ImplicitGemm))
+    }
+}
+
+impl Kernel {
+    fn new(problem: &ConvProblem, isa: Isa, threads: NonZeroUsize) -> Self {
+        let x = Gather { order: Order::TapInner, ..Gather::over_x(problem) };
+        let dy = Gather { order: Order::TapInner, ..Gather::pixels_of_y(problem) };
+        let caches = CacheSizes::get();
+        // The rows of dy in half of the L1 cache.
+        let max_pixels = caches.l1_bytes / 2 / (ROWS_AT_ONCE * size_of::<f32>());
+        let pixel_box = BoxLengths::choose(problem.n(), problem.out_spatial(), max_pixels);
+        let of_one_channel = Planes::new(&x, &pixel_box, 1);
+        // The planes of x in half of the L2 cache.
+        let plane_elems = of_one_channel.elems(pixel_box.images);
+        let max_channels = caches.l2_bytes / 2 / (plane_elems * size_of::<f32>());
+        let channels = even_piece(x.channels, max_channels);
+        let x_planes = Planes::new(&x, &pixel_box, channels).with_whole_lines();
+        let line_elems = x_planes.layout.strides[2];
+
+        let y = problem.tensor5(Role::Y);
+        let pixel_dims = [3, 4].map(|dim| (y.lengths[dim], y.strides[dim]));
+        let is_contiguous =
+            merge_dims(&pixel_dims).is_some_and(|(len, stride)| len == 1 || stride == 1);
+        let is_direct = problem.input_dtype() == DataType::F32
+            && is_contiguous
+            && line_elems == pixel_box.spatial[2];
+        let dy_planes = (!is_direct).then(|| {
+            let rows = ROWS_AT_ONCE.min(dy.channels);
+            Planes::with_line_elems(&dy, &pixel_box, rows, line_elems).with_whole_lines()
+        });
+
+        let work = dy.channels * channels * x.taps();
+        let pixels = problem.n() * problem.out_spatial().iter().product::<usize>();
+        let parts = x.channels.div_ceil(channels);
+        let wanted = (TASK_MULTIPLY_ADDS / work.saturating_mul(pixels).max(1)).max(1);
+        let groups = even_piece(problem.groups(), wanted);
+        // Rows are cut only for the sake of threads: each part has planes of its own.
+        let is_even = problem.groups().div_ceil(groups) * parts >= 4 * threads.get();
+        let row_parts = if groups > 1 || is_even { 1 } else { threads.get() };
+        let rows = dy.channels.div_ceil(row_parts).next_multiple_of(ROWS_AT_ONCE);
+        let rows = rows.min(dy.channels);
+        Kernel {
+            isa,
+            problem: problem.clone(),
+            x,
+            dy,
+            blocking: Blocking { pixel_box, channels, groups, rows },
+            x_planes,
+            dy_planes,
+        }
+    }
+
+    /// The estimated time in multiply-adds of the busiest thread.
+    fn cost(&self, threads: NonZeroUsize) -> f64 {
+        let Blocking { pixel_box, channels, groups, rows } = self.blocking;
+        let taps = self.x.taps() as f64;
+        let (channels, rows, groups) = (channels as f64, rows as f64, groups as f64);
+        let lines = (pixel_box.images * pixel_box.spatial[0] * pixel_box.spatial[1]) as f64;
+        let line_elems = self.x_planes.layout.strides[2] as f64;
+        let x_elems = self.x_planes.elems(pixel_box.images) as f64 / channels;
+        let dots = rows * channels * taps * (lines * line_elems + SUM_COST);
+        let x_lines = lines * x_elems / (lines * line_elems);
+        let x_cost = channels * (x_elems * STAGE_COST + x_lines * LINE_COST);
+        let dy_cost = match self.dy_planes {
+            Some(_) => rows * lines * (line_elems * STAGE_COST + LINE_COST),
+            None => 0.0,
+        };
+        let boxes = pixel_box.count(self.problem.n(), self.problem.out_spatial()) as f64;
+        let task = boxes * groups * (dots + x_cost + dy_cost);
+        let tasks = self.problem.groups().div_ceil(self.blocking.groups)
+            * self.x.channels.div_ceil(self.blocking.channels)
+            * self.dy.channels.div_ceil(self.blocking.rows);
+        tasks.div_ceil(threads.get()) as f64 * task
+    }
+
+    /// Floats of planes of x, planes of dy, sums.
+    fn scratch_elems(&self) -> [usize; 3] {
+        let Blocking { pixel_box, channels, groups, rows } = self.blocking;
+        [
+            self.x_planes.elems(pixel_box.images),
+            self.dy_planes.as_ref().map_or(0, |planes| planes.elems(pixel_box.images)),
+            groups * rows * channels * self.x.taps(),
+        ]
+    }
+
+    fn tasks<'a, O: Copy>(&self, out: TensorMut<'a, O>) -> Vec<Task<'a, O>> {
+        let Blocking { channels, groups, rows, .. } = self.blocking;
+        let group_pieces = pieces(&(0..self.problem.groups()), groups);
+        let mut tasks = Vec::new();
+        let of_groups = out.split_every(0, groups * self.dy.channels);
+        for (groups, out) in group_pieces.into_iter().zip(of_groups) {
+            // Either all rows of some groups, or some rows of one group.
+            let row_pieces = pieces(&(0..self.dy.channels), rows);
+            let rows_of_piece = if row_pieces.len() > 1 { rows } else { out.lengths()[0] };
+            for (rows, out) in row_pieces.into_iter().zip(out.split_every(0, rows_of_piece)) {
+                let channel_pieces = pieces(&(0..self.x.channels), channels);
+                let parts = out.split_every(1, channels);
+                tasks.extend(channel_pieces.into_iter().zip(parts).map(|(channels, out)| Task {
+                    groups: groups.clone(),
+                    rows: rows.clone(),
+                    channels,
+                    out,
+                }));
+            }
+        }
+        tasks
+    }
+
+    /// Returns whether the result has a NaN.
+    fn run_task<T: Element, O: Output<f32>>(
+        &self,
+        inputs: [&[T]; 2],
+        boxes: &[PixelBox],
+        scratch: &mut [f32],
+        task: Task<'_, O>,
+    ) -> bool {
+        let Task { groups, rows, channels, mut out } = task;
+        let columns = channels.len() * self.x.taps();
+        let [x_elems, dy_elems, _] = self.scratch_elems();
+        let (planes, sums) = scratch.split_at_mut(x_elems + dy_elems);
+        let block = [&groups, &rows, &channels];
+        let direct = out.as_matrix(0).and_then(O::as_f32_matrix);
+        if let Some(mut result) = direct.filter(|m| columns == 1 || m.strides().1 == 1) {
+            self.sum(inputs, boxes, block, planes, &mut result);
+            return result.any(f32::is_nan);
+        }
+        let all_rows = groups.len() * rows.len();
+        let sums = &mut sums[..all_rows * columns];
+        let mut result = MatrixMut::row_major(sums, all_rows, columns);
+        self.sum(inputs, boxes, block, planes, &mut result);
+        let has_nan = result.any(f32::is_nan);
+        store_filter_tile(sums, Order::TapInner, out, Scalars { alpha: 1.0, beta: 0.0 });
+        has_nan
+    }
+
+    /// The sums: the rows of one group after those of the other.
+    fn sum<T: Element>(
+        &self,
+        [x, dy]: [&[T]; 2],
+        boxes: &[PixelBox],
+        [groups, rows, channels]: [&Range<usize>; 3],
+        planes: &mut [f32],
+        result: &mut MatrixMut<'_, f32>,
+    ) {
+        result.fill_with(|_, _| 0.0);
+        let (x_plane, dy_plane) = planes.split_at_mut(self.scratch_elems()[0]);
+        let layout = &self.x_planes.layout;
+        let columns: Vec<usize> = (0..channels.len())
+            .flat_map(|channel| {
+                layout.tap_offsets.iter().map(move |tap| channel * layout.channel_stride + tap)
+            })
+            .collect();
+        for pixels in boxes {
+            let starts = self.starts(pixels);
+            let len = (pixels.o[1].len() - 1) * layout.strides[2] + pixels.o[2].len();
+            let x_lines = self.x_planes.lines(pixels);
+            let dy_lines = self.dy_planes.as_ref().map(|planes| planes.lines(pixels));
+            for (index, group) in groups.clone().enumerate() {
+                let first_row = index * rows.len();
+                let x = &x[self.x.group_offset(group)..];
+                let dy = &dy[self.dy.group_offset(group)..];
+                self.x_planes.stage_lines(self.isa, x, channels.clone(), pixels, &x_lines, x_plane);
+                let x_plane = &*x_plane;
+                match (&self.dy_planes, &dy_lines, T::as_f32(dy)) {
+                    (Some(planes), Some(lines), _) => {
+                        for begin in rows.clone().step_by(ROWS_AT_ONCE) {
+                            let some = begin..rows.end.min(begin + ROWS_AT_ONCE);
+                            let at = first_row + begin - rows.start;
+                            let at = at..at + some.len();
+                            planes.stage_lines(self.isa, dy, some, pixels, lines, dy_plane);
+                            let a = Rows { data: dy_plane, stride: planes.layout.channel_stride };
+                            add_dots(self.isa, a, x_plane, &columns, &starts, len, result, at);
+                        }
+                    }
+                    (_, _, Some(dy)) => {
+                        let strides = self.problem.tensor5(Role::Y).strides;
+                        let first = pixels.n.start * strides[0]
+                            + rows.start * strides[1]
+                            + (0..3).map(|i| pixels.o[i].start * strides[2 + i]).sum::<usize>();
+                        let a = Rows { data: &dy[first..], stride: strides[1] };
+                        let all = first_row..first_row + rows.len();
+                        add_dots(self.isa, a, x_plane, &columns, &starts, len, result, all);
+                    }
+                    _ => unreachable!("only f32 is read without planes"),
+                }
+            }
+        }
+    }
+
+    /// Where the runs of a box begin: one for each image and depth.
+    fn starts(&self, pixels: &PixelBox) -> Vec<DotStart> {
+        let [b_n, b_d, _] = self.x_planes.layout.strides;
+        let y = self.problem.tensor5(Role::Y);
+        let [a_n, a_d] = match &self.dy_planes {
+            Some(planes) => [planes.layout.strides[0], planes.layout.strides[1]],
+            None => [y.strides[0], y.strides[2]],
+        };
+        (0..pixels.n.len())
+            .flat_map(|n| {
+                (0..pixels.o[0].len())
+                    .map(move |d| DotStart { a: n * a_n + d * a_d, b: n * b_n + d * b_d })
+            })
+            .collect()
+    }
+}
+
+impl FloatKernel for Kernel {
+    fn run<T: Element<Sum = f32>, O: Output<f32>>(
+        &self,
+        threads: NonZeroUsize,
+        inputs: [&[T]; 2],
+        out: &mut [O],
+        _workspace: &mut [u8],
+    ) -> Result<bool> {
+        let out = TensorMut::new(out, self.problem.tensor5(Role::W))?;
+        let boxes = self.blocking.pixel_box.cut(&self.dy.all_pixels(self.problem.n()));
+        let has_nan = AtomicBool::new(false);
+        pool::for_each(
+            threads,
+            self.tasks(out),
+            || arena::take(self.scratch_elems().iter().sum()),
+            |scratch, task| {
+                if self.run_task(inputs, &boxes, scratch, task) {
+                    has_nan.store(true, Ordering::Relaxed);
+                }
+                Ok(())
+            },
+        )?;
+        let is_finite = |values: &[T]| values.iter().all(|value| value.to_f32().is_finite());
+        Ok(!has_nan.into_inner() || inputs.into_iter().all(is_finite))
+    }
+}
