@@ -37,6 +37,8 @@ fn main() {
     fs::write(out_dir.join("signatures.rs"), emit::signatures(all)).expect("write signatures.rs");
     fs::write(out_dir.join("entries.rs"), emit::entries(&table, VERSION_NODE))
         .expect("write entries.rs");
+    fs::write(out_dir.join("real_functions.rs"), emit::real_functions(&table))
+        .expect("write real_functions.rs");
 
     gpu::embed(&out_dir);
 
