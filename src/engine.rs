@@ -118,6 +118,16 @@ pub fn rejections(problem: &ConvProblem, context: &Context) -> Vec<(&'static str
         .collect()
 }
 
+/// Whether a solver computes the problem where its tensors lie.
+pub fn has_kernel(problem: &ConvProblem, context: &Context) -> bool {
+    serving(problem, context).iter().any(|solver| !solver.is_last_resort())
+}
+
+/// Whether the problem can be computed at all.
+pub fn is_served(problem: &ConvProblem, context: &Context) -> bool {
+    !serving(problem, context).is_empty()
+}
+
 /// An upper bound of the workspace that any solution profits from.
 pub fn workspace_bytes(problem: &ConvProblem, context: &Context) -> Result<usize> {
     let solutions = applicable_solutions(problem, context)?;

@@ -26,6 +26,8 @@ mod own_library;
 mod paste;
 mod peak;
 mod probe;
+mod replay;
+mod report;
 mod run;
 mod status;
 mod uninstall;
@@ -51,6 +53,8 @@ enum Command {
     Doctor(doctor::Args),
     Probe(probe::Args),
     Conv(conv::Args),
+    Report(report::Args),
+    Replay(replay::Args),
     Kernels(kernels::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -68,6 +72,8 @@ impl Command {
             Command::Doctor(args) => doctor::run(&args, output),
             Command::Probe(args) => probe::run(&args, output),
             Command::Conv(args) => conv::run(&args, output),
+            Command::Report(args) => report::run(&args, output),
+            Command::Replay(args) => replay::run(&args, output),
             Command::Kernels(args) => kernels::run(&args, output),
             Command::Completions(args) => completions::run(args, Cli::command(), output),
             Command::Man(args) => man::run(&args, Cli::command(), output),

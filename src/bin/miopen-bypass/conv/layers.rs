@@ -83,7 +83,8 @@ pub fn of_text(
     Ok(layers)
 }
 
-fn read(path: &Path) -> Result<String, Failure> {
+/// A file's text; `-` is standard input.
+pub fn read(path: &Path) -> Result<String, Failure> {
     let result = if path == Path::new("-") {
         let mut text = String::new();
         std::io::stdin().read_to_string(&mut text).map(|_| text)
@@ -122,7 +123,7 @@ fn line_of_file(line: &str) -> Result<(String, Vec<String>), Failure> {
 }
 
 /// Parses a line's words and, after them, the flags of the command line: the last one counts.
-fn parse(line: &[String], flags: &[String]) -> Result<DriverCommand, Failure> {
+pub fn parse(line: &[String], flags: &[String]) -> Result<DriverCommand, Failure> {
     let base = if line.is_empty() { &["conv".to_owned()] } else { line };
     let words: Vec<&String> = base.iter().chain(flags).collect();
     let words: Vec<&str> = words.into_iter().map(String::as_str).collect();
