@@ -7,10 +7,12 @@ use std::path::PathBuf;
 use MIOpen::solver::Context;
 use clap::ValueEnum;
 
+use crate::device::{self, Device};
 use crate::ending::{Ending, Failure};
 use crate::isa::{self, Isa};
 use crate::output::Output;
 
+mod counts;
 mod flags;
 mod layers;
 mod progress;
@@ -18,14 +20,14 @@ mod report;
 mod run;
 mod selection;
 mod solvers;
-mod tensors;
+pub mod tensors;
 mod timing;
 mod verify;
 
 use layers::Layer;
 use report::{Document, ListResult, Subject, Widths};
 
-/// Run, verify and time convolutions on the CPU, with MIOpenDriver's flags
+/// Run, verify and time convolutions, with MIOpenDriver's flags
 ///
 /// A line out of the library's log, or out of MIOpen's, can stand after the command as it is, in
 /// quotes or without.
@@ -47,6 +49,13 @@ pub struct Args {
     /// Show whether the solver chosen by estimate is within 10 % of the fastest one
     #[arg(long, conflicts_with_all = ["list", "solver", "search", "solution"])]
     check_selection: bool,
+    /// Where to run: cpu, hip, or hip:NUMBER for another GPU than the first
+    #[arg(long, value_name = "DEVICE", value_parser = device::parse, default_value = "cpu")]
+    device: Device,
+    /// Run on the stand-in GPU of the tests (ctest/simhip), which interprets the kernels: instead of
+    /// times this shows counts of instructions, and an estimate of the time on two cards
+    #[arg(long, value_name = "FILE", conflicts_with = "check_selection")]
+    simhip: Option<PathBuf>,
     /// The highest instruction set to use; default: what the processor has
     #[arg(long, value_enum)]
     isa: Option<Isa>,
@@ -99,6 +108,15 @@ impl Session<'_> {
 }
 
 pub fn run(args: &Args, output: &mut Output) -> Result<Ending, Failure> {
+    let Some(simhip) = &args.simhip else { return run_on(args.device, args, output) };
+    counts::start_on_simhip(simhip)?;
+    let device = if args.device == Device::Cpu { Device::Hip(0) } else { args.device };
+    let result = run_on(device, args, output);
+    counts::clean_up();
+    result
+}
+
+fn run_on(device: Device, args: &Args, output: &mut Output) -> Result<Ending, Failure> {
     if let Some(level) = args.isa {
         isa::lower_to(level)?;
     }
@@ -110,12 +128,15 @@ pub fn run(args: &Args, output: &mut Output) -> Result<Ending, Failure> {
     let session = Session {
         layers: &layers,
         widths: Widths::of(&layers),
-        context: Context::new(args.threads),
+        context: Context::new(args.threads).with_memory(device.memory()?),
         format: args.format,
     };
     let mut options = run::Options::new(&command.other_flags)?;
     if let Some(solver) = &args.solver {
         options.choice = solvers::choice_of(solver)?;
+    }
+    if device != Device::Cpu && (args.check_selection || options.searches) {
+        return Err(Failure::Usage("measuring every solver is for --device cpu".to_owned()));
     }
     if args.list {
         list(&session, output)
