@@ -216,6 +216,44 @@ fn every_kernel() {
     assert_eq!(kernels_not_in(&launched), Vec::<String>::new());
 }
 
+/// NaN and infinity in either input give what the reference gives, by every kernel: also where a tap
+/// meets the padding and nothing may be added.
+#[test]
+fn non_finite_inputs() {
+    if !has_simhip() {
+        return;
+    }
+    let context = on_gpu(36);
+    let MIOpen::solver::Memory::Device(gpu) = context.memory else { unreachable!() };
+    for seed in 0..48 {
+        let rng = &mut Rng::new(4000 + seed);
+        let case = match seed % 4 {
+            // All four ways to gather, and tiles that are partly empty.
+            0 => Case::square(rng.pick(&DIRECTIONS), 2, 8, 12, 6, 3),
+            1 => Case::square(rng.pick(&DIRECTIONS), 1, 5, 6, 7, 3),
+            2 => {
+                let mut long = Case::square(rng.pick(&DIRECTIONS), 1, 4, 5, 40, 40);
+                (long.input, long.filter, long.pads) = (vec![1, 50], vec![1, 40], vec![0, 3]);
+                long.fit_out();
+                long
+            }
+            _ => random_case(rng),
+        };
+        let special = rng.pick(&[f32::NAN, f32::INFINITY, f32::NEG_INFINITY]);
+        let mut inputs = case.inputs(Fill::SmallIntegers, rng);
+        let tensor = &mut inputs[seed as usize / 2 % 2];
+        let values = tensor.values();
+        let places: Vec<usize> = (0..2).map(|_| rng.between(0, values.len() - 1)).collect();
+        tensor.set_all(|at| if places.contains(&at) { special } else { values[at] as f32 });
+        let old = case.output(Fill::Garbage, rng);
+        for (_, plan) in every_plan(&case.problem(), gpu) {
+            let mut got = old.clone();
+            run_on_device(&*plan, &context, &case.problem(), &inputs, &mut got, PLAIN);
+            check_against_oracle(&case, &inputs, &old, &got, PLAIN);
+        }
+    }
+}
+
 #[test]
 fn stems() {
     if !has_simhip() {

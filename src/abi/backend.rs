@@ -1,6 +1,7 @@
 //! What answers the calls of this process: decided once, at the first of them.
 #![forbid(unsafe_code)]
 
+use super::account;
 use super::proxy::Proxy;
 use crate::config::{Device, config};
 use crate::error::{Result, Status};
@@ -8,6 +9,7 @@ use crate::gpu;
 use crate::hazard;
 use crate::hip::{self, CurrentDevice};
 use crate::real::RealLibrary;
+use crate::report;
 use crate::solver::Memory;
 use crate::trace::{self, Level};
 use std::path::Path;
@@ -19,6 +21,22 @@ pub(super) enum Backend {
     Proxy(Box<Proxy>),
     /// To us.
     Standalone,
+}
+
+impl Backend {
+    /// For the head of a report.
+    fn description(&self) -> String {
+        match self {
+            Backend::Standalone => "there is no real libMIOpen".to_owned(),
+            Backend::Proxy(real) if hazard::concerns_machine() => {
+                format!("calls go to {}", real.path().display())
+            }
+            Backend::Proxy(real) => format!(
+                "calls go to {}, uncounted: no card of this machine needs a bypass",
+                real.path().display()
+            ),
+        }
+    }
 }
 
 /// The decision of this process.
@@ -38,6 +56,8 @@ pub(super) fn backend() -> &'static Backend {
                 backend
             });
             if decided_here {
+                account::prepare_once();
+                report::describe_library(decided.description());
                 lines.iter().for_each(|line| trace::line(line));
             }
             decided

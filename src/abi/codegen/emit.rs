@@ -1,12 +1,13 @@
 //! Writes the Rust that follows from the joined table.
 
+use crate::header::Function;
 use crate::policy::{Entry, Policy};
 use std::fmt::Write;
 
 /// `sys::signature::miopenX`: the type of each C function as a function pointer.
-pub fn signatures(table: &[Entry]) -> String {
+pub fn signatures<'a>(functions: impl Iterator<Item = &'a Function>) -> String {
     let mut out = String::new();
-    for Entry { function, .. } in table {
+    for function in functions {
         let params: Vec<String> =
             function.params.iter().map(|(name, ty)| format!("{name}: {ty}")).collect();
         writeln!(
