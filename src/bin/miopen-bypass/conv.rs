@@ -11,16 +11,16 @@ use crate::ending::{Ending, Failure};
 use crate::isa::{self, Isa};
 use crate::output::Output;
 
-mod flags;
+pub mod flags;
 pub mod layers;
-mod progress;
+pub mod progress;
 pub mod report;
 pub mod run;
 mod selection;
 mod solvers;
-mod tensors;
+pub mod tensors;
 mod timing;
-mod verify;
+pub mod verify;
 
 use layers::Layer;
 use report::{Document, ListResult, Subject, Widths};

@@ -25,6 +25,7 @@ mod output;
 mod own_library;
 mod paste;
 mod peak;
+mod probe;
 mod replay;
 mod report;
 mod run;
@@ -50,6 +51,7 @@ enum Command {
     Status(status::Args),
     Config(config::Args),
     Doctor(doctor::Args),
+    Probe(probe::Args),
     Conv(conv::Args),
     Report(report::Args),
     Replay(replay::Args),
@@ -68,6 +70,7 @@ impl Command {
             Command::Status(args) => status::run(&args, output),
             Command::Config(args) => config::run(&args, output),
             Command::Doctor(args) => doctor::run(&args, output),
+            Command::Probe(args) => probe::run(&args, output),
             Command::Conv(args) => conv::run(&args, output),
             Command::Report(args) => report::run(&args, output),
             Command::Replay(args) => replay::run(&args, output),
