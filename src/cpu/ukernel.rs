@@ -10,6 +10,7 @@ mod dot;
 mod gemm;
 mod lines;
 mod panel;
+mod shifted;
 mod simd;
 mod winograd;
 
@@ -19,4 +20,5 @@ pub use dot::{DotStart, add_dots};
 pub use gemm::gemm_f32;
 pub use lines::{LINE_SLACK_ELEMS, Line, LineShape, stage_lines};
 pub use panel::{ReduceOffsets, Segment, pack_panel, pack_panel_transposed};
+pub use shifted::{RUN_SLACK_ELEMS, multiply_shifted};
 pub use winograd::{InputTiles, transform_filter, transform_input, transform_output};

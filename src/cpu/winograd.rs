@@ -95,7 +95,7 @@ impl Solver for Winograd {
         let blocking = Blocking::choose(&shape, isa, context.cpu_threads);
         let rate = rates::kernel_multiply_adds_per_us(self.level);
         blocking.cost(&shape, isa, context.cpu_threads) / rate
-            + problem.tensor_bytes() / rates::MEMORY_BYTES_PER_US
+            + rates::memory_us(problem)
             + rates::scatter_us(problem, context)
             + rates::overhead_us(context)
     }

@@ -5,7 +5,7 @@ use crate::config::IsaLevel;
 use crate::solver::Solver;
 use crate::{cpu, gpu};
 
-static SOLVERS: [&dyn Solver; 21] = [
+static SOLVERS: [&dyn Solver; 24] = [
     &gpu::ImplicitGemm,
     &gpu::Direct,
     &gpu::WrwImplicitGemm,
@@ -13,6 +13,9 @@ static SOLVERS: [&dyn Solver; 21] = [
     &cpu::Depthwise(IsaLevel::Avx512),
     &cpu::Depthwise(IsaLevel::Avx2Fma),
     &cpu::Depthwise(IsaLevel::Scalar),
+    &cpu::Direct(IsaLevel::Avx512),
+    &cpu::Direct(IsaLevel::Avx2Fma),
+    &cpu::Direct(IsaLevel::Scalar),
     &cpu::WrwDirect(IsaLevel::Avx512),
     &cpu::WrwDirect(IsaLevel::Avx2Fma),
     &cpu::WrwDirect(IsaLevel::Scalar),
