@@ -88,7 +88,7 @@ impl Solver for Blocked {
         };
         cost / rates::kernel_multiply_adds_per_us(self.0)
             + rates::memory_us(problem)
-            + rates::scatter_us(problem, context)
+            + rates::scatter_us(problem, context, false)
             + rates::overhead_us(context)
     }
 

@@ -100,7 +100,7 @@ impl Solver for Depthwise {
         let cost = planes * phases.map(|phase| phase.cost(is_strided)).sum::<f64>();
         cost / rates::kernel_multiply_adds_per_us(self.0) / context.cpu_threads.get() as f64
             + rates::memory_us(problem)
-            + rates::scatter_us(problem, context)
+            + rates::scatter_us(problem, context, true)
             + rates::overhead_us(context)
     }
 

@@ -149,7 +149,7 @@ impl Solver for Direct {
         let kernel = Kernel::new(problem, isa, context.cpu_threads);
         kernel.cost(context.cpu_threads) / rates::kernel_multiply_adds_per_us(self.0)
             + rates::memory_us(problem)
-            + rates::scatter_us(problem, context)
+            + rates::scatter_us(problem, context, false)
             + rates::overhead_us(context)
     }
 

@@ -3,7 +3,7 @@
 
 use super::cache::CacheSizes;
 use crate::config::IsaLevel;
-use crate::problem::{ConvProblem, Direction, Role};
+use crate::problem::{ConvProblem, DataType, Direction, Role};
 use crate::solver::Context;
 
 /// Multiply-adds a microsecond and thread that the GEMM kernel attains on
@@ -45,19 +45,28 @@ pub fn overhead_us(context: &Context) -> f64 {
 }
 
 /// Scattered elements a microsecond and thread: tensors whose lines are not
-/// contiguous are read and written float by float (measured on Zen 3, NHWC).
+/// contiguous are read and written float by float (measured on Zen 3).
 const SCATTERED_ELEMS_PER_US: f64 = 500.0;
 
-/// What lines that are not contiguous cost the solvers that work on lines.
-pub fn scatter_us(problem: &ConvProblem, context: &Context) -> f64 {
+/// The same where channels are contiguous and f32, so that squares are transposed in registers.
+const TRANSPOSED_ELEMS_PER_US: f64 = 2_000.0;
+
+/// What lines that are not contiguous cost the solvers that work on lines, `by_channel` where they
+/// take or give one channel at a time.
+pub fn scatter_us(problem: &ConvProblem, context: &Context, by_channel: bool) -> f64 {
     // Backward-weights stages its inputs once for each block of the result.
     let passes = if problem.direction() == Direction::Wrw { 4.0 } else { 1.0 };
-    let scattered = [Role::X, Role::Y].map(|role| {
+    let of_role = |role: Role| {
         let tensor = problem.tensor5(role);
-        let is_scattered = tensor.strides[4] != 1;
         let elems = tensor.lengths.iter().map(|&len| len as f64).product::<f64>();
-        if is_scattered { elems } else { 0.0 }
-    });
-    let rate = SCATTERED_ELEMS_PER_US * context.cpu_threads.get() as f64;
-    passes * scattered.iter().sum::<f64>() / rate
+        let is_f32 = problem.tensor(role).dtype() == DataType::F32;
+        if tensor.strides[4] == 1 {
+            0.0
+        } else if tensor.strides[1] == 1 && is_f32 && !by_channel {
+            elems / TRANSPOSED_ELEMS_PER_US
+        } else {
+            elems / SCATTERED_ELEMS_PER_US
+        }
+    };
+    passes * (of_role(Role::X) + of_role(Role::Y)) / context.cpu_threads.get() as f64
 }

@@ -96,7 +96,7 @@ impl Solver for Winograd {
         let rate = rates::kernel_multiply_adds_per_us(self.level);
         blocking.cost(&shape, isa, context.cpu_threads) / rate
             + rates::memory_us(problem)
-            + rates::scatter_us(problem, context)
+            + rates::scatter_us(problem, context, false)
             + rates::overhead_us(context)
     }
 

@@ -116,7 +116,7 @@ impl Solver for WrwDirect {
         let kernel = Kernel::new(problem, isa, context.cpu_threads);
         kernel.cost(context.cpu_threads) / rates::kernel_multiply_adds_per_us(self.0)
             + rates::memory_us(problem)
-            + rates::scatter_us(problem, context)
+            + rates::scatter_us(problem, context, problem.c() == problem.groups())
             + rates::overhead_us(context)
     }
 

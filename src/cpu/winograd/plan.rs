@@ -16,7 +16,7 @@ use crate::cpu::pool;
 use crate::cpu::tiles::{BoxLengths, pieces};
 use crate::cpu::ukernel::{
     InputTiles, Rows, multiply_block, panel_columns, transform_filter, transform_input,
-    transform_output,
+    transform_output, transpose,
 };
 use crate::error::Result;
 use crate::memory::{MatrixMut, TensorMut};
@@ -26,6 +26,9 @@ use crate::solver::{WorkspaceKey, WorkspaceLayout};
 /// Filter rows that are packed together: in backward-data a cache line has parts of two or three,
 /// and is read once for all of them.
 const ROWS_PACKED: usize = 8;
+
+/// Output planes that are transposed together: a cache line of results.
+const ROWS_TURNED: usize = 16;
 
 /// What is prepared for a problem.
 pub struct DataPlan {
@@ -54,7 +57,8 @@ struct ScratchElems {
     planes: usize,
     panels: usize,
     sums: usize,
-    out_plane: usize,
+    out_planes: usize,
+    pixels: usize,
     filter: usize,
     filter_rows: usize,
 }
@@ -64,23 +68,31 @@ struct Scratch<'a> {
     planes: &'a mut [f32],
     panels: &'a mut [f32],
     sums: &'a mut [f32],
-    out_plane: &'a mut [f32],
+    out_planes: &'a mut [f32],
+    pixels: &'a mut [f32],
     filter: &'a mut [f32],
     filter_rows: &'a mut [f32],
 }
 
 impl ScratchElems {
     fn total(&self) -> usize {
-        self.planes + self.panels + self.sums + self.out_plane + self.filter + self.filter_rows
+        self.planes
+            + self.panels
+            + self.sums
+            + self.out_planes
+            + self.pixels
+            + self.filter
+            + self.filter_rows
     }
 
     fn split<'a>(&self, all: &'a mut [f32]) -> Scratch<'a> {
         let (planes, rest) = all.split_at_mut(self.planes);
         let (panels, rest) = rest.split_at_mut(self.panels);
         let (sums, rest) = rest.split_at_mut(self.sums);
-        let (out_plane, rest) = rest.split_at_mut(self.out_plane);
+        let (out_planes, rest) = rest.split_at_mut(self.out_planes);
+        let (pixels, rest) = rest.split_at_mut(self.pixels);
         let (filter, filter_rows) = rest.split_at_mut(self.filter);
-        Scratch { planes, panels, sums, out_plane, filter, filter_rows }
+        Scratch { planes, panels, sums, out_planes, pixels, filter, filter_rows }
     }
 }
 
@@ -115,12 +127,17 @@ impl DataPlan {
         let chunk_filter = shape.positions() * position_elems(blocking.chunk_rows * filter_stride);
         let tiles = blocking.tiles(&shape).next_multiple_of(panel_columns(isa));
         let plane_rows = blocking.images * blocking.tile_rows * tile;
+        let out_plane_elems = (plane_rows + tile) * shape.tiles_w * tile;
+        // Where channels are contiguous, several planes are turned round together.
+        let out = problem.tensor5(problem.direction().output_role());
+        let is_turned = out.strides[1] == 1 && out.strides[4] > 1;
+        let places = if is_turned { ROWS_TURNED.min(blocking.chunk_rows) } else { 1 };
         let scratch = ScratchElems {
             planes: planes.elems(blocking.images),
             panels: shape.positions() * position_elems(shape.channels * tiles),
             sums: shape.positions() * position_elems(blocking.chunk_rows * tiles),
-            // Tiles that only fill up the last panel are written behind the rest.
-            out_plane: (plane_rows + tile) * shape.tiles_w * tile,
+            out_planes: places * out_plane_elems,
+            pixels: if places > 1 { places * out_plane_elems } else { 0 },
             filter: if blocking.is_fused { chunk_filter } else { 0 },
             filter_rows: if packs_rows { ROWS_PACKED * shape.channels * 9 } else { 0 },
         };
@@ -340,17 +357,25 @@ impl DataPlan {
                 let mut dst = MatrixMut::row_major(sums, rows.len(), tiles);
                 multiply_block(self.isa, channels, a, panels, &mut dst, false);
             }
-            for (index, row) in rows.enumerate() {
+            let places = scratch.out_planes.len() / self.out_plane_elems();
+            for (index, row) in rows.clone().enumerate() {
+                let place = index % places;
+                let plane = &mut scratch.out_planes[place * self.out_plane_elems()..];
                 is_finite &= transform_output(
                     self.isa,
                     tile,
                     &scratch.sums[index * tiles..],
                     sums_stride,
                     &output_offsets,
-                    scratch.out_plane,
+                    plane,
                     shape.tiles_w * tile,
                 );
-                self.store_plane(scratch.out_plane, row - first_row, &mut task);
+                if places == 1 {
+                    self.store_plane(plane, row - first_row, &mut task);
+                } else if place + 1 == places || row + 1 == rows.end {
+                    let stored = row - place - first_row..row + 1 - first_row;
+                    self.store_planes(scratch.out_planes, scratch.pixels, stored, &mut task);
+                }
             }
         }
         is_finite
@@ -377,6 +402,42 @@ impl DataPlan {
         input.resize(padded, 0);
         output.resize(padded, behind);
         (input, output)
+    }
+
+    /// Floats of an output plane; tiles that only fill up the last panel are written behind the
+    /// rest.
+    fn out_plane_elems(&self) -> usize {
+        let Blocking { images, tile_rows, .. } = self.blocking;
+        let tile = self.shape.tile;
+        (images * tile_rows * tile + tile) * self.shape.tiles_w * tile
+    }
+
+    /// Stores the planes of some rows where rows are contiguous in the output.
+    fn store_planes<O: Output<f32>>(
+        &self,
+        planes: &[f32],
+        pixels: &mut [f32],
+        rows: Range<usize>,
+        task: &mut Task<'_, O>,
+    ) {
+        let [images, _, _, len_h, len_w] = task.out.lengths();
+        let width = self.shape.tiles_w * self.shape.tile;
+        let lines = task.tile_rows.len() * self.shape.tile;
+        let plane_elems = self.out_plane_elems();
+        transpose(self.isa, planes, rows.len(), plane_elems, pixels);
+        for n in 0..images {
+            for h in 0..len_h {
+                for w in 0..len_w {
+                    let pixel = (n * lines + h) * width + w;
+                    let sums = &pixels[pixel * rows.len()..][..rows.len()];
+                    let mut lane = task.out.lane(1, [n, 0, 0, h, w]);
+                    match lane.as_slice() {
+                        Some(elements) => O::from_sums(sums, &mut elements[rows.clone()]),
+                        None => lane.fill_some(rows.start, sums.iter().map(|&s| O::from_sum(s))),
+                    }
+                }
+            }
+        }
     }
 
     fn store_plane<O: Output<f32>>(&self, plane: &[f32], row: usize, task: &mut Task<'_, O>) {
