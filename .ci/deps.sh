@@ -26,6 +26,21 @@ has_libclang() { # bindgen loads the library at build time and reads the compile
     return 1
 }
 
+# The release whose machine code the tests' figures are about. The library takes any from 15 on.
+gpu_release=19
+
+survey_gpu() { # the compiler of the GPU kernels, and the tools that look at its machine code
+    gpu_missing=()
+    local tool
+    clang-$gpu_release --print-targets 2>/dev/null | grep -q amdgcn || gpu_missing+=("clang-$gpu_release")
+    command -v ld.lld-$gpu_release >/dev/null || gpu_missing+=("lld-$gpu_release")
+    for tool in llvm-objdump llvm-mc; do
+        command -v $tool-$gpu_release >/dev/null && continue
+        gpu_missing+=("llvm-$gpu_release")
+        break
+    done
+}
+
 compiles() { # LANGUAGE HEADER: a compiler without its C library's headers is of no use
     command -v gcc >/dev/null && printf '#include <%s>\n' "$2" | gcc -x "$1" -E -o /dev/null -
 }
@@ -82,9 +97,17 @@ install_packages() { # PACKAGE...: returns 2 where this user may not install
 
 survey_rust
 survey
+survey_gpu
+# On their own: a release of Debian without them must not keep the others from being installed.
+[ ${#gpu_missing[@]} -gt 0 ] && install_packages "${gpu_missing[@]}"
 if [ ${#missing[@]} -gt 0 ]; then
     install_packages "${missing[@]}"
     [ $? -eq 2 ] || survey
+fi
+survey_gpu
+if [ ${#gpu_missing[@]} -gt 0 ]; then
+    echo "deps: without ${gpu_missing[*]} there are no tests of the GPU engine, and without any" \
+        "clang from 15 on, with lld, the library has none. Everything else works." >&2
 fi
 [ ${#missing[@]} -eq 0 ] && [ ${#unavailable[@]} -eq 0 ] && exit 0
 

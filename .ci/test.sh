@@ -86,10 +86,27 @@ step() { # COUNTER NAME COMMAND...
     fi
 }
 
+# The GPU kernels run on simhip, which needs the disassembler; without the compiler there are none.
+gpu_tools=(clang-19 ld.lld-19 llvm-objdump-19 llvm-mc-19)
+gpu_missing=()
+for tool in "${gpu_tools[@]}"; do command -v "$tool" >/dev/null || gpu_missing+=("$tool"); done
+simhip=(--manifest-path ctest/simhip/Cargo.toml --target-dir ctest/simhip/target "${cargo_flags[@]}")
+nextest_filter=()
+
 step count_step format cargo fmt --all --check
+step count_step "format of simhip" cargo fmt --manifest-path ctest/simhip/Cargo.toml --check
 step count_step lints cargo clippy --workspace --all-targets "${cargo_flags[@]}" -- -D warnings
+if [ ${#gpu_missing[@]} -eq 0 ]; then
+    step count_step "lints of simhip" cargo clippy --release --all-targets "${simhip[@]}" -- -D warnings
+    step count_step "simhip, the stand-in GPU" cargo build --release "${simhip[@]}"
+    step count_rust "tests of simhip" cargo test --release --no-fail-fast "${simhip[@]}"
+else
+    # They would count as passed.
+    nextest_filter=(-E 'not binary(/^gpu_/)')
+    step count_step "GPU engine" echo "skipped: the GPU engine's tests and simhip's need ${gpu_missing[*]}"
+fi
 if cargo nextest --version >/dev/null 2>&1; then
-    step count_rust "Rust tests" cargo nextest run --workspace --no-fail-fast "${cargo_flags[@]}"
+    step count_rust "Rust tests" cargo nextest run --workspace --no-fail-fast "${cargo_flags[@]}" "${nextest_filter[@]}"
     step count_rust "Rust examples in the docs" cargo test --workspace --doc "${cargo_flags[@]}"
 else
     step count_rust "Rust tests" cargo test --workspace --no-fail-fast "${cargo_flags[@]}"
@@ -103,4 +120,5 @@ step count_ctest "C tests" ctest --test-dir build/ctest --output-on-failure --pa
 if [ -x examples/ppocr/run.sh ]; then
     step count_step "demo's check" env MIOPEN_LIB="$library" examples/ppocr/run.sh --check
 fi
+step count_step "Python helper" env MIOPEN_LIB="$library" examples/python/check.sh
 summary

@@ -1,196 +1,210 @@
-//! Every setting, declared once: its variable, what it takes, its default and what it is for.
+//! Every setting, declared once: its name, what it takes, its default and what it is for.
 //!
-//! Settings are read from the environment at first use and kept: like the real library's own,
-//! they do not change while the process runs. A program that runs with more rights than its
-//! caller (setuid, file capabilities) ignores them all, since `MIOPEN_BYPASS_REAL_LIB` names
-//! code to run.
+//! Values come, later ones over earlier ones, from the defaults, `/etc/miopen-bypass.toml`, the
+//! user's `miopen-bypass/config.toml`, the file that `MIOPEN_BYPASS_CONFIG` names, and the
+//! environment. They are read at first use and kept; a few can be changed by the program itself
+//! afterwards ([`set`]). A program that runs with more rights than its caller (setuid, file
+//! capabilities) ignores them all, since `MIOPEN_BYPASS_REAL_LIB` names code to run.
 #![forbid(unsafe_code)]
 
+mod layers;
+mod live;
+mod settings;
+mod values;
+
+pub use layers::{Origin, SYSTEM_FILE, name_in_file, user_folder, usual_files};
+pub use live::{Live, generation, live, workspace_limit_bytes};
+pub use settings::*;
+pub use values::{Device, IsaLevel, Journal, RealLib, Report, Strategy};
+
+use crate::error::{Error, Result};
+use layers::Given;
 use std::ffi::OsString;
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-/// One setting as it is listed to a person.
-#[derive(Clone, Copy, Debug)]
-pub struct Setting {
-    /// Environment variable.
-    pub name: &'static str,
-    /// What it takes.
-    pub values: &'static str,
-    pub default: &'static str,
-    pub text: &'static str,
-}
-
-pub const REAL_LIB: Setting = Setting {
-    name: "MIOPEN_BYPASS_REAL_LIB",
-    values: "a path, or `none`",
-    default: "searched for",
-    text: "the libMIOpen that safe calls are forwarded to; `none`: stand alone",
-};
-pub const DEVICE: Setting = Setting {
-    name: "MIOPEN_BYPASS_DEVICE",
-    values: "`auto` or `cpu`",
-    default: "auto",
-    text: "where our own convolutions run; `cpu`: stand alone, and buffers are host memory",
-};
-pub const THREADS: Setting = Setting {
-    name: "MIOPEN_BYPASS_THREADS",
-    values: "1 to 1024",
-    default: "the processors that this process may use",
-    text: "threads of the CPU engine",
-};
-pub const VERBOSE: Setting = Setting {
-    name: "MIOPEN_BYPASS_VERBOSE",
-    values: "0 to 3",
-    default: "0",
-    text: "what goes to stderr; 0: one line at the first convolution of ours, 1: why a call \
-           failed, 2: which solver ran and why others did not, 3: every call",
-};
-pub const KFD_TOPOLOGY: Setting = Setting {
-    name: "MIOPEN_BYPASS_KFD_TOPOLOGY",
-    values: "a folder",
-    default: "/sys/class/kfd/kfd/topology",
-    text: "where the kernel driver lists the GPUs; for tests",
-};
-pub const ISA: Setting = Setting {
-    name: "MIOPEN_BYPASS_ISA",
-    values: "`scalar`, `avx2` or `avx512`",
-    default: "the highest that the processor has",
-    text: "the highest instruction set that the CPU engine's own kernels use",
-};
-
-/// All settings, in the order in which they are listed.
-pub const SETTINGS: [Setting; 6] = [REAL_LIB, DEVICE, THREADS, VERBOSE, ISA, KFD_TOPOLOGY];
-
-/// Value of [`REAL_LIB`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RealLib {
-    Search,
-    Path(PathBuf),
-    None,
-}
-
-/// Value of [`DEVICE`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Device {
-    Auto,
-    Cpu,
-}
-
-/// Value of [`ISA`]: instruction sets for which kernels exist, in rising order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum IsaLevel {
-    /// What every processor of the architecture has.
-    Scalar,
-    /// AVX2, FMA and F16C: Intel since Haswell, AMD since Zen.
-    Avx2Fma,
-    /// AVX-512 F and DQ besides: Intel servers since Skylake, AMD since Zen 4.
-    Avx512,
-}
-
-/// A value that a setting does not take. The default holds in its place.
+/// A value that a setting does not take, for which the default holds; or a file, or a name in it,
+/// that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unusable {
-    pub setting: &'static str,
-    pub values: &'static str,
-    pub given: String,
+    /// The setting's name, where it is about one.
+    pub setting: Option<&'static str>,
+    text: String,
 }
 
 impl fmt::Display for Unusable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}={} is not {}; the default holds", self.setting, self.given, self.values)
+        f.write_str(&self.text)
     }
 }
 
-/// The settings of this process.
+/// What a setting is, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InForce {
+    pub setting: &'static Setting,
+    pub value: String,
+    pub origin: Origin,
+}
+
+/// The settings of this process, as they were read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     pub real_lib: RealLib,
     pub device: Device,
     /// `None`: as many as the process may use.
     pub threads: Option<NonZeroUsize>,
-    /// 0 to 3, see [`VERBOSE`].
-    pub verbose: u8,
     pub kfd_topology: PathBuf,
     /// `None`: whatever the processor has.
     pub isa: Option<IsaLevel>,
-    /// Values that were given and could not be used.
+    pub journal: Journal,
+    pub report: Option<Report>,
+    pub trace: Option<PathBuf>,
+    /// What it starts with; [`workspace_limit_bytes`] is what holds.
+    pub workspace_limit_bytes: Option<u64>,
+    /// What it starts with; [`live`] is what holds.
+    pub live: Live,
+    /// All settings, in the order of [`SETTINGS`].
+    pub in_force: Vec<InForce>,
+    /// What was given and could not be used.
     pub unusable: Vec<Unusable>,
 }
 
 impl Config {
-    /// Reads the settings through `lookup`; what cannot be used is listed and left at its default.
+    /// The settings that the environment behind `lookup` makes, with the usual files.
     pub fn read(lookup: impl Fn(&str) -> Option<OsString>) -> Config {
-        let mut unusable = Vec::new();
-        // An empty variable is an unset one, as for the real library.
-        let given = |name: &str| lookup(name).filter(|value| !value.is_empty());
-        let real_lib = match given(REAL_LIB.name) {
-            None => RealLib::Search,
-            Some(value) if value.eq_ignore_ascii_case("none") => RealLib::None,
-            Some(value) => RealLib::Path(PathBuf::from(value)),
+        let files = usual_files(&lookup);
+        Self::read_with(lookup, &files)
+    }
+
+    /// Reads `files`, in this order, in place of the usual ones.
+    pub fn read_with(lookup: impl Fn(&str) -> Option<OsString>, files: &[PathBuf]) -> Config {
+        let mut reader = Reader::new(Given::read(&lookup, files));
+        let path = |value: &OsString| PathBuf::from(value);
+        let is = |value: &OsString, word: &str| value.eq_ignore_ascii_case(word);
+        let strategy = reader.parsed(&STRATEGY, values::strategy).unwrap_or(Strategy::Auto);
+        let size_threshold = reader.parsed(&SIZE_THRESHOLD, |text| text.parse().ok()).unwrap_or(42);
+        let enable_implicit_gemm = reader.parsed(&ENABLE_IMPLICIT_GEMM, values::boolean);
+        let cpu_fallback = reader.parsed(&CPU_FALLBACK, values::boolean);
+        let cache_decisions = reader.parsed(&CACHE_DECISIONS, values::boolean);
+        let limit = reader.parsed(&WORKSPACE_LIMIT, values::limit_bytes).flatten();
+        let journal = match reader.taken(&JOURNAL) {
+            None => Journal::Usual,
+            Some(value) if is(&value, "off") => Journal::Off,
+            Some(value) => Journal::Folder(path(&value)),
         };
-        let device = parsed(&given, &DEVICE, &mut unusable, |text| match text {
-            "auto" => Some(Device::Auto),
-            "cpu" => Some(Device::Cpu),
+        let report = match reader.taken(&REPORT) {
+            Some(value) if is(&value, "exit") => Some(Report::Exit),
+            Some(value) if !is(&value, "off") => Some(Report::File(path(&value))),
             _ => None,
-        });
-        let threads = parsed(&given, &THREADS, &mut unusable, |text| {
-            text.parse().ok().filter(|count: &NonZeroUsize| count.get() <= 1024)
-        });
-        let verbose = parsed(&given, &VERBOSE, &mut unusable, |text| {
-            text.parse().ok().filter(|level| *level <= 3)
-        });
-        let isa = parsed(&given, &ISA, &mut unusable, |text| match text {
-            "scalar" => Some(IsaLevel::Scalar),
-            "avx2" => Some(IsaLevel::Avx2Fma),
-            "avx512" => Some(IsaLevel::Avx512),
-            _ => None,
-        });
+        };
+        let trace = reader.taken(&TRACE).filter(|value| !is(value, "off")).map(PathBuf::from);
         // MIOpen's own variable serves too: a user who turns its log on wants ours beside it.
-        let log_level =
-            given("MIOPEN_LOG_LEVEL").and_then(|value| value.to_str()?.trim().parse().ok());
+        let log_level = layers::variable(&lookup, "MIOPEN_LOG_LEVEL")
+            .and_then(|value| value.to_str()?.trim().parse().ok())
+            .map_or(0, values::verbose_of_log_level);
+        let verbose = reader.parsed(&VERBOSE, values::verbose).unwrap_or_else(|| {
+            if log_level > 0 {
+                reader.note(&VERBOSE, log_level.to_string(), Origin::Environment);
+            }
+            log_level
+        });
+        let real_lib = match reader.taken(&REAL_LIB) {
+            None => RealLib::Search,
+            Some(value) if is(&value, "none") => RealLib::None,
+            Some(value) => RealLib::Path(path(&value)),
+        };
+        let device = reader.parsed(&DEVICE, values::device).unwrap_or(Device::Auto);
+        let threads = reader.parsed(&THREADS, values::threads);
+        let isa = reader.parsed(&ISA, values::isa);
+        reader.taken(&CONFIG);
+        let kfd_topology = reader.taken(&KFD_TOPOLOGY);
         Config {
             real_lib,
-            device: device.unwrap_or(Device::Auto),
+            device,
             threads,
-            verbose: verbose.unwrap_or_else(|| verbose_of_log_level(log_level.unwrap_or(0))),
-            kfd_topology: given(KFD_TOPOLOGY.name)
-                .unwrap_or_else(|| KFD_TOPOLOGY.default.into())
-                .into(),
+            kfd_topology: kfd_topology.unwrap_or_else(|| KFD_TOPOLOGY.default.into()).into(),
             isa,
-            unusable,
+            journal,
+            report,
+            trace,
+            workspace_limit_bytes: limit,
+            live: Live {
+                strategy,
+                size_threshold,
+                enable_implicit_gemm: enable_implicit_gemm.unwrap_or(true),
+                cpu_fallback: cpu_fallback.unwrap_or(true),
+                cache_decisions: cache_decisions.unwrap_or(true),
+                verbose,
+            },
+            in_force: reader.in_force,
+            unusable: reader.unusable,
         }
     }
 }
 
-fn parsed<T>(
-    given: &impl Fn(&str) -> Option<OsString>,
-    setting: &Setting,
-    unusable: &mut Vec<Unusable>,
-    parse: impl Fn(&str) -> Option<T>,
-) -> Option<T> {
-    let value = given(setting.name)?;
-    let result = value.to_str().and_then(|text| parse(text.trim().to_ascii_lowercase().as_str()));
-    if result.is_none() {
-        unusable.push(Unusable {
-            setting: setting.name,
-            values: setting.values,
-            given: value.to_string_lossy().into_owned(),
-        });
-    }
-    result
+/// Takes the given values one by one, and keeps account.
+struct Reader {
+    given: Given,
+    in_force: Vec<InForce>,
+    unusable: Vec<Unusable>,
 }
 
-/// `MIOPEN_LOG_LEVEL` counts 1 quiet, 2 fatal, 3 error, 4 warning, 5 info, 6 more info, 7 trace.
-fn verbose_of_log_level(level: u8) -> u8 {
-    match level {
-        0..=2 => 0,
-        3 | 4 => 1,
-        5 | 6 => 2,
-        _ => 3,
+impl Reader {
+    fn new(mut given: Given) -> Reader {
+        let complaints = std::mem::take(&mut given.complaints);
+        let in_force = SETTINGS.iter().filter_map(|setting| setting_named(setting.name));
+        Reader {
+            given,
+            in_force: in_force
+                .map(|setting| InForce {
+                    setting,
+                    value: setting.default.to_owned(),
+                    origin: Origin::Default,
+                })
+                .collect(),
+            unusable: complaints.into_iter().map(|text| Unusable { setting: None, text }).collect(),
+        }
     }
+
+    fn note(&mut self, setting: &Setting, value: String, origin: Origin) {
+        if let Some(one) = self.in_force.iter_mut().find(|one| one.setting.name == setting.name) {
+            (one.value, one.origin) = (value, origin);
+        }
+    }
+
+    /// The value given, of a setting that takes any.
+    fn taken(&mut self, setting: &Setting) -> Option<OsString> {
+        let (value, origin) = self.given.of(setting)?.clone();
+        self.note(setting, value.to_string_lossy().into_owned(), origin);
+        Some(value)
+    }
+
+    fn parsed<T>(&mut self, setting: &Setting, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
+        let (value, origin) = self.given.of(setting)?.clone();
+        let parsed = value.to_str().and_then(|text| parse(&normal(text)));
+        if parsed.is_some() {
+            self.note(setting, normal(&value.to_string_lossy()), origin);
+            return parsed;
+        }
+        let place = match origin {
+            Origin::File(path) => format!("{}: ", path.display()),
+            _ => String::new(),
+        };
+        let text = format!(
+            "{place}{}={} is not {}; the default holds",
+            setting.name,
+            value.to_string_lossy(),
+            setting.values
+        );
+        self.unusable.push(Unusable { setting: Some(setting.name), text });
+        None
+    }
+}
+
+fn normal(text: &str) -> String {
+    text.trim().to_ascii_lowercase()
 }
 
 /// The settings of this process, read once.
@@ -203,11 +217,87 @@ pub fn config() -> &'static Config {
         return config;
     }
     let config = if runs_with_more_rights() {
-        Config::read(|_| None)
+        // Nor are files written on behalf of who is less entitled.
+        Config { journal: Journal::Off, ..Config::read_with(|_| None, &[]) }
     } else {
         Config::read(|name| std::env::var_os(name))
     };
     CONFIG.get_or_init(|| config)
+}
+
+/// The value of a setting at this moment, as text; `None` where there is no such setting.
+///
+/// The name is taken with or without `MIOPEN_BYPASS_`, in any case.
+pub fn get(name: &str) -> Option<String> {
+    let setting = setting_named(name)?;
+    let now = live();
+    let flag = |truth: bool| u8::from(truth).to_string();
+    Some(match setting.name {
+        name if name == STRATEGY.name => now.strategy.name().to_owned(),
+        name if name == SIZE_THRESHOLD.name => now.size_threshold.to_string(),
+        name if name == ENABLE_IMPLICIT_GEMM.name => flag(now.enable_implicit_gemm),
+        name if name == CPU_FALLBACK.name => flag(now.cpu_fallback),
+        name if name == CACHE_DECISIONS.name => flag(now.cache_decisions),
+        name if name == VERBOSE.name => now.verbose.to_string(),
+        name if name == WORKSPACE_LIMIT.name => {
+            workspace_limit_bytes().map_or_else(|| "none".to_owned(), |bytes| bytes.to_string())
+        }
+        name => {
+            let one = config().in_force.iter().find(|one| one.setting.name == name)?;
+            one.value.clone()
+        }
+    })
+}
+
+/// Changes a setting of the running process; calls that begin afterwards see it.
+///
+/// # Errors
+/// `BadParm` where there is no such setting or it does not take the value, `NotImplemented` where
+/// it is decided when the library starts.
+pub fn set(name: &str, value: &str) -> Result<()> {
+    let setting = setting_named(name)
+        .ok_or_else(|| Error::bad_parm(format!("there is no setting {name}")))?;
+    if !setting.at_run_time {
+        return Err(Error::not_implemented(format!(
+            "{} is read when the library starts and cannot be changed afterwards",
+            setting.name
+        )));
+    }
+    let text = normal(value);
+    let unusable =
+        || Error::bad_parm(format!("{}={value} is not {}", setting.name, setting.values));
+    let flag = || values::boolean(&text).ok_or_else(unusable);
+    match setting.name {
+        name if name == STRATEGY.name => {
+            let strategy = values::strategy(&text).ok_or_else(unusable)?;
+            live::change(|live| live.strategy = strategy);
+        }
+        name if name == SIZE_THRESHOLD.name => {
+            let extent = text.parse().map_err(|_| unusable())?;
+            live::change(|live| live.size_threshold = extent);
+        }
+        name if name == ENABLE_IMPLICIT_GEMM.name => {
+            let truth = flag()?;
+            live::change(|live| live.enable_implicit_gemm = truth);
+        }
+        name if name == CPU_FALLBACK.name => {
+            let truth = flag()?;
+            live::change(|live| live.cpu_fallback = truth);
+        }
+        name if name == CACHE_DECISIONS.name => {
+            let truth = flag()?;
+            live::change(|live| live.cache_decisions = truth);
+        }
+        name if name == VERBOSE.name => {
+            let level = values::verbose(&text).ok_or_else(unusable)?;
+            live::change(|live| live.verbose = level);
+        }
+        name if name == WORKSPACE_LIMIT.name => {
+            live::limit_workspace(values::limit_bytes(&text).ok_or_else(unusable)?);
+        }
+        name => return Err(Error::not_implemented(format!("{name} cannot be changed"))),
+    }
+    Ok(())
 }
 
 /// What the kernel tells the loader as AT_SECURE (23) in the auxiliary vector.
@@ -223,75 +313,4 @@ fn runs_with_more_rights() -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(pairs: &[(&str, &str)]) -> Config {
-        Config::read(|name| {
-            pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| OsString::from(value))
-        })
-    }
-
-    #[test]
-    fn defaults_hold_without_an_environment() {
-        let config = read(&[]);
-        assert_eq!(
-            config,
-            Config {
-                real_lib: RealLib::Search,
-                device: Device::Auto,
-                threads: None,
-                verbose: 0,
-                kfd_topology: "/sys/class/kfd/kfd/topology".into(),
-                isa: None,
-                unusable: Vec::new()
-            }
-        );
-    }
-
-    #[test]
-    fn values_are_taken() {
-        let config = read(&[
-            ("MIOPEN_BYPASS_REAL_LIB", "/opt/rocm/lib/libMIOpen.so.1"),
-            ("MIOPEN_BYPASS_DEVICE", "CPU"),
-            ("MIOPEN_BYPASS_THREADS", " 3 "),
-            ("MIOPEN_BYPASS_VERBOSE", "2"),
-            ("MIOPEN_BYPASS_ISA", "avx2"),
-        ]);
-        assert_eq!(config.real_lib, RealLib::Path("/opt/rocm/lib/libMIOpen.so.1".into()));
-        assert_eq!(config.device, Device::Cpu);
-        assert_eq!(config.threads, NonZeroUsize::new(3));
-        assert_eq!(config.verbose, 2);
-        assert_eq!(config.isa, Some(IsaLevel::Avx2Fma));
-        assert!(config.unusable.is_empty());
-    }
-
-    #[test]
-    fn wrong_values_are_named_and_the_default_holds() {
-        let config = read(&[
-            ("MIOPEN_BYPASS_DEVICE", "tpu"),
-            ("MIOPEN_BYPASS_THREADS", "0"),
-            ("MIOPEN_BYPASS_VERBOSE", "loud"),
-        ]);
-        let defaults = read(&[]);
-        assert_eq!(Config { unusable: Vec::new(), ..config.clone() }, defaults);
-        let names: Vec<_> = config.unusable.iter().map(|complaint| complaint.setting).collect();
-        assert_eq!(names, [DEVICE.name, THREADS.name, VERBOSE.name]);
-        assert_eq!(
-            config.unusable[0].to_string(),
-            "MIOPEN_BYPASS_DEVICE=tpu is not `auto` or `cpu`; the default holds"
-        );
-    }
-
-    #[test]
-    fn miopens_own_log_level_counts_unless_ours_is_set() {
-        assert_eq!(read(&[("MIOPEN_LOG_LEVEL", "6")]).verbose, 2);
-        let both = [("MIOPEN_LOG_LEVEL", "7"), ("MIOPEN_BYPASS_VERBOSE", "0")];
-        assert_eq!(read(&both).verbose, 0);
-    }
-
-    #[test]
-    fn an_empty_variable_is_an_unset_one() {
-        assert_eq!(read(&[("MIOPEN_BYPASS_REAL_LIB", "")]).real_lib, RealLib::Search);
-    }
-}
+mod tests;

@@ -6,14 +6,17 @@
 
 use std::sync::Arc;
 
+use crate::config::workspace_limit_bytes;
 use crate::error::{Error, Result};
 use crate::problem::ConvProblem;
 use crate::solver::{Algorithm, Applicability, Context, ConvArgs, Plan, Reason, Solver, SolverId};
 
 mod cache;
 mod registry;
+mod staged;
 
 pub use registry::solvers;
+pub use staged::{STAGED, on_device};
 
 /// Immediate mode lists at most this many; PyTorch keeps a buffer of this size.
 pub const MAX_SOLUTIONS: usize = 10;
@@ -85,12 +88,24 @@ impl Choice {
 
 /// The applicable solvers, best first (measured before estimated), at most [`MAX_SOLUTIONS`].
 ///
-/// At least one works without workspace, if there is any. Empty where no
-/// solver serves the problem; [`rejections`] then says why.
+/// At least one works without workspace, if there is any: some clients take no other. Empty where
+/// no solver serves the problem; [`rejections`] then says why.
 pub fn solutions(problem: &ConvProblem, context: &Context) -> Result<Vec<Solution>> {
     let mut solutions = applicable_solutions(problem, context)?;
-    solutions.truncate(MAX_SOLUTIONS);
+    cut_to(&mut solutions, MAX_SOLUTIONS);
     Ok(solutions)
+}
+
+/// Cuts a list that is sorted, best first; the best entry without workspace stays.
+fn cut_to(solutions: &mut Vec<Solution>, count: usize) {
+    if solutions.len() <= count {
+        return;
+    }
+    let is_small = |solution: &Solution| solution.workspace_bytes == 0;
+    if let Some(at) = solutions.iter().position(is_small).filter(|&at| at >= count) {
+        solutions.swap(at, count - 1);
+    }
+    solutions.truncate(count);
 }
 
 /// The solvers that do not serve the problem, each with its reason.
@@ -101,6 +116,16 @@ pub fn rejections(problem: &ConvProblem, context: &Context) -> Vec<(&'static str
             applicable(*solver, problem, context).err().map(|reason| (solver.name(), reason))
         })
         .collect()
+}
+
+/// Whether a solver computes the problem where its tensors lie.
+pub fn has_kernel(problem: &ConvProblem, context: &Context) -> bool {
+    serving(problem, context).iter().any(|solver| !solver.is_last_resort())
+}
+
+/// Whether the problem can be computed at all.
+pub fn is_served(problem: &ConvProblem, context: &Context) -> bool {
+    !serving(problem, context).is_empty()
 }
 
 /// An upper bound of the workspace that any solution profits from.
@@ -132,6 +157,21 @@ pub fn run(
     let solver = choose(problem, choice, context)?;
     plan_of(solver, problem, context)?.execute(context, args)?;
     Ok(solver.name())
+}
+
+/// Runs a problem, waits for the result; the name of the solver and the microseconds that it took.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_timed(
+    problem: &ConvProblem,
+    choice: Choice,
+    context: &Context,
+    args: &mut ConvArgs<'_>,
+) -> Result<(&'static str, f64)> {
+    let solver = choose(problem, choice, context)?;
+    let time_us = plan_of(solver, problem, context)?.execute_timed(context, args)?;
+    Ok((solver.name(), time_us))
 }
 
 /// Measures the solvers on the caller's own buffers and remembers the times.
@@ -200,14 +240,33 @@ fn applicable(solver: &dyn Solver, problem: &ConvProblem, context: &Context) -> 
     if !solver.reaches(context.memory) {
         return Err(Reason::new("does not reach the memory that the tensors are in"));
     }
-    solver.applicable(problem, context)
+    solver.applicable(problem, context)?;
+    let Some(limit_bytes) = workspace_limit_bytes() else { return Ok(()) };
+    let plan = plan_of(solver, problem, context).map_err(|error| Reason::new(error.context))?;
+    let required_bytes = plan.required_workspace_bytes();
+    if required_bytes as u64 > limit_bytes {
+        return Err(Reason::new(format!(
+            "needs {required_bytes} bytes of workspace, and the limit is {limit_bytes}"
+        )));
+    }
+    Ok(())
+}
+
+/// The applicable solvers in the registry's order; those of last resort only among themselves.
+fn serving(problem: &ConvProblem, context: &Context) -> Vec<&'static dyn Solver> {
+    let serving = |is_last_resort: bool| -> Vec<&'static dyn Solver> {
+        let considered =
+            solvers().iter().copied().filter(|solver| solver.is_last_resort() == is_last_resort);
+        considered.filter(|solver| applicable(*solver, problem, context).is_ok()).collect()
+    };
+    let first = serving(false);
+    if first.is_empty() { serving(true) } else { first }
 }
 
 fn applicable_solutions(problem: &ConvProblem, context: &Context) -> Result<Vec<Solution>> {
-    let mut solutions = solvers()
-        .iter()
-        .filter(|solver| applicable(**solver, problem, context).is_ok())
-        .map(|&solver| solution_of(solver, problem, context))
+    let mut solutions = serving(problem, context)
+        .into_iter()
+        .map(|solver| solution_of(solver, problem, context))
         .collect::<Result<Vec<_>>>()?;
     // Guesses come after what was measured, as in the real library's lists.
     solutions
@@ -222,13 +281,15 @@ fn solution_of(
 ) -> Result<Solution> {
     let plan = plan_of(solver, problem, context)?;
     let measured_us = cache::measured_time_us(problem, context, solver.id());
+    let wanted_bytes = plan.workspace_bytes();
+    let is_granted = workspace_limit_bytes().is_none_or(|limit| wanted_bytes as u64 <= limit);
     Ok(Solution {
         solver: solver.id(),
         name: solver.name(),
         algorithm: solver.algorithm(),
         time_us: measured_us.unwrap_or_else(|| solver.estimate_us(problem, context)),
         is_measured: measured_us.is_some(),
-        workspace_bytes: plan.workspace_bytes(),
+        workspace_bytes: if is_granted { wanted_bytes } else { plan.required_workspace_bytes() },
         required_workspace_bytes: plan.required_workspace_bytes(),
     })
 }
@@ -247,14 +308,15 @@ fn solver_by_id(id: SolverId) -> Result<&'static dyn Solver> {
 
 fn choose(problem: &ConvProblem, choice: Choice, context: &Context) -> Result<&'static dyn Solver> {
     let fastest = |family: Option<Algorithm>| {
-        if let Some(id) = cache::choice(problem, context, family) {
-            return solver_by_id(id).ok();
+        let known = cache::choice(problem, context, family).and_then(|id| solver_by_id(id).ok());
+        // The limit may have changed since.
+        let is_limited = workspace_limit_bytes().is_some();
+        if known.is_some_and(|one| !is_limited || applicable(one, problem, context).is_ok()) {
+            return known;
         }
-        let fastest = solvers()
-            .iter()
-            .copied()
+        let fastest = serving(problem, context)
+            .into_iter()
             .filter(|solver| family.is_none_or(|family| solver.algorithm() == family))
-            .filter(|solver| applicable(*solver, problem, context).is_ok())
             .map(|solver| {
                 let time_us = cache::measured_time_us(problem, context, solver.id())
                     .unwrap_or_else(|| solver.estimate_us(problem, context));
@@ -287,4 +349,44 @@ fn no_solver(problem: &ConvProblem, context: &Context) -> Error {
         .map(|(name, reason)| format!("{name}: {reason}"))
         .collect();
     Error::unknown(format!("no suitable algorithm was found ({})", reasons.join("; ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn solution(workspace_bytes: usize, time_us: f64) -> Solution {
+        Solution {
+            solver: SolverId(time_us as u64),
+            name: "made up",
+            algorithm: Algorithm::Direct,
+            time_us,
+            is_measured: false,
+            workspace_bytes,
+            required_workspace_bytes: 0,
+        }
+    }
+
+    #[test]
+    fn a_cut_list_keeps_the_best_solution_without_workspace() {
+        let times = |solutions: &[Solution]| -> Vec<f64> {
+            solutions.iter().map(|solution| solution.time_us).collect()
+        };
+        let list = |small: &[u32]| -> Vec<Solution> {
+            (1..=6).map(|at| solution(usize::from(!small.contains(&at)), f64::from(at))).collect()
+        };
+        for (small, kept) in [
+            (&[5, 6][..], [1.0, 2.0, 5.0]),
+            (&[4], [1.0, 2.0, 4.0]),
+            (&[2, 6], [1.0, 2.0, 3.0]),
+            (&[], [1.0, 2.0, 3.0]),
+        ] {
+            let mut solutions = list(small);
+            cut_to(&mut solutions, 3);
+            assert_eq!(times(&solutions), kept, "{small:?}");
+        }
+        let mut short = list(&[6]);
+        cut_to(&mut short, 6);
+        assert_eq!(short.len(), 6);
+    }
 }

@@ -10,6 +10,7 @@ pub mod code_object;
 mod conv;
 mod cost;
 mod device;
+pub mod figures;
 mod geometry;
 mod metadata;
 mod params;

@@ -9,6 +9,6 @@ pub use buffer::{
     HostBuffers, InputBuffer, OutputBuffer, host_arguments, input_and_output, input_buffer,
     output_buffer,
 };
-pub use device::DeviceBuffers;
+pub use device::{DeviceBuffers, DeviceSpan};
 pub use scratch::{as_f32_mut, zeroed_f32};
 pub use view::{LaneMut, MatrixMut, MatrixRef, TensorMut, merge_dims};

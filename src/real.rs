@@ -4,13 +4,17 @@
 //! ourselves; and each candidate is looked at as a file first, because opening a second build of
 //! this library in its place would send calls round in a circle.
 
+mod environment;
 mod identity;
 pub mod layout;
 mod own_file;
 mod search;
+mod trial;
 
+pub use environment::set_before_load;
 pub use identity::Identity;
 pub use search::Places;
+pub use trial::Trial;
 
 use crate::config::{self, RealLib};
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};

@@ -87,6 +87,20 @@ pub enum Memory {
     Host,
     /// In the memory of this GPU.
     Device(Gpu),
+    /// In the memory of the HIP device of this number, on which no kernels are to run: there are
+    /// none for it, or a setting forbids them. The tensors are copied to the host and back.
+    CopyOnly(u32),
+}
+
+impl Memory {
+    /// The number of the HIP device; `None` for host memory.
+    pub fn ordinal(self) -> Option<u32> {
+        match self {
+            Memory::Host => None,
+            Memory::Device(gpu) => Some(gpu.ordinal),
+            Memory::CopyOnly(ordinal) => Some(ordinal),
+        }
+    }
 }
 
 /// What a problem meets: the machine, and what the user allows.
@@ -107,7 +121,12 @@ impl Context {
 
     /// The same for tensors on a GPU.
     pub fn on_gpu(self, gpu: Gpu) -> Self {
-        Context { memory: Memory::Device(gpu), ..self }
+        self.with_memory(Memory::Device(gpu))
+    }
+
+    /// The same for tensors that lie elsewhere.
+    pub fn with_memory(self, memory: Memory) -> Self {
+        Context { memory, ..self }
     }
 }
 
@@ -116,7 +135,7 @@ impl Context {
 pub enum Buffers<'a> {
     /// Host memory.
     Host(HostBuffers<'a>),
-    /// Memory of the GPU in the context's [`Memory::Device`].
+    /// Memory of the device in the context's [`Memory`].
     Device(DeviceBuffers),
 }
 
@@ -185,6 +204,11 @@ pub trait Solver: Sync {
     /// Whether it takes tensors that lie there; the CPU's do not reach device memory.
     fn reaches(&self, memory: Memory) -> bool {
         memory == Memory::Host
+    }
+
+    /// Whether it is considered only where no other solver serves a problem.
+    fn is_last_resort(&self) -> bool {
+        false
     }
 
     /// Whether `problem` can be solved, and if not, why.

@@ -2,7 +2,7 @@
 //! lines of several threads do not mix.
 #![forbid(unsafe_code)]
 
-use crate::config::config;
+use crate::config;
 use std::fmt::Display;
 use std::fs::File;
 use std::io::Write;
@@ -23,7 +23,7 @@ pub enum Level {
 
 /// Whether lines of this level are wanted; ask before composing an expensive one.
 pub fn wanted(level: Level) -> bool {
-    config().verbose >= level as u8
+    config::live().verbose >= level as u8
 }
 
 /// Writes a line of this level if it is wanted.
@@ -42,7 +42,11 @@ pub fn once(flag: &AtomicBool, message: impl FnOnce() -> String) {
 
 /// Writes a line that everybody gets.
 pub fn line(message: &dyn Display) {
-    let text = format!("miopen-bypass: {message}\n");
+    text(&format!("miopen-bypass: {message}\n"));
+}
+
+/// Writes a text of several lines as it is.
+pub fn text(text: &str) {
     // Not by way of the standard library's lock on stderr: a thread that held it when the process
     // forked would let no line of the child's through. A closed stderr is the caller's choice.
     if let Ok(stderr) = std::io::stderr().as_fd().try_clone_to_owned() {

@@ -40,7 +40,8 @@ fn solver_ids_and_names_are_distinct_and_foreign_to_miopen() {
     let names: HashSet<&str> = solvers().iter().map(|solver| solver.name()).collect();
     assert_eq!((ids.len(), names.len()), (solvers().len(), solvers().len()));
     assert!(ids.iter().all(|id| id.0 >= SolverId::FIRST));
-    assert_eq!(solvers().last().unwrap().name(), "any_direct_naive");
+    let last: Vec<&str> = solvers().iter().rev().take(2).map(|solver| solver.name()).collect();
+    assert_eq!(last, ["cpu_staged", "any_direct_naive"]);
 }
 
 /// Clients store these numbers across runs; one that changes breaks them.
@@ -51,6 +52,11 @@ fn solver_ids_never_change() {
     };
     assert_eq!(id_of("any_direct_naive"), Some(1_000_001));
     assert_eq!(id_of("any_igemm_gemm"), Some(1_000_002));
+    assert_eq!(id_of("gpu_igemm"), Some(1_001_001));
+    assert_eq!(id_of("gpu_direct"), Some(1_001_002));
+    assert_eq!(id_of("gpu_igemm_wrw"), Some(1_001_003));
+    assert_eq!(id_of("gpu_direct_wrw"), Some(1_001_004));
+    assert_eq!(id_of("cpu_staged"), Some(1_002_001));
 }
 
 #[test]

@@ -34,6 +34,14 @@ fn check(case: &Case, rng: &mut Rng, options: RunOptions, compute_units: u32) {
             let mut got = old.clone();
             run_on_device(&*plan, &context, &problem, &inputs, &mut got, options);
             check_against_oracle(case, &inputs, &old, &got, options);
+            if fill == Fill::Reals {
+                // The same bits every time, wherever the scratch memory is.
+                let grants_workspace = !options.grants_workspace;
+                let mut again = old.clone();
+                let options = RunOptions { grants_workspace, ..options };
+                run_on_device(&*plan, &context, &problem, &inputs, &mut again, options);
+                assert!(got.bits() == again.bits(), "{} varies on {case:?}", solver.name());
+            }
             served += 1;
         }
         assert!(served >= 2, "only {served} solvers took {case:?}");
@@ -206,6 +214,82 @@ fn every_kernel() {
         }
     }
     assert_eq!(kernels_not_in(&launched), Vec::<String>::new());
+}
+
+/// NaN and infinity in either input give what the reference gives, by every kernel: also where a tap
+/// meets the padding and nothing may be added.
+#[test]
+fn non_finite_inputs() {
+    if !has_simhip() {
+        return;
+    }
+    let context = on_gpu(36);
+    let MIOpen::solver::Memory::Device(gpu) = context.memory else { unreachable!() };
+    for seed in 0..48 {
+        let rng = &mut Rng::new(4000 + seed);
+        let case = match seed % 4 {
+            // All four ways to gather, and tiles that are partly empty.
+            0 => Case::square(rng.pick(&DIRECTIONS), 2, 8, 12, 6, 3),
+            1 => Case::square(rng.pick(&DIRECTIONS), 1, 5, 6, 7, 3),
+            2 => {
+                let mut long = Case::square(rng.pick(&DIRECTIONS), 1, 4, 5, 40, 40);
+                (long.input, long.filter, long.pads) = (vec![1, 50], vec![1, 40], vec![0, 3]);
+                long.fit_out();
+                long
+            }
+            _ => random_case(rng),
+        };
+        let special = rng.pick(&[f32::NAN, f32::INFINITY, f32::NEG_INFINITY]);
+        let mut inputs = case.inputs(Fill::SmallIntegers, rng);
+        let tensor = &mut inputs[seed as usize / 2 % 2];
+        let values = tensor.values();
+        let places: Vec<usize> = (0..2).map(|_| rng.between(0, values.len() - 1)).collect();
+        tensor.set_all(|at| if places.contains(&at) { special } else { values[at] as f32 });
+        let old = case.output(Fill::Garbage, rng);
+        for (_, plan) in every_plan(&case.problem(), gpu) {
+            let mut got = old.clone();
+            run_on_device(&*plan, &context, &case.problem(), &inputs, &mut got, PLAIN);
+            check_against_oracle(&case, &inputs, &old, &got, PLAIN);
+        }
+    }
+}
+
+#[test]
+fn stems() {
+    if !has_simhip() {
+        return;
+    }
+    let rng = &mut Rng::new(12);
+    // Three channels into large filters: ResNet's stem and AlexNet's, small images.
+    for (filter, stride, pad, size, k) in [(7, 2, 3, 23, 24), (11, 4, 2, 35, 16)] {
+        for direction in DIRECTIONS {
+            let mut case = Case::square(direction, 1, 3, k, size, filter);
+            (case.strides, case.pads) = (vec![stride; 2], vec![pad; 2]);
+            case.fit_out();
+            check(&case, rng, PLAIN, 36);
+        }
+    }
+}
+
+#[test]
+fn transposed_shapes() {
+    if !has_simhip() {
+        return;
+    }
+    let rng = &mut Rng::new(13);
+    // A transposed convolution is another one's backward-data (`ConvProblem::new` resolves it), with
+    // even filters and output rows that the formula leaves open.
+    for (filter, stride, pad, open) in [(2, 2, 0, 0), (4, 2, 1, 0), (3, 2, 1, 1), (3, 3, 0, 2)] {
+        let small: i32 = 5;
+        let large = (small - 1) * stride - 2 * pad + filter as i32 + open;
+        for dtype in TYPES {
+            let mut case = Case::square(Direction::Bwd, 2, 12, 20, large as usize, filter);
+            (case.strides, case.pads) = (vec![stride; 2], vec![pad; 2]);
+            case.fit_out();
+            assert_eq!(case.out, [small as usize; 2]);
+            check(&case.with_dtype(dtype), rng, PLAIN, 36);
+        }
+    }
 }
 
 #[test]

@@ -1,18 +1,42 @@
 //! What answers the calls of this process: decided once, at the first of them.
 #![forbid(unsafe_code)]
 
+use super::account;
+use super::proxy::Proxy;
 use crate::config::{Device, config};
-use crate::error::{Error, Result};
+use crate::error::{Result, Status};
+use crate::gpu;
+use crate::hazard;
+use crate::hip::{self, CurrentDevice};
 use crate::real::RealLibrary;
+use crate::report;
+use crate::solver::Memory;
 use crate::trace::{self, Level};
+use std::path::Path;
 use std::sync::OnceLock;
 
 /// Where calls go.
 pub(super) enum Backend {
     /// To the real library, whose objects the clients hold.
-    Proxy(RealLibrary),
+    Proxy(Box<Proxy>),
     /// To us.
     Standalone,
+}
+
+impl Backend {
+    /// For the head of a report.
+    fn description(&self) -> String {
+        match self {
+            Backend::Standalone => "there is no real libMIOpen".to_owned(),
+            Backend::Proxy(real) if hazard::concerns_machine() => {
+                format!("calls go to {}", real.path().display())
+            }
+            Backend::Proxy(real) => format!(
+                "calls go to {}, uncounted: no card of this machine needs a bypass",
+                real.path().display()
+            ),
+        }
+    }
 }
 
 /// The decision of this process.
@@ -32,6 +56,8 @@ pub(super) fn backend() -> &'static Backend {
                 backend
             });
             if decided_here {
+                account::prepare_once();
+                report::describe_library(decided.description());
                 lines.iter().for_each(|line| trace::line(line));
             }
             decided
@@ -45,6 +71,8 @@ fn decide() -> (Backend, Vec<String>) {
     if config.device == Device::Cpu {
         return (Backend::Standalone, lines);
     }
+    // It reads them when it is loaded.
+    hazard::steer_real_library();
     let found = RealLibrary::find(&config.real_lib);
     lines.extend(found.unusable);
     if trace::wanted(Level::Decision) {
@@ -55,35 +83,51 @@ fn decide() -> (Backend, Vec<String>) {
             if trace::wanted(Level::Decision) {
                 lines.push(format!("calls are forwarded to {}", real.path().display()));
             }
-            (Backend::Proxy(real), lines)
+            (Backend::Proxy(Box::new(Proxy::new(real))), lines)
         }
         None => (Backend::Standalone, lines),
     }
 }
 
 /// Path of the real library, if calls go to one.
-pub(super) fn real_path() -> Option<&'static std::path::Path> {
+pub(super) fn real_path() -> Option<&'static Path> {
     match backend() {
         Backend::Proxy(real) => Some(real.path()),
         Backend::Standalone => None,
     }
 }
 
-/// Whether our own handles can work in this process.
+/// Where the tensors of a new handle of ours lie: on the current HIP device, if the program uses
+/// HIP and there is one, else in host memory.
 ///
 /// # Errors
-/// `NotImplemented` where a GPU is in use: its buffers are device memory, which only the CPU engine
-/// would get to see. A program whose buffers are host memory says so with the setting.
-pub(super) fn check_standalone_device() -> Result<()> {
-    let on_gpu = config().device == Device::Auto
-        && std::path::Path::new("/dev/kfd").exists()
-        && std::fs::read_to_string("/proc/self/maps")
-            .is_ok_and(|maps| maps.contains("/libamdhip64.so"));
-    if on_gpu {
-        return Err(Error::not_implemented(
-            "no real libMIOpen was found, and standing alone on a GPU is not part of this build; \
-             MIOPEN_BYPASS_DEVICE=cpu computes on host memory",
-        ));
+/// What HIP reports.
+pub(super) fn memory_of_new_handle() -> Result<Memory> {
+    if config().device == Device::Cpu || !hip::is_loaded() {
+        return Ok(Memory::Host);
     }
-    Ok(())
+    match hip::device_count() {
+        Ok(0) => Ok(Memory::Host),
+        Ok(_) => memory_of_device(CurrentDevice::get()?),
+        // A file of that name that is no runtime does not matter where there is no card.
+        Err(_) if !Path::new("/dev/kfd").exists() => Ok(Memory::Host),
+        Err(error) => Err(error),
+    }
+}
+
+/// The memory of a device, with kernels of ours where there are some for it.
+///
+/// # Errors
+/// What HIP reports.
+pub(super) fn memory_of_device(ordinal: u32) -> Result<Memory> {
+    match gpu::gpu_of_device(ordinal) {
+        Ok(gpu) => Ok(Memory::Device(gpu)),
+        Err(error) if matches!(error.status, Status::NotImplemented | Status::NotInitialized) => {
+            trace::say(Level::Failure, || {
+                format!("device {ordinal}: convolutions are computed on the CPU: {error}")
+            });
+            Ok(Memory::CopyOnly(ordinal))
+        }
+        Err(error) => Err(error),
+    }
 }

@@ -5,8 +5,10 @@ use super::guard::guard;
 use super::handle::Handle;
 use super::tensor_descriptor::conv_tensor;
 use crate::cpu;
+use crate::engine;
 use crate::error::{Error, Result};
-use crate::memory;
+use crate::hip::StreamRef;
+use crate::memory::{self, DeviceSpan, InputBuffer, OutputBuffer};
 use crate::problem::{DataType, TensorDesc};
 use crate::sys::*;
 use std::ffi::c_void;
@@ -26,15 +28,12 @@ pub(super) unsafe extern "C" fn miopenConvolutionForwardBias(
         let (b_desc, y_desc) = (conv_tensor(b_desc, "bDesc")?, conv_tensor(y_desc, "yDesc")?);
         refuse_bf16(&b_desc, &y_desc)?;
         // SAFETY: the header's contract for scalars and buffers.
-        let ([alpha, beta], (b_buffer, y_buffer)) = unsafe {
-            let buffers = memory::input_and_output((b, &b_desc), (y, &y_desc))?;
-            (scalars(alpha, beta, y_desc.dtype())?, buffers)
-        };
-        announce();
-        let start = Instant::now();
-        cpu::add_bias(context(), (&y_desc, y_buffer), (&b_desc, b_buffer), alpha, beta)?;
-        handle.record_kernel_time(start.elapsed());
-        Ok(())
+        unsafe {
+            let [alpha, beta] = scalars(alpha, beta, y_desc.dtype())?;
+            compute(&handle, (b.cast_mut(), &b_desc), (y, &y_desc), |b, y| {
+                cpu::add_bias(context(), (&y_desc, y), (&b_desc, b), alpha, beta)
+            })
+        }
     })
 }
 
@@ -52,22 +51,52 @@ pub(super) unsafe extern "C" fn miopenConvolutionBackwardBias(
         let (dy_desc, db_desc) = (conv_tensor(dy_desc, "dyDesc")?, conv_tensor(db_desc, "dbDesc")?);
         refuse_bf16(&dy_desc, &db_desc)?;
         // SAFETY: the header's contract for scalars and buffers.
-        let ([alpha, beta], (dy_buffer, db_buffer)) = unsafe {
-            let buffers = memory::input_and_output((dy, &dy_desc), (db, &db_desc))?;
-            (scalars(alpha, beta, db_desc.dtype())?, buffers)
-        };
-        announce();
-        let start = Instant::now();
-        cpu::sum_bias_gradient(
-            context(),
-            (&dy_desc, dy_buffer),
-            (&db_desc, db_buffer),
-            alpha,
-            beta,
-        )?;
-        handle.record_kernel_time(start.elapsed());
-        Ok(())
+        unsafe {
+            let [alpha, beta] = scalars(alpha, beta, db_desc.dtype())?;
+            compute(&handle, (dy.cast_mut(), &dy_desc), (db, &db_desc), |dy, db| {
+                cpu::sum_bias_gradient(context(), (&dy_desc, dy), (&db_desc, db), alpha, beta)
+            })
+        }
     })
+}
+
+/// Has the CPU compute, wherever the tensors lie.
+///
+/// # Safety
+/// Non-null pointers are valid for their descriptors where the handle's tensors lie, and nobody
+/// else writes the input or touches the output.
+unsafe fn compute(
+    handle: &Handle,
+    (input, input_desc): (*mut c_void, &TensorDesc),
+    (output, output_desc): (*mut c_void, &TensorDesc),
+    work: impl FnOnce(InputBuffer<'_>, OutputBuffer<'_>) -> Result<()>,
+) -> Result<()> {
+    announce(handle.memory());
+    let start = Instant::now();
+    // SAFETY: passed on.
+    unsafe {
+        match handle.memory().ordinal() {
+            None => {
+                let (input, output) =
+                    memory::input_and_output((input, input_desc), (output, output_desc))?;
+                work(input, output)?;
+            }
+            Some(ordinal) => {
+                let input = DeviceSpan::new(input, input_desc)?;
+                let output = DeviceSpan::new(output, output_desc)?;
+                let stream = StreamRef::from_address(handle.stream());
+                engine::on_device(
+                    ordinal,
+                    stream,
+                    (input_desc, input),
+                    (output_desc, output),
+                    work,
+                )?;
+            }
+        }
+    }
+    handle.record_kernel_time(start.elapsed().as_secs_f64() * 1e6);
+    Ok(())
 }
 
 /// The real library asks for this before it looks at the buffers.

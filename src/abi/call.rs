@@ -1,22 +1,24 @@
 //! A convolution call, brought from C's arguments to the engine's.
 
 use super::account;
+use super::backend::{Backend, backend};
 use super::conv_descriptor::conv_desc;
+use super::entries::RealFunctions;
+use super::guard::guard;
 use super::handle::Handle;
 use super::tensor_descriptor::conv_tensor;
 use crate::config::config;
 use crate::engine::{self, Choice, Solution};
 use crate::error::{Error, Result};
-use crate::memory;
+use crate::memory::{self, DeviceBuffers};
 use crate::problem::{ConvProblem, DataType, Direction};
 use crate::report::{CallRecord, Route};
-use crate::solver::{Buffers, Context, ConvArgs};
+use crate::solver::{Buffers, Context, ConvArgs, Gpu, Memory};
 use crate::sys::*;
 use crate::trace::{self, Level};
 use std::ffi::c_void;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
 
 /// The descriptors of a call, each under the name of the tensor that it belongs to: `y` is `dy` in
 /// the backward calls, and so on.
@@ -38,21 +40,73 @@ pub(super) struct Pointers {
     pub workspace_bytes: usize,
 }
 
+/// What a call may set going on the card.
+#[derive(Clone, Copy)]
+pub(super) enum Launch {
+    /// Nothing: it asks, or compiles.
+    Nothing,
+    /// Several convolutions, which have run when it returns.
+    Search,
+    /// One convolution, enqueued in the handle's stream.
+    Once { workspace_bytes: usize },
+}
+
+/// A call before its handle and descriptors were looked at.
+#[derive(Clone, Copy)]
+pub(super) struct Asked {
+    pub handle: miopenHandle_t,
+    pub direction: Direction,
+    pub descriptors: Descriptors,
+    pub launch: Launch,
+    /// In immediate mode, the solution that the caller named.
+    pub solution_id: Option<u64>,
+}
+
 /// A call whose handle and descriptors are in order.
 pub(super) struct ConvCall {
     pub handle: Arc<Handle>,
     pub problem: ConvProblem,
+    pub context: Context,
     /// In transpose mode the problem's x is the call's y and the reverse.
-    swapped: bool,
+    pub swapped: bool,
+    /// Id of the rule by which it is ours, if the real library might have had it.
+    pub rule: Option<&'static str>,
 }
 
+/// Answers a call: by ours where we stand alone or where the convolution is to be bypassed, else by
+/// the real library, which `forward` calls.
+pub(super) fn answer(
+    name: &'static str,
+    asked: &Asked,
+    forward: impl Fn(&RealFunctions) -> Option<miopenStatus_t>,
+    own: impl Fn(&ConvCall) -> Result<()>,
+) -> miopenStatus_t {
+    match backend() {
+        Backend::Proxy(proxy) => proxy.enter(name, asked, forward, own),
+        Backend::Standalone => guard(name, || own(&ConvCall::of_our_objects(asked)?)),
+    }
+}
+
+/// [`answer`] for the function of that name, with its own arguments for the real library.
+macro_rules! enter {
+    ($name:ident($($argument:expr),* $(,)?), $asked:expr, $own:expr) => {
+        $crate::abi::call::answer(
+            stringify!($name),
+            &$asked,
+            |functions| {
+                // SAFETY: the caller's arguments, for the function that the caller called.
+                functions.$name.map(|real| unsafe { real($($argument),*) })
+            },
+            $own,
+        )
+    };
+}
+pub(super) use enter;
+
 impl ConvCall {
-    pub fn new(
-        handle: miopenHandle_t,
-        direction: Direction,
-        descriptors: Descriptors,
-    ) -> Result<ConvCall> {
-        let handle = Handle::of(handle)?;
+    fn of_our_objects(asked: &Asked) -> Result<ConvCall> {
+        let Asked { direction, descriptors, .. } = *asked;
+        let handle = Handle::of(asked.handle)?;
         let conv = conv_desc(descriptors.conv)?;
         let names = match direction {
             Direction::Fwd => ["xDesc", "wDesc", "yDesc"],
@@ -66,14 +120,16 @@ impl ConvCall {
             conv_tensor(descriptors.y, names[2])?,
             &conv,
         )?;
-        Ok(ConvCall { handle, problem, swapped: ConvProblem::swaps_x_and_y(&conv) })
+        let context = context().clone().with_memory(handle.memory());
+        let swapped = ConvProblem::swaps_x_and_y(&conv);
+        Ok(ConvCall { handle, problem, context, swapped, rule: None })
     }
 
     /// The buffers as the engine takes them.
     ///
     /// # Safety
     /// Non-null pointers are valid for their descriptors and for the workspace's size, until the
-    /// call returns, and nobody else writes the inputs or touches output and workspace.
+    /// work is done, and nobody else writes the inputs or touches output and workspace.
     unsafe fn arguments<'a>(
         &self,
         pointers: Pointers,
@@ -82,13 +138,23 @@ impl ConvCall {
     ) -> Result<ConvArgs<'a>> {
         let Pointers { x, w, y, workspace, workspace_bytes } = pointers;
         let (x, y) = if self.swapped { (y, x) } else { (x, y) };
-        // SAFETY: passed on.
-        let (buffers, workspace) =
-            unsafe { memory::host_arguments(&self.problem, x, w, y, workspace, workspace_bytes) }?;
-        Ok(ConvArgs { buffers: Buffers::Host(buffers), alpha, beta, workspace })
+        if self.context.memory == Memory::Host {
+            // SAFETY: passed on.
+            let (buffers, workspace) = unsafe {
+                memory::host_arguments(&self.problem, x, w, y, workspace, workspace_bytes)
+            }?;
+            return Ok(ConvArgs { buffers: Buffers::Host(buffers), alpha, beta, workspace });
+        }
+        let stream = std::ptr::with_exposed_provenance_mut(self.handle.stream());
+        // SAFETY: passed on; the handle's stream is one of its device.
+        let buffers = unsafe {
+            DeviceBuffers::new(&self.problem, [x, w, y], workspace, workspace_bytes, stream)
+        }?;
+        Ok(ConvArgs { buffers: Buffers::Device(buffers), alpha, beta, workspace: &mut [] })
     }
 
-    /// Computes, with the solver that `choice` names.
+    /// Computes, with the solver that `choice` names. On a GPU the work is enqueued in the
+    /// handle's stream; while profiling is on, it is waited for.
     ///
     /// # Safety
     /// As for [`ConvCall::arguments`].
@@ -101,21 +167,27 @@ impl ConvCall {
     ) -> Result<()> {
         // SAFETY: passed on.
         let mut arguments = unsafe { self.arguments(pointers, alpha, beta) }?;
-        announce();
+        announce(self.context.memory);
         if trace::wanted(Level::Call) {
             let solution = self.prepare(choice)?;
             trace::line(&format!("{}: {}", self.problem, solution.name));
         }
-        let start = Instant::now();
-        let solver = engine::run(&self.problem, choice, context(), &mut arguments)?;
-        let time = start.elapsed();
-        self.handle.record_kernel_time(time);
+        let is_on_gpu = matches!(self.context.memory, Memory::Device(_));
+        let (solver, time_us) = if self.handle.is_profiling() || !is_on_gpu {
+            let (solver, time_us) =
+                engine::run_timed(&self.problem, choice, &self.context, &mut arguments)?;
+            self.handle.record_kernel_time(time_us);
+            (solver, Some(time_us))
+        } else {
+            (engine::run(&self.problem, choice, &self.context, &mut arguments)?, None)
+        };
+        let is_own_kernel = is_on_gpu && solver != engine::STAGED;
         account::record(&CallRecord {
             problem: &self.problem,
-            route: Route::Cpu,
+            route: if is_own_kernel { Route::Hip } else { Route::Cpu },
             solver,
-            rule: None,
-            time_us: Some(time.as_secs_f64() * 1e6),
+            rule: self.rule,
+            time_us,
             workspace_bytes: pointers.workspace_bytes,
         });
         Ok(())
@@ -128,8 +200,8 @@ impl ConvCall {
     pub unsafe fn find(&self, pointers: Pointers, exhaustive: bool) -> Result<Vec<Solution>> {
         // SAFETY: passed on.
         let mut arguments = unsafe { self.arguments(pointers, 1.0, 0.0) }?;
-        announce();
-        let found = engine::find(&self.problem, context(), &mut arguments, exhaustive)?;
+        announce(self.context.memory);
+        let found = engine::find(&self.problem, &self.context, &mut arguments, exhaustive)?;
         trace::say(Level::Decision, || self.decision(&found));
         Ok(found)
     }
@@ -141,7 +213,7 @@ impl ConvCall {
             let Solution { name, time_us, workspace_bytes, .. } = solution;
             text += &format!("; {name}: {time_us:.0} us, workspace {workspace_bytes} bytes");
         }
-        for (name, reason) in engine::rejections(&self.problem, context()) {
+        for (name, reason) in engine::rejections(&self.problem, &self.context) {
             text += &format!("; not {name}: {reason}");
         }
         text
@@ -149,17 +221,17 @@ impl ConvCall {
 
     /// What can solve the problem, best first.
     pub fn solutions(&self) -> Result<Vec<Solution>> {
-        engine::solutions(&self.problem, context())
+        engine::solutions(&self.problem, &self.context)
     }
 
     /// The solution that `choice` stands for, made ready to run.
     pub fn prepare(&self, choice: Choice) -> Result<Solution> {
-        engine::prepare(&self.problem, choice, context())
+        engine::prepare(&self.problem, choice, &self.context)
     }
 
     /// Why immediate mode has nothing to offer, with the real library's status for it.
     pub fn unsolved(&self) -> Error {
-        let reasons = engine::rejections(&self.problem, context());
+        let reasons = engine::rejections(&self.problem, &self.context);
         let reasons: Vec<String> =
             reasons.into_iter().map(|(name, reason)| format!("{name}: {reason}")).collect();
         Error::not_implemented(format!("no solver serves this problem ({})", reasons.join("; ")))
@@ -198,7 +270,7 @@ pub(super) unsafe fn scalar(at: *const c_void, dtype: DataType, name: &str) -> R
     })
 }
 
-/// The machine and what the user allows, looked at once.
+/// The host and what the user allows, looked at once.
 pub(super) fn context() -> &'static Context {
     static CONTEXT: OnceLock<Context> = OnceLock::new();
     match CONTEXT.get() {
@@ -211,13 +283,24 @@ pub(super) fn context() -> &'static Context {
 }
 
 /// The one line that everybody gets: so that nobody has to guess what computes.
-pub(super) fn announce() {
+pub(super) fn announce(memory: Memory) {
     static ANNOUNCED: AtomicBool = AtomicBool::new(false);
     trace::once(&ANNOUNCED, || {
-        format!(
-            "convolutions are computed on the CPU by miopen-bypass {}, {} thread(s)",
-            env!("CARGO_PKG_VERSION"),
-            context().cpu_threads
-        )
+        let version = env!("CARGO_PKG_VERSION");
+        let threads = context().cpu_threads;
+        match memory {
+            Memory::Host => format!(
+                "convolutions are computed on the CPU by miopen-bypass {version}, \
+                 {threads} thread(s)"
+            ),
+            Memory::Device(Gpu { ordinal, compute_units }) => format!(
+                "convolutions are computed on GPU {ordinal} ({compute_units} compute units) by \
+                 miopen-bypass {version}"
+            ),
+            Memory::CopyOnly(ordinal) => format!(
+                "convolutions of GPU {ordinal} are computed on the CPU by miopen-bypass \
+                 {version}, {threads} thread(s)"
+            ),
+        }
     });
 }

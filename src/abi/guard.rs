@@ -31,9 +31,15 @@ pub(super) fn guard(function: &str, body: impl FnOnce() -> Result<()>) -> miopen
     miopenStatus_t(status as u32)
 }
 
-fn remember(function: &str, error: &Error) {
+/// Keeps the reason of a failure for [`with_last_error`], and tells it to whoever wants to know.
+pub(super) fn remember(function: &str, error: &Error) {
+    trace::say(Level::Failure, || format!("{function}: {error}"));
+    keep(function, error);
+}
+
+/// Keeps the reason of a failure for [`with_last_error`].
+pub(super) fn keep(function: &str, error: &Error) {
     let message = format!("{function}: {error}");
-    trace::say(Level::Failure, || message.clone());
     let text = CString::new(message).unwrap_or_default();
     // At thread exit the place is gone already; then nobody can ask any more.
     let _ = LAST_ERROR.try_with(|last| last.replace(text));

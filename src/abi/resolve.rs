@@ -2,12 +2,14 @@
 
 use super::backend::{self, Backend};
 use super::entries::{FUNCTIONS, Function, SLOTS};
-use crate::error::Status;
+use super::guard;
+use super::proxy;
+use crate::error::{Error, Status};
 use crate::trace;
 use std::arch::naked_asm;
 use std::cell::Cell;
 use std::panic::catch_unwind;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Entered by a jump from a resolver stub, with the slot's index in r11 and the caller's arguments
 /// in place. Keeps the argument registers (six integer, eight vector, rax for the sake of
@@ -76,48 +78,59 @@ fn target_of(index: usize) -> *const () {
     // A panic must not cross the caller's frames.
     let chosen = catch_unwind(|| choose(function));
     RESOLVING.set(false);
-    let (target, missing) = chosen.unwrap_or_else(|_| (stand_in(function), None));
-
-    let before = SLOTS[index].swap(target.cast_mut(), Ordering::AcqRel);
-    let first = !std::ptr::eq(before, target);
-    if let (Some(missing), true) = (missing, first) {
-        trace::line(&missing);
+    match chosen.unwrap_or_else(|_| Err("a panic".into())) {
+        Ok(target) => {
+            SLOTS[index].store(target.cast_mut(), Ordering::Release);
+            target
+        }
+        // The slot stays as it is, so that each call says what is missing.
+        Err(reason) => {
+            let _ = catch_unwind(|| complain(index, reason));
+            stand_in(function)
+        }
     }
-    target
 }
 
-/// The function to run, and what a person should know where there is none.
-fn choose(function: &Function) -> (*const (), Option<String>) {
-    let name = function.name.to_string_lossy();
+/// The function to run, or why there is none.
+fn choose(function: &Function) -> Result<*const (), String> {
     match backend::backend() {
-        Backend::Proxy(real) => match real.function(function.name) {
-            Some(target) => (target, None),
-            None => {
-                let path = real.path().display();
-                (
-                    stand_in(function),
-                    Some(format!("{name} is not in {path}: miopenStatusNotImplemented")),
-                )
-            }
-        },
-        Backend::Standalone => match function.own {
-            Some(target) => (target, None),
-            None => (
-                stand_in(function),
-                Some(format!(
-                    "{name} needs a real libMIOpen, and there is none: miopenStatusNotImplemented"
-                )),
-            ),
-        },
+        Backend::Proxy(real) => {
+            let in_front = function.in_front.filter(|_| proxy::is_wanted());
+            let target = in_front.or_else(|| real.function(function.name));
+            target
+                .or_else(|| function.alone.filter(|_| is_string(function)))
+                .ok_or_else(|| format!("is not in {}", real.path().display()))
+        }
+        Backend::Standalone => {
+            function.alone.ok_or_else(|| "needs a real libMIOpen, and there is none".to_owned())
+        }
     }
+}
+
+/// Tells everybody once, and afterwards whoever wants to know of failures.
+fn complain(index: usize, reason: String) {
+    static TOLD: [AtomicBool; FUNCTIONS.len()] =
+        [const { AtomicBool::new(false) }; FUNCTIONS.len()];
+    let name = FUNCTIONS[index].name.to_string_lossy();
+    let error = Error::not_implemented(reason);
+    if TOLD[index].swap(true, Ordering::Relaxed) {
+        guard::remember(&name, &error);
+    } else {
+        trace::line(&format!("{name} {}: {}", error.context, error.status.name()));
+        guard::keep(&name, &error);
+    }
+}
+
+/// The one function whose result is a string, for which no status can stand. Ours needs nothing
+/// but its argument, so it serves whoever else answers.
+fn is_string(function: &Function) -> bool {
+    function.name == c"miopenGetErrorString"
 }
 
 /// What answers for a function that cannot be had now.
 fn stand_in(function: &Function) -> *const () {
-    match function.own {
-        // The one function whose result is a string, for which no status can stand. Ours needs
-        // nothing but its argument, so it serves whoever else answers.
-        Some(ours) if function.name == c"miopenGetErrorString" => ours,
+    match function.alone {
+        Some(ours) if is_string(function) => ours,
         _ => not_implemented as *const (),
     }
 }

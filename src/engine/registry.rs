@@ -1,11 +1,12 @@
 //! The list of all solvers.
 #![forbid(unsafe_code)]
 
+use super::staged::Staged;
 use crate::config::IsaLevel;
 use crate::solver::Solver;
 use crate::{cpu, gpu};
 
-static SOLVERS: [&dyn Solver; 24] = [
+static SOLVERS: &[&dyn Solver] = &[
     &gpu::ImplicitGemm,
     &gpu::Direct,
     &gpu::WrwImplicitGemm,
@@ -30,10 +31,12 @@ static SOLVERS: [&dyn Solver; 24] = [
     &cpu::Blocked(IsaLevel::Scalar),
     &cpu::ImplicitGemm,
     &cpu::Naive,
+    &Staged,
 ];
 
-/// Every solver: the specialised before the general, the naive reference last.
+/// Every solver: the specialised before the general, the naive reference after
+/// all that compute, and last what brings the CPU's solvers to tensors on a device.
 /// Where two guess the same time, the earlier one wins.
 pub fn solvers() -> &'static [&'static dyn Solver] {
-    &SOLVERS
+    SOLVERS
 }

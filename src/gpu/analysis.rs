@@ -71,7 +71,9 @@ pub fn llvm_tool(name: &str) -> Option<PathBuf> {
 /// # Errors
 /// A sentence where the tool is missing or does not understand the image.
 pub fn disassemble(image: &[u8]) -> Result<BTreeMap<String, Vec<Instruction>>, String> {
-    let tool = llvm_tool("llvm-objdump").ok_or("llvm-objdump was not found")?;
+    let tool = llvm_tool("llvm-objdump").ok_or_else(|| {
+        format!("llvm-objdump was not found (Debian: llvm-19; {LLVM_VARIABLE} names its folder)")
+    })?;
     let file = TemporaryFile::with(image).map_err(|error| error.to_string())?;
     let arguments = [OsString::from("-d"), file.path.clone().into()];
     let output = Command::new(tool).args(arguments).output().map_err(|error| error.to_string())?;

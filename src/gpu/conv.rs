@@ -87,9 +87,9 @@ impl Shape {
         match self {
             Shape::Tile { threads: 32, .. } => (if is_run { 0.82 } else { 0.79 }, 8),
             Shape::Tile { .. } => (if is_run { 0.87 } else { 0.84 }, 8),
-            Shape::Direct { rows: 16 } => (if is_run { 0.80 } else { 0.73 }, 9),
-            Shape::Direct { rows: 4 } => (0.39, 16),
-            Shape::Direct { .. } => (0.14, 18),
+            Shape::Direct { rows: 16 } => (if is_run { 0.79 } else { 0.71 }, 9),
+            Shape::Direct { rows: 4 } => (0.39, 18),
+            Shape::Direct { .. } => (0.14, 20),
         }
     }
 }

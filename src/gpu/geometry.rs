@@ -179,6 +179,15 @@ impl Geometry {
         }
 
         let bias = phases.iter().map(|phase| bias_bytes(phase, &in_dhw)).max().unwrap_or(0);
+        let point = if is_forward { conv_strides } else { [1; 3] };
+        for phase in &mut phases {
+            let points = phase_points(phase);
+            phase.padded = u32::from((0..3).any(|axis| {
+                let ends = tap_ends(phase, axis);
+                let last = i64::from(points[axis] - 1) * i64::from(point[axis]);
+                ends.iter().any(|&end| end < 0 || end + last >= i64::from(in_len[axis]))
+            }));
+        }
         let tap_reach = phases.iter().map(|phase| reach_bytes(phase, &in_dhw)).max().unwrap_or(0);
         let reach = bias + tap_reach + u64::from(channels - 1) * in_strides[1];
         fit(reach, MAX_RESOURCE_BYTES, "the reach of the filter")?;
@@ -195,7 +204,6 @@ impl Geometry {
         let aligned = [in_strides[0], in_strides[2], in_strides[3], in_strides[4]]
             .iter()
             .all(|stride| stride.is_multiple_of(4));
-        let point = if is_forward { conv_strides } else { [1; 3] };
         let out_point = if is_forward { [1; 3] } else { conv_strides };
         let filter_m_c = if is_forward { [0, 1] } else { [1, 0] };
         let base = ConvParams {
@@ -414,6 +422,12 @@ fn phase(
         filter_tap_step,
         ..Phase::default()
     })
+}
+
+/// Points of the three axes.
+fn phase_points(phase: &Phase) -> [u32; 3] {
+    let (all, plane, row) = (phase.by_points.divisor, phase.by_plane.divisor, phase.by_row.divisor);
+    [all / plane, plane / row, row]
 }
 
 /// Coordinates of the first and the last tap of an axis.

@@ -63,7 +63,7 @@ pub struct Phase {
     pub tap_step: [i32; 3],
     pub filter_tap_first: u32,
     pub filter_tap_step: [i32; 3],
-    pub reserved: u32,
+    pub padded: u32,
 }
 
 /// `ConvParams` of the kernels. Addresses are those of the device.

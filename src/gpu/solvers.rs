@@ -83,7 +83,7 @@ impl<P: Enqueue> Plan for GpuPlan<P> {
 fn gpu_of(context: &Context) -> std::result::Result<Gpu, Reason> {
     match context.memory {
         Memory::Device(gpu) => Ok(gpu),
-        Memory::Host => Err(Reason::new("computes on a GPU")),
+        Memory::Host | Memory::CopyOnly(_) => Err(Reason::new("computes on a GPU")),
     }
 }
 

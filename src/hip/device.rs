@@ -1,10 +1,14 @@
 //! Devices of the runtime.
 
+use super::api::Code;
 use super::error::check;
 use super::library::runtime;
 use super::topology::PciAddress;
 use crate::error::Result;
 use std::ffi::{CStr, c_char, c_int};
+
+/// `hipErrorNoDevice`.
+const NO_DEVICE: Code = 100;
 
 /// Number of devices that the runtime shows to this process.
 ///
@@ -15,6 +19,9 @@ pub fn device_count() -> Result<u32> {
     let mut count: c_int = 0;
     // SAFETY: a place for an int.
     let code = unsafe { (runtime.api().hipGetDeviceCount)(&mut count) };
+    if code == NO_DEVICE {
+        return Ok(0);
+    }
     check(runtime, "hipGetDeviceCount", code)?;
     Ok(u32::try_from(count).unwrap_or(0))
 }

@@ -53,6 +53,11 @@ pub fn runtime() -> Result<&'static Runtime> {
     })
 }
 
+/// Whether the program has a HIP runtime in its process: without one it has no device memory.
+pub fn is_loaded() -> bool {
+    !mapped_paths().is_empty()
+}
+
 fn find() -> std::result::Result<Runtime, String> {
     let mut reasons = Vec::new();
     let loaded = NAMES.iter().filter_map(|name| open(Path::new(name), libc::RTLD_NOLOAD).ok());

@@ -70,6 +70,8 @@ impl PciAddress {
 /// A GPU as KFD describes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Node {
+    /// Its number in the driver's list.
+    pub number: u32,
     /// Of the silicon, whatever the runtime was told.
     pub architecture: Architecture,
     pub pci: PciAddress,
@@ -81,30 +83,46 @@ pub fn nodes(topology: &Path) -> Vec<Node> {
     let Ok(entries) = std::fs::read_dir(topology.join("nodes")) else {
         return Vec::new();
     };
-    let mut numbered: Vec<(u32, Node)> = entries
+    let mut found: Vec<Node> = entries
         .flatten()
         .filter_map(|entry| {
             let number = entry.file_name().to_str()?.parse().ok()?;
             let properties = std::fs::read_to_string(entry.path().join("properties")).ok()?;
-            Some((number, parse_properties(&properties)?))
+            parse_properties(number, &properties)
         })
         .collect();
-    numbered.sort_by_key(|(number, _)| *number);
-    numbered.into_iter().map(|(_, node)| node).collect()
+    found.sort_by_key(|node| node.number);
+    found
+}
+
+/// RDNA1 by its PCI device ids, for drivers before Linux 5.15, which list no `gfx_target_version`
+/// (ids: `amdgpu_drv.c` of Linux).
+pub fn architecture_of_device_id(device_id: u32) -> Option<Architecture> {
+    let stepping = match device_id {
+        0x7310..=0x731f => 0, // Navi 10
+        0x7360..=0x7362 => 1, // Navi 12
+        0x7340..=0x734f => 2, // Navi 14
+        _ => return None,
+    };
+    Some(Architecture { major: 10, minor: 1, stepping })
 }
 
 /// `None` for a node that is no GPU.
-fn parse_properties(text: &str) -> Option<Node> {
+fn parse_properties(number: u32, text: &str) -> Option<Node> {
     let value = |name: &str| {
         text.lines().find_map(|line| {
             let (key, value) = line.split_once(' ')?;
             (key == name).then(|| value.trim().parse::<u32>().ok())?
         })
     };
-    let version = value("gfx_target_version").filter(|&version| version != 0)?;
+    let architecture = match value("gfx_target_version").filter(|&version| version != 0) {
+        Some(version) => Architecture::from_target_version(version),
+        None => architecture_of_device_id(value("device_id")?)?,
+    };
     let simds_in_unit = value("simd_per_cu").filter(|&count| count != 0)?;
     Some(Node {
-        architecture: Architecture::from_target_version(version),
+        number,
+        architecture,
         pci: PciAddress { domain: value("domain").unwrap_or(0), location: value("location_id")? },
         compute_units: value("simd_count")? / simds_in_unit,
     })
@@ -149,10 +167,23 @@ mod tests {
 
     #[test]
     fn a_cpu_node_is_no_gpu() {
-        assert_eq!(parse_properties("simd_count 0\ngfx_target_version 0\nlocation_id 0\n"), None);
+        assert_eq!(
+            parse_properties(0, "simd_count 0\ngfx_target_version 0\nlocation_id 0\n"),
+            None
+        );
         let gpu = parse_properties(
+            1,
             "simd_count 72\nsimd_per_cu 2\ngfx_target_version 100100\nlocation_id 768\ndomain 0\n",
         );
         assert_eq!(gpu.map(|node| node.compute_units), Some(36));
+    }
+
+    #[test]
+    fn an_old_drivers_card_is_known_by_its_device_id() {
+        let text = "simd_count 44\nsimd_per_cu 2\nlocation_id 768\ndevice_id 29504\n";
+        let node = parse_properties(2, text).unwrap();
+        assert_eq!((node.number, node.architecture.to_string().as_str()), (2, "gfx1012"));
+        let other = "simd_count 44\nsimd_per_cu 2\nlocation_id 768\ndevice_id 26287\n";
+        assert_eq!(parse_properties(2, other), None);
     }
 }

@@ -155,6 +155,18 @@ impl ConvProblem {
         Ok(problem)
     }
 
+    /// The same convolution of another number of images, the strides unchanged.
+    ///
+    /// # Errors
+    /// `BadParm` for none, or where a tensor exceeds the address space.
+    pub fn with_images(&self, n: usize) -> Result<Self> {
+        let (x, y) = (self.x.with_length(0, n)?, self.y.with_length(0, n)?);
+        let (x5, y5) = (x.to_tensor5()?, y.to_tensor5()?);
+        let problem = ConvProblem { x, y, x5, y5, ..self.clone() };
+        problem.check_reach()?;
+        Ok(problem)
+    }
+
     /// Whether the problem's x is the call's y and the reverse, descriptor and buffer alike.
     pub fn swaps_x_and_y(conv: &ConvDesc) -> bool {
         conv.mode() == Mode::Transpose

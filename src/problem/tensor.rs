@@ -304,6 +304,51 @@ impl TensorDesc {
         distinct_elems(self.lengths(), self.strides())
     }
 
+    /// The same tensor with another length of one dimension, the strides unchanged.
+    ///
+    /// # Errors
+    /// As [`TensorDesc::new`]; `BadParm` for a dimension that it has not.
+    pub fn with_length(&self, dim: usize, length: usize) -> Result<Self> {
+        let mut lengths = *self;
+        *lengths.lengths[..self.rank]
+            .get_mut(dim)
+            .ok_or_else(|| Error::bad_parm(format!("the tensor has no dimension {dim}")))? = length;
+        Self::new(self.dtype, lengths.lengths(), self.strides())
+    }
+
+    /// The byte ranges that hold elements: as long as they can be, gaps left out.
+    pub fn byte_runs(&self) -> impl ExactSizeIterator<Item = std::ops::Range<usize>> + use<> {
+        let mut dims: Vec<(usize, usize)> = self
+            .strides()
+            .iter()
+            .zip(self.lengths())
+            .filter(|&(_, &length)| length > 1)
+            .map(|(&stride, &length)| (stride, length))
+            .collect();
+        dims.sort_unstable();
+        let joined = dims
+            .iter()
+            .scan(1, |run, &(stride, length)| {
+                let joins = stride == *run;
+                *run *= length;
+                joins.then_some(length)
+            })
+            .collect::<Vec<usize>>();
+        let elem_bytes = self.dtype.size_bytes();
+        let run_bytes = joined.iter().product::<usize>() * elem_bytes;
+        let outer = dims.split_off(joined.len());
+        let count: usize = outer.iter().map(|&(_, length)| length).product();
+        (0..count).map(move |index| {
+            let mut rest = index;
+            let mut offset = 0;
+            for &(stride, length) in &outer {
+                offset += rest % length * stride;
+                rest /= length;
+            }
+            offset * elem_bytes..offset * elem_bytes + run_bytes
+        })
+    }
+
     /// Whether the strides fall (weakly) in the storage order of `layout`.
     ///
     /// This is MIOpen's own test, so a shape with lengths of 1 admits several layouts.

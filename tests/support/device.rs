@@ -75,12 +75,37 @@ impl OnDevice {
         OnDevice { memory }
     }
 
+    /// As long as that, and filled with what the runtime fills it with.
+    pub fn of_length(bytes: usize) -> OnDevice {
+        OnDevice { memory: DeviceMemory::new(bytes).unwrap() }
+    }
+
+    /// Writes bytes at an offset.
+    pub fn put(&self, offset: usize, bytes: &[u8]) {
+        assert!(offset + bytes.len() <= self.memory.len_bytes());
+        let staging = PinnedMemory::new(bytes.len()).unwrap();
+        let address = self.memory.address() + offset as u64;
+        // SAFETY: within the memory, and waited for.
+        unsafe {
+            std::ptr::copy_nonoverlapping(bytes.as_ptr(), staging.as_mut_ptr(), bytes.len());
+            staging.copy_to_device(0, address, bytes.len(), null_stream()).unwrap();
+        }
+        null_stream().synchronize().unwrap();
+    }
+
     pub fn to_bytes(&self, length: usize) -> Vec<u8> {
+        self.get(0, length)
+    }
+
+    /// Bytes from an offset on.
+    pub fn get(&self, offset: usize, length: usize) -> Vec<u8> {
+        assert!(offset + length <= self.memory.len_bytes());
         let staging = PinnedMemory::new(length.max(4)).unwrap();
         let mut bytes = vec![0; length];
+        let address = self.memory.address() + offset as u64;
         // SAFETY: both memories are at least that long; the copy is done before it is looked at.
         unsafe {
-            staging.copy_from_device(0, self.memory.address(), length, null_stream()).unwrap();
+            staging.copy_from_device(0, address, length, null_stream()).unwrap();
             null_stream().synchronize().unwrap();
             std::ptr::copy_nonoverlapping(staging.as_mut_ptr(), bytes.as_mut_ptr(), length);
         }

@@ -10,11 +10,15 @@ use crate::report::{Fault, Kind};
 /// What a scalar register holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scalar {
+    /// Not written, or copied from what was not.
     Never,
     Written,
     /// A load is on its way.
     Pending,
 }
+
+/// How findings speak of a register without a value.
+const UNWRITTEN: &str = "which was never written, or copied from one that was not";
 
 /// Units whose loads return to registers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -161,7 +165,68 @@ impl Wave {
                 Kind::MissingWait,
                 format!("{name} is used before the s_waitcnt lgkmcnt of its load"),
             ),
-            _ => Fault::new(Kind::UnwrittenRegister, format!("{name} is read, never written")),
+            _ => Fault::new(Kind::UnwrittenRegister, format!("{name} is read, {UNWRITTEN}")),
+        }
+    }
+
+    /// A scalar source that is only copied: `None` where nothing was written. Compilers copy pairs
+    /// of which one half holds nothing; the first real use of the copy is the finding.
+    pub fn copied_scalar(&self, code: &Code, operand: Operand) -> Result<Option<u32>, Fault> {
+        match operand {
+            Operand::S(r) if r != EXEC_LO && self.scalar[r as usize & 127] == Scalar::Never => {
+                Ok(None)
+            }
+            other => self.scalar32(code, other).map(Some),
+        }
+    }
+
+    /// Both halves of such a source.
+    pub fn copied_scalar64(
+        &self,
+        code: &Code,
+        operand: Operand,
+    ) -> Result<[Option<u32>; 2], Fault> {
+        match operand {
+            Operand::S(r) if r != NULL => Ok([
+                self.copied_scalar(code, operand)?,
+                self.copied_scalar(code, Operand::S(r + 1))?,
+            ]),
+            other => {
+                let value = self.scalar64(code, other)?;
+                Ok([Some(value as u32), Some((value >> 32) as u32)])
+            }
+        }
+    }
+
+    /// The destination of a copy; without a value it becomes unwritten. The mask of active lanes
+    /// is used by whatever comes next.
+    pub fn copy_to_scalar(&mut self, operand: Operand, value: Option<u32>) -> Result<(), Fault> {
+        match (operand, value) {
+            (Operand::S(EXEC_LO), None) => {
+                let message = format!("exec_lo is copied from a register {UNWRITTEN}");
+                Err(Fault::new(Kind::UnwrittenRegister, message))
+            }
+            (Operand::S(r), None) if r != NULL => {
+                self.write_scalar(r, 0)?;
+                self.scalar[r as usize & 127] = Scalar::Never;
+                Ok(())
+            }
+            (_, value) => self.write_scalar_operand(operand, value.unwrap_or(0)),
+        }
+    }
+
+    pub fn copy_to_scalar64(
+        &mut self,
+        operand: Operand,
+        [low, high]: [Option<u32>; 2],
+    ) -> Result<(), Fault> {
+        match operand {
+            Operand::S(NULL) => Ok(()),
+            Operand::S(r) => {
+                self.copy_to_scalar(operand, low)?;
+                self.copy_to_scalar(Operand::S(r + 1), high)
+            }
+            _ => Ok(()),
         }
     }
 
@@ -273,7 +338,39 @@ impl Wave {
             );
         }
         let lane = missing.trailing_zeros() as usize;
-        Fault::in_lane(Kind::UnwrittenRegister, lane, format!("v{r} is read, never written"))
+        Fault::in_lane(Kind::UnwrittenRegister, lane, format!("v{r} is read, {UNWRITTEN}"))
+    }
+
+    /// A 32-bit source that is only copied, and its active lanes that hold nothing.
+    pub fn copied_row(&self, code: &Code, operand: Operand) -> Result<(Row, u32), Fault> {
+        match operand {
+            Operand::V(r) => {
+                let missing = self.exec & !self.ready[r as usize];
+                if missing & self.pending[r as usize] != 0 {
+                    return Err(self.vector_fault(r, self.exec));
+                }
+                Ok((self.v[r as usize], missing))
+            }
+            Operand::Const(c) => Ok((code.rows[c as usize], 0)),
+            other => Ok(match self.copied_scalar(code, other)? {
+                Some(value) => ([value; LANES], 0),
+                None => ([0; LANES], self.exec),
+            }),
+        }
+    }
+
+    /// The destination of a copy: lanes in `missing` become unwritten.
+    pub fn copy_to_row(
+        &mut self,
+        operand: Operand,
+        value: &Row,
+        missing: u32,
+    ) -> Result<(), Fault> {
+        self.write_operand(operand, value)?;
+        if let Operand::V(r) = operand {
+            self.ready[r as usize] &= !(missing & self.exec);
+        }
+        Ok(())
     }
 
     /// A 32-bit source, one value a lane.

@@ -81,14 +81,80 @@ fn missing_wait_of_lds() {
 
 #[test]
 fn unwritten_registers_and_lds() {
-    finds("unwritten_register", "v_mov_b32 v2, v5", 0, 32);
-    finds("unwritten_register", "s_mov_b32 s20, s30", 0, 32);
+    finds("unwritten_register", "v_not_b32 v2, v5", 0, 32);
+    finds("unwritten_register", "s_not_b32 s20, s30", 0, 32);
     // Written for half of the lanes only.
     let half = "s_mov_b32 exec_lo, 0xffff\nv_mov_b32 v5, 1\n";
-    passes(&format!("{half}v_mov_b32 v2, v5"), 0, 32);
-    finds("unwritten_register", &format!("{half}s_mov_b32 exec_lo, -1\nv_mov_b32 v2, v5"), 0, 32);
+    passes(&format!("{half}v_not_b32 v2, v5"), 0, 32);
+    finds("unwritten_register", &format!("{half}s_mov_b32 exec_lo, -1\nv_not_b32 v2, v5"), 0, 32);
     finds("unwritten_lds", "v_mov_b32 v1, 0\nds_read_b32 v2, v1", 128, 32);
     finds("unallocated", "v_mov_b32 v40, 0", 0, 32);
+}
+
+/// Compilers copy registers of which a part holds nothing. That is no mistake; using it is one.
+#[test]
+fn copies_of_unwritten_registers() {
+    let used = |copy: &str, use_: &str| {
+        passes(copy, 0, 32);
+        finds("unwritten_register", &format!("{copy}\n{use_}"), 0, 32);
+    };
+    used("s_mov_b32 s20, s30", "s_add_u32 s21, s20, 1");
+    used("s_mov_b32 s20, s30\ns_mov_b32 s22, s20", "s_cmp_eq_u32 s22, 0");
+    used("s_mov_b32 vcc_lo, s30", "s_cbranch_vccz .Lend\n.Lend:");
+    used("s_cselect_b32 s20, s30, s30", "s_not_b32 s20, s20");
+    used("v_mov_b32 v2, s30", "v_add_nc_u32 v3, 1, v2");
+    // Of a pair, the half that holds something stays good, also where pairs overlap.
+    let pair = "s_mov_b32 s30, 5\ns_mov_b64 s[20:21], s[30:31]";
+    passes(&format!("{pair}\ns_not_b32 s20, s20"), 0, 32);
+    used(pair, "s_not_b32 s21, s21");
+    let overlapping =
+        "s_mov_b32 s30, 5\ns_mov_b64 s[32:33], s[30:31]\ns_mov_b64 s[34:35], s[32:33]";
+    passes(&format!("{overlapping}\ns_not_b32 s34, s34"), 0, 32);
+    used(overlapping, "s_not_b64 s[36:37], s[34:35]");
+    // Written anew, the mark is gone.
+    passes("s_mov_b32 s20, s30\ns_mov_b32 s20, 1\ns_not_b32 s20, s20", 0, 32);
+
+    used("v_mov_b32 v2, v5", "v_add_nc_u32 v3, 1, v2");
+    used("v_mov_b32 v2, v5\nv_mov_b32 v3, v2", "v_cmp_eq_u32 vcc_lo, 0, v3");
+    used("v_mov_b32 v2, v5\nv_mov_b32 v6, 1\nv_swap_b32 v2, v6", "v_not_b32 v7, v6");
+    passes("v_mov_b32 v6, 1\nv_swap_b32 v5, v6\nv_not_b32 v7, v5", 0, 32);
+    finds("unwritten_register", "v_mov_b32 v2, v5\nv_readfirstlane_b32 s20, v2", 0, 32);
+    let address = "global_load_dword v3, v2, s[8:9]";
+    finds("unwritten_register", &with_pointers(&format!("v_mov_b32 v2, v5\n{address}")), 0, 32);
+    let store = "global_store_dword v1, v2, s[10:11]";
+    finds("unwritten_register", &with_pointers(&format!("v_mov_b32 v2, v5\n{store}")), 0, 32);
+    // Only some lanes hold nothing, and only they count.
+    let half =
+        "s_mov_b32 exec_lo, 0xffff\nv_mov_b32 v5, 1\ns_mov_b32 exec_lo, -1\nv_mov_b32 v2, v5";
+    used(half, "v_not_b32 v3, v2");
+    passes(&format!("{half}\ns_mov_b32 exec_lo, 0xff\nv_not_b32 v3, v2"), 0, 32);
+    // A copy of nothing over something.
+    let over = "v_mov_b32 v2, 1\nv_mov_b32 v2, v5";
+    used(over, "v_not_b32 v3, v2");
+
+    // A choice uses what it chooses.
+    let choice = |mask: &str| {
+        format!("s_mov_b32 vcc_lo, {mask}\nv_mov_b32 v4, 1\nv_cndmask_b32 v2, v4, v5, vcc_lo")
+    };
+    passes(&format!("{}\nv_not_b32 v3, v2", choice("0")), 0, 32);
+    used(&choice("0x10"), "v_not_b32 v3, v2");
+    finds("unwritten_register", "v_mov_b32 v4, 1\nv_cndmask_b32 v2, v4, v4, s30", 0, 32);
+
+    // The lower half of a sum does not depend on the upper half of the addend.
+    let sum = "v_mov_b32 v4, 3\nv_mad_u64_u32 v[2:3], s20, v0, v0, v[4:5]";
+    passes(&format!("{sum}\nv_not_b32 v6, v2"), 0, 32);
+    used(sum, "v_not_b32 v6, v3");
+    used(sum, "s_not_b32 s20, s20");
+    let scalar_sum = "s_mov_b32 s30, 3\nv_mad_u64_u32 v[2:3], s20, v0, v0, s[30:31]";
+    passes(&format!("{scalar_sum}\nv_not_b32 v6, v2"), 0, 32);
+    used(scalar_sum, "v_not_b32 v6, v3");
+    finds("unwritten_register", "v_mad_u64_u32 v[2:3], s20, v0, v0, v[4:5]", 0, 32);
+
+    // A mask of lanes from nowhere, and data that is still on its way, are used at once.
+    finds("unwritten_register", "s_mov_b32 exec_lo, s30", 0, 32);
+    let load = "global_load_dword v2, v1, s[8:9]\nv_mov_b32 v3, v2";
+    finds("missing_wait", &with_pointers(load), 0, 32);
+    finds("missing_wait", "s_load_dwordx2 s[8:9], s[0:1], 0x0\ns_mov_b64 s[12:13], s[8:9]", 0, 32);
 }
 
 #[test]

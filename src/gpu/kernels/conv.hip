@@ -24,16 +24,16 @@ CONV_TILES(VECTOR, vector)
 CONV_TILES(MASK, mask)
 CONV_TILE(64, 64, 64, 4, RANGE, range)
 
-#define CONV_DIRECT(ROWS, GATHER, SUFFIX)                                             \
-    KERNEL(256, 8) void NAMED(_direct_##ROWS##_##SUFFIX)(ConvParams p) {              \
+#define CONV_DIRECT(ROWS, GATHER, WAVES, SUFFIX)                                      \
+    KERNEL(256, WAVES) void NAMED(_direct_##ROWS##_##SUFFIX)(ConvParams p) {              \
         direct<STORAGE, ROWS, GATHER>(p);                                             \
     }
-CONV_DIRECT(16, RUN, run)
-CONV_DIRECT(16, MASK, mask)
-CONV_DIRECT(4, MASK, mask)
-CONV_DIRECT(1, MASK, mask)
-CONV_DIRECT(4, RANGE, range)
-CONV_DIRECT(1, RANGE, range)
+CONV_DIRECT(16, RUN, 9, run)
+CONV_DIRECT(16, MASK, 9, mask)
+CONV_DIRECT(4, MASK, 16, mask)
+CONV_DIRECT(1, MASK, 16, mask)
+CONV_DIRECT(4, RANGE, 16, range)
+CONV_DIRECT(1, RANGE, 16, range)
 
 KERNEL(256, 8) void NAMED(_pack)(ConvParams p) {
     SHARED float lds[PACK_TILE * (PACK_TILE + 1)];

@@ -1,7 +1,7 @@
 // The matrix kernel of forward and backward-data: gemm_m output channels, gemm_n points of the
 // output, gemm_k input channels times filter taps.
 #pragma once
-#include "gather.h"
+#include "careful.h"
 #include "tile.h"
 
 template <class T, int ROWS, int COLUMNS, int THREADS, int STEP, Gather GATHER>
@@ -91,6 +91,16 @@ DEVICE void conv_tile(const ConvParams &p, float *lds) {
     Product::multiply(lds, read_row, read_column, acc, [] {});
 
     const u32 m = first_m + thread_row * 4;
+    if (f.padded && any_nan(acc)) {
+        conv_careful<T, GATHER>(
+            p, f, in, filter, k_begin, k_end,
+            [&](int i) INLINE { return m + (i / 4) * (ROWS / 2) + i % 4; },
+            [&](int j) INLINE {
+                const u32 c = first_column + (j / 4) * (COLUMNS / 2) + thread_column * 4 + j % 4;
+                return column_at<GATHER>(p, f, at.group, c);
+            },
+            acc);
+    }
     if (p.partial != 0) {
         // Every split has its own part; the sum comes from the kernel `reduce`.
         const u64 part = (u64)at.split * p.split_floats + f.partial_first +

@@ -1,7 +1,7 @@
 // Forward and backward-data for few output channels in a group (depthwise above all): no LDS,
 // filter values come as scalars, each thread computes `ROWS` channels of four points.
 #pragma once
-#include "gather.h"
+#include "careful.h"
 
 static const int DIRECT_THREADS = 256, DIRECT_POINTS = 4;
 // Reduction elements taken at once: what loads are in flight together.
@@ -50,15 +50,27 @@ template <class T, int ROWS, Gather GATHER> DEVICE void direct(const ConvParams 
         }
     }
 
-    const Resource out = resource(p.out, p.out_bytes);
+    // Read anew: arguments for the end, kept through the loop, would crowd the SGPRs.
+    const ConvParams &q = arguments_again<ConvParams>();
+    const Phase &g = q.phase[at.phase];
+    if (g.padded && any_nan(acc)) {
+        conv_careful<T, GATHER>(
+            q, g, resource(q.in, q.in_bytes), filter_of(q, g, at.group), 0, g.k_padded,
+            [&](int i) INLINE { return first_m + i; },
+            [&](int j) INLINE {
+                return column_at<GATHER>(q, g, at.group, first_column + j * DIRECT_THREADS + t);
+            },
+            acc);
+    }
+    const Resource out = resource(q.out, q.out_bytes);
 #pragma unroll
     for (int j = 0; j < DIRECT_POINTS; j++) {
         const u32 c = first_column + j * DIRECT_THREADS + t;
-        const u32 offset = out_offset(p, f, at.group, point_of(f, c)) + first_m * p.out_m;
+        const u32 offset = out_offset(q, g, at.group, point_of(g, c)) + first_m * q.out_m;
 #pragma unroll
         for (int i = 0; i < ROWS; i++) {
-            const bool exists = c < f.columns && first_m + i < p.m;
-            put<T>(out, acc[i][j], p.beta, exists ? offset : OUTSIDE, i * p.out_m);
+            const bool exists = c < g.columns && first_m + i < q.m;
+            put<T>(out, acc[i][j], q.beta, exists ? offset : OUTSIDE, i * q.out_m);
         }
     }
 }

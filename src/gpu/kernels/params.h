@@ -35,7 +35,7 @@ struct Phase {
     int tap_step[3];     // input coordinates from tap to tap
     u32 filter_tap_first;   // offset of tap 0 in the filter
     int filter_tap_step[3];
-    u32 reserved;
+    u32 padded;          // 1 where a tap of some point lies in the padding
 };
 
 static const u32 MAX_PHASES = 8;

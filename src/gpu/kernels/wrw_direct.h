@@ -26,7 +26,9 @@ template <class T> DEVICE void wrw_direct(const WrwParams &p, float *lds) {
             const bool inside =
                 (first_tap + i < p.taps) & walk.inside(p, tap.d, tap.h, tap.w);
             const u32 offset = inside ? walk.x_offset + x_first : OUTSIDE;
-            acc[i] = fma(gradient, load((T *)0, x, offset, tap.offset), acc[i]);
+            // In the padding nothing is added, whatever the gradient is.
+            const float value = load((T *)0, x, offset, tap.offset);
+            acc[i] = inside ? fma(gradient, value, acc[i]) : acc[i];
         }
     }
 #pragma unroll

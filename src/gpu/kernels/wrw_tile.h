@@ -2,7 +2,7 @@
 // filter taps where they are folded in), gemm_k the points of all images. Both operands come
 // along the points and are turned round on their way into LDS.
 #pragma once
-#include "wrw_point.h"
+#include "careful.h"
 #include "tile.h"
 
 // Lanes that lie along the points; the others lie along the channels. With a pitch of four
@@ -59,13 +59,16 @@ DEVICE void wrw_tile(const WrwParams &p, float *lds, FoldedRow *folded) {
     u32 k = begin;
     auto load_step = [&]() INLINE {
         const bool exists = lane_k < end - k;
-        const u32 dy_offset = exists ? walk.dy_offset : OUTSIDE;
+        // Where the tap lies in the padding neither side is read: what is infinite in dy would make
+        // NaN of the zero in x. Taps that share a tile differ in that (`wrw_careful`).
+        const bool inside = FOLDED ? exists : exists & walk.inside(p);
+        const u32 dy_offset = inside ? walk.dy_offset : OUTSIDE;
 #pragma unroll
         for (int i = 0; i < M_LOADS; i++) {
             const bool row = !RAGGED | (first_m + lane_row + i * LANE_ROWS < p.m);
             m_value[i] = load((T *)0, dy, row ? dy_offset : OUTSIDE, i * LANE_ROWS * p.dy_m);
         }
-        const u32 x_offset = (exists & walk.inside(p)) ? walk.x_offset : OUTSIDE;
+        const u32 x_offset = inside ? walk.x_offset : OUTSIDE;
 #pragma unroll
         for (int i = 0; i < N_LOADS; i++) {
             if (FOLDED) {
@@ -113,6 +116,14 @@ DEVICE void wrw_tile(const WrwParams &p, float *lds, FoldedRow *folded) {
     Product::multiply(lds, read_row, read_column, acc, [] {});
 
     const u32 m = first_m + thread_row * 4;
+    if (FOLDED && any_nan(acc)) {
+        const WrwParams &again = arguments_again<WrwParams>();
+        wrw_careful<T>(
+            again, at.group, begin, end,
+            [&](int i) INLINE { return m + (i / 4) * (ROWS / 2) + i % 4; },
+            [&](int j) INLINE { return folded[(j / 4) * (COLUMNS / 2) + thread_column * 4 + j % 4]; },
+            acc);
+    }
     // Read anew: arguments for the end, kept through the loop, would crowd the SGPRs.
     const WrwParams &q = arguments_again<WrwParams>();
     const Resource out = wrw_out(q, at.split);

@@ -4,7 +4,7 @@
 use super::half::saturate;
 use super::modifiers::{int16_src, put, put16, src};
 use crate::isa::valu::Arith;
-use crate::isa::{Code, Inst, LANES, Row};
+use crate::isa::{Code, Inst, LANES, NO_EXT, Row};
 use crate::report::Fault;
 use crate::wave::Wave;
 
@@ -145,6 +145,10 @@ pub fn execute(op: Arith, w: &mut Wave, code: &Code, i: &Inst) -> Done {
     use Arith::*;
     let clamp = i.mods.clamp;
     match op {
+        MovB32 if i.ext == NO_EXT => {
+            let (row, missing) = w.copied_row(code, i.src[0])?;
+            w.copy_to_row(i.dst, &row, missing)
+        }
         MovB32 => map1(w, code, i, |a| a),
         NotB32 => map1(w, code, i, |a| !a),
         BfrevB32 => map1(w, code, i, u32::reverse_bits),
@@ -152,15 +156,17 @@ pub fn execute(op: Arith, w: &mut Wave, code: &Code, i: &Inst) -> Done {
         FfblB32 => map1(w, code, i, |a| if a == 0 { u32::MAX } else { a.trailing_zeros() }),
         FfbhI32 => map1(w, code, i, first_unlike_sign),
         CndmaskB32 => {
-            // The sources are bits, but may carry floating-point modifiers.
-            let a = f32_bits(w, code, i, 0)?;
-            let b = f32_bits(w, code, i, 1)?;
+            // The sources are bits, but may carry floating-point modifiers. What is not chosen is
+            // not used.
+            let (a, a_missing) = f32_bits(w, code, i, 0)?;
+            let (b, b_missing) = f32_bits(w, code, i, 1)?;
             let mask = w.scalar32(code, i.src[2])?;
             let mut out = [0; LANES];
             for l in 0..LANES {
                 out[l] = if mask >> l & 1 != 0 { b[l] } else { a[l] };
             }
-            put(w, code, i, &out)
+            let missing = (a_missing & !mask | b_missing & mask) & w.exec;
+            if missing == 0 { put(w, code, i, &out) } else { w.copy_to_row(i.dst, &out, missing) }
         }
         AddNcU32 if clamp => map2(w, code, i, u32::saturating_add),
         AddNcU32 => map2(w, code, i, u32::wrapping_add),
@@ -262,15 +268,16 @@ pub fn execute(op: Arith, w: &mut Wave, code: &Code, i: &Inst) -> Done {
     }
 }
 
-/// Source bits with f32 modifiers, denormals untouched.
-fn f32_bits(w: &Wave, code: &Code, i: &Inst, k: usize) -> Result<Row, Fault> {
-    let row = src(w, code, i, k)?;
+/// Source bits with f32 modifiers, denormals untouched, and the lanes that hold nothing.
+fn f32_bits(w: &Wave, code: &Code, i: &Inst, k: usize) -> Result<(Row, u32), Fault> {
+    let (row, missing) =
+        if i.ext == NO_EXT { w.copied_row(code, i.src[k])? } else { (src(w, code, i, k)?, 0) };
     if (i.mods.neg | i.mods.abs) == 0 {
-        return Ok(row);
+        return Ok((row, missing));
     }
     let keep = if i.mods.abs >> k & 1 != 0 { 0x7fff_ffff } else { u32::MAX };
     let flip = if i.mods.neg >> k & 1 != 0 { 0x8000_0000 } else { 0 };
-    Ok(row.map(|x| x & keep ^ flip))
+    Ok((row.map(|x| x & keep ^ flip), missing))
 }
 
 /// Leading bits that equal the sign bit; all ones for 0 and -1.

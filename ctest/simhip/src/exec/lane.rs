@@ -45,10 +45,10 @@ pub fn execute(op: Arith, w: &mut Wave, code: &Code, i: &Inst) -> Done {
         }
         Arith::SwapB32 => {
             let (a, b) = (vector(i.dst)?, vector(i.src[0])?);
-            let first = w.row(code, i.dst)?;
-            let second = w.row(code, i.src[0])?;
-            w.write_row(a, &second)?;
-            w.write_row(b, &first)
+            let (first, first_missing) = w.copied_row(code, i.dst)?;
+            let (second, second_missing) = w.copied_row(code, i.src[0])?;
+            w.copy_to_row(Operand::V(a), &second, second_missing)?;
+            w.copy_to_row(Operand::V(b), &first, first_missing)
         }
         Arith::MbcntLo => {
             let mask = src(w, code, i, 0)?;

@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::int::{bfe_signed, bfe_unsigned, first_unlike_sign};
-use crate::isa::{Code, Inst, Salu};
+use crate::isa::{Code, Inst, Operand, Salu};
 use crate::report::{Fault, Kind};
 use crate::wave::Wave;
 
@@ -39,6 +39,16 @@ fn flagged(w: &mut Wave, code: &Code, i: &Inst, f: impl Fn(u32, u32) -> (u32, bo
 fn plain(w: &mut Wave, code: &Code, i: &Inst, f: impl Fn(u32, u32) -> u32) -> Done {
     let value = f(w.scalar32(code, i.src[0])?, w.scalar32(code, i.src[1])?);
     w.write_scalar_operand(i.dst, value)
+}
+
+fn copy32(w: &mut Wave, code: &Code, to: Operand, from: Operand) -> Done {
+    let value = w.copied_scalar(code, from)?;
+    w.copy_to_scalar(to, value)
+}
+
+fn copy64(w: &mut Wave, code: &Code, to: Operand, from: Operand) -> Done {
+    let value = w.copied_scalar64(code, from)?;
+    w.copy_to_scalar64(to, value)
 }
 
 /// One 64-bit source, 32-bit result, SCC untouched.
@@ -136,13 +146,11 @@ pub fn execute(op: Salu, w: &mut Wave, code: &Code, i: &Inst) -> Done {
         MaxU32 => flagged(w, code, i, |a, b| pick(a, b, a > b)),
         CselectB32 => {
             let chosen = if w.scc { i.src[0] } else { i.src[1] };
-            let value = w.scalar32(code, chosen)?;
-            w.write_scalar_operand(i.dst, value)
+            copy32(w, code, i.dst, chosen)
         }
         CselectB64 => {
             let chosen = if w.scc { i.src[0] } else { i.src[1] };
-            let value = w.scalar64(code, chosen)?;
-            w.write_scalar_operand64(i.dst, value)
+            copy64(w, code, i.dst, chosen)
         }
         AndB32 => logic32(w, code, i, |a, b| a & b),
         OrB32 => logic32(w, code, i, |a, b| a | b),
@@ -194,16 +202,10 @@ pub fn execute(op: Salu, w: &mut Wave, code: &Code, i: &Inst) -> Done {
         PackLl => plain(w, code, i, |a, b| a & 0xffff | b << 16),
         PackLh => plain(w, code, i, |a, b| a & 0xffff | b & 0xffff_0000),
         PackHh => plain(w, code, i, |a, b| a >> 16 | b & 0xffff_0000),
-        MovB32 => plain(w, code, i, |a, _| a),
-        MovB64 => {
-            let value = w.scalar64(code, i.src[0])?;
-            w.write_scalar_operand64(i.dst, value)
-        }
-        CmovB32 if w.scc => plain(w, code, i, |a, _| a),
-        CmovB64 if w.scc => {
-            let value = w.scalar64(code, i.src[0])?;
-            w.write_scalar_operand64(i.dst, value)
-        }
+        MovB32 => copy32(w, code, i.dst, i.src[0]),
+        MovB64 => copy64(w, code, i.dst, i.src[0]),
+        CmovB32 if w.scc => copy32(w, code, i.dst, i.src[0]),
+        CmovB64 if w.scc => copy64(w, code, i.dst, i.src[0]),
         CmovB32 | CmovB64 => Ok(()),
         NotB32 => logic32(w, code, i, |a, _| !a),
         NotB64 => logic64(w, code, i, |a, _| !a),

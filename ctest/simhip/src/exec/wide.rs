@@ -4,7 +4,7 @@
 use super::modifiers::{f32_src, f64_src, finish64, put, put_f32, src};
 use crate::fp::{self, is_nan32, is_nan64, nan32, nan64, round_to_f32};
 use crate::isa::valu::Arith;
-use crate::isa::{Code, Inst, LANES};
+use crate::isa::{Code, Inst, LANES, Operand};
 use crate::report::{Fault, Kind};
 use crate::wave::Wave;
 
@@ -67,6 +67,20 @@ fn shift(w: &mut Wave, code: &Code, i: &Inst, f: impl Fn(u64, u32) -> u64) -> Do
     w.write_row64(i.dst, &std::array::from_fn(|l| f(value[l], by[l] & 63)))
 }
 
+/// A 64-bit addend, and the lanes whose upper half holds nothing: compilers add a 32-bit number so
+/// where only the lower half of the sum counts.
+fn addend(w: &Wave, code: &Code, operand: Operand) -> Result<(Row64, u32), Fault> {
+    let low_half = w.row(code, operand)?;
+    let Operand::V(low) = operand else {
+        let [low, high] = w.copied_scalar64(code, operand)?;
+        let sum = u64::from(low.unwrap_or(0)) | u64::from(high.unwrap_or(0)) << 32;
+        return Ok(([sum; LANES], if high.is_none() { w.exec } else { 0 }));
+    };
+    let (high_half, missing) = w.copied_row(code, Operand::V(low.wrapping_add(1)))?;
+    let joined = |l: usize| u64::from(low_half[l]) | u64::from(high_half[l]) << 32;
+    Ok((std::array::from_fn(joined), missing))
+}
+
 pub fn execute(op: Arith, w: &mut Wave, code: &Code, i: &Inst) -> Done {
     use Arith::*;
     match op {
@@ -76,7 +90,7 @@ pub fn execute(op: Arith, w: &mut Wave, code: &Code, i: &Inst) -> Done {
         MadU64U32 | MadI64I32 => {
             let a = src(w, code, i, 0)?;
             let b = src(w, code, i, 1)?;
-            let c = w.row64(code, i.src[2])?;
+            let (c, missing) = addend(w, code, i.src[2])?;
             let mut flags = 0u32;
             let mut out = [0; LANES];
             for l in 0..LANES {
@@ -92,7 +106,14 @@ pub fn execute(op: Arith, w: &mut Wave, code: &Code, i: &Inst) -> Done {
             }
             let flags = flags & w.exec;
             w.write_row64(i.dst, &out)?;
-            w.write_scalar_operand(i.sdst, flags)
+            if missing == 0 {
+                return w.write_scalar_operand(i.sdst, flags);
+            }
+            // The lower half of the sum is right whatever the upper half is.
+            let Operand::V(low) = i.dst else { return Ok(()) };
+            let high = w.v[low as usize + 1];
+            w.copy_to_row(Operand::V(low + 1), &high, missing)?;
+            w.copy_to_scalar(i.sdst, None)
         }
         AddF64 => binary(w, code, i, |a, b| a + b),
         MulF64 => binary(w, code, i, |a, b| a * b),

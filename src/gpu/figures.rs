@@ -1,0 +1,195 @@
+//! What is known about each embedded kernel: from its metadata, its disassembly, and a model of
+//! the local data share (LDS). The command `kernels` shows it, and the tests hold it to goals.
+//!
+//! The figures of the disassembly are worked out when they are asked for, from the bytes that the
+//! library holds, so that no second copy of them can go stale; that takes LLVM's disassembler.
+#![forbid(unsafe_code)]
+
+use super::analysis::{Instruction, Mix, disassemble, hot_loop};
+use super::code_object::{Kernel, describe, embedded};
+use crate::error::Result;
+use std::collections::BTreeMap;
+
+/// A kernel and its figures.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Figures {
+    /// Name of the code object that holds it.
+    pub object: &'static str,
+    pub kernel: Kernel,
+    /// Output channels and points (or input channels) of a block, for matrix kernels.
+    pub tile: Option<[u32; 2]>,
+    /// Instructions of the hot loop; `None` without a disassembler, or without a loop.
+    pub mix: Option<Mix>,
+    /// Cycles that a block loses to bank conflicts in one step of the hot loop, by the model of
+    /// [`bank_conflicts`]; `None` for kernels that are no tiles.
+    pub bank_conflict_cycles: Option<u32>,
+}
+
+/// The figures of every embedded kernel, and why those of the disassembly are missing if they are.
+///
+/// # Errors
+/// Where an image is no code object, which no build embeds.
+pub fn figures() -> Result<(Vec<Figures>, Option<String>)> {
+    let (mut all, mut complaint) = (Vec::new(), None);
+    for &(object, image) in embedded() {
+        let code = match complaint {
+            None => disassemble(image).unwrap_or_else(|reason| {
+                complaint = Some(reason);
+                BTreeMap::new()
+            }),
+            Some(_) => BTreeMap::new(),
+        };
+        let (_, kernels) = describe(image)?;
+        all.extend(kernels.into_iter().map(|kernel| {
+            let code: &[Instruction] = code.get(&kernel.name).map_or(&[], Vec::as_slice);
+            let layout = Layout::of(&kernel);
+            Figures {
+                object,
+                tile: layout.map(|layout| [layout.rows, layout.columns]),
+                mix: hot_loop(code).map(|body| Mix::of(&body)),
+                bank_conflict_cycles: layout.map(Layout::conflict_cycles),
+                kernel,
+            }
+        }));
+    }
+    Ok((all, complaint))
+}
+
+/// Where the threads of a matrix kernel read and write LDS (`kernels/tile.h`, `conv_tile.h` and
+/// `wrw_tile.h`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Layout {
+    rows: u32,
+    columns: u32,
+    threads: u32,
+    is_wrw: bool,
+    step: u32,
+}
+
+/// As in `kernels/wrw_tile.h`: the step, and the floats by which a row is longer than the tile.
+const WRW_STEP: u32 = 8;
+const WRW_SKEW: u32 = 4;
+
+impl Layout {
+    /// From the name, `TYPE_igemm_ROWSxCOLUMNS_...` or `TYPE_wrw_ROWSxCOLUMNS_...`.
+    fn of(kernel: &Kernel) -> Option<Layout> {
+        let mut words = kernel.name.split('_').skip(1);
+        let is_wrw = match words.next()? {
+            "igemm" => false,
+            "wrw" => true,
+            _ => return None,
+        };
+        let (rows, columns) = words.next()?.split_once('x')?;
+        let (rows, columns): (u32, u32) = (rows.parse().ok()?, columns.parse().ok()?);
+        // Two buffers of floats.
+        let step = if is_wrw { WRW_STEP } else { kernel.lds_bytes / (8 * (rows + columns)) };
+        Some(Layout { rows, columns, threads: kernel.threads, is_wrw, step })
+    }
+
+    fn conflict_cycles(self) -> u32 {
+        let skew = if self.is_wrw { WRW_SKEW } else { 0 };
+        let (row_pitch, column_pitch) = (self.rows + skew, self.columns + skew);
+        let columns_at = self.step * row_pitch;
+        let thread_columns = self.columns / 8;
+        let over_waves = |bytes: u32, address: &dyn Fn(u32) -> u32| -> u32 {
+            (0..self.threads)
+                .step_by(32)
+                .map(|first| {
+                    let end = (first + 32).min(self.threads);
+                    bank_conflicts(&(first..end).map(address).collect::<Vec<_>>(), bytes)
+                })
+                .sum()
+        };
+        let mut cycles = 0;
+        for k in 0..self.step {
+            for half in [0, 1] {
+                let row =
+                    |t: u32| t / thread_columns * 16 + 4 * (k * row_pitch + half * self.rows / 2);
+                let column = |t: u32| {
+                    t % thread_columns * 16
+                        + 4 * (columns_at + k * column_pitch + half * self.columns / 2)
+                };
+                cycles += over_waves(16, &row) + over_waves(16, &column);
+            }
+        }
+        if self.is_wrw {
+            let lane_rows = self.threads / self.step;
+            for i in 0..self.rows / lane_rows {
+                let row = |t: u32| 4 * (t % self.step * row_pitch + t / self.step + i * lane_rows);
+                cycles += over_waves(4, &row);
+            }
+            for i in 0..self.columns / lane_rows {
+                let channel = |t: u32| t / self.step + i * lane_rows;
+                let column = |t: u32| 4 * (columns_at + t % self.step * column_pitch + channel(t));
+                cycles += over_waves(4, &column);
+            }
+            return cycles;
+        }
+        let (row_fours, gathered) = (self.rows / 4, self.columns * self.step / self.threads);
+        let filter_k = self.threads / row_fours;
+        for i in 0..self.rows * self.step / self.threads / 4 {
+            let k = |t: u32| t / row_fours + i * filter_k;
+            cycles += over_waves(16, &|t| 4 * (k(t) * self.rows + t % row_fours * 4));
+        }
+        for i in 0..gathered {
+            let k = |t: u32| t / self.columns * gathered + i;
+            let column = |t: u32| 4 * (columns_at + k(t) * self.columns + t % self.columns);
+            cycles += over_waves(4, &column);
+        }
+        cycles
+    }
+}
+
+/// Cycles beyond the least that one access of a wave to LDS takes, by the byte addresses of its
+/// lanes.
+///
+/// A model: 32 banks of 4 bytes; up to 4 bytes a lane are served for 32 lanes in one pass, 8 bytes
+/// for 16, more for 8; a pass takes as many cycles as its busiest bank has distinct dwords.
+pub fn bank_conflicts(addresses: &[u32], bytes: u32) -> u32 {
+    let lanes_a_pass = match bytes {
+        0..=4 => 32,
+        5..=8 => 16,
+        _ => 8,
+    };
+    let extra = |lanes: &[u32]| {
+        let mut dwords: Vec<u32> =
+            lanes.iter().flat_map(|at| at / 4..=(at + bytes - 1) / 4).collect();
+        dwords.sort_unstable();
+        dwords.dedup();
+        let mut banks = [0u32; 32];
+        dwords.iter().for_each(|dword| banks[*dword as usize % 32] += 1);
+        banks.into_iter().max().unwrap_or(0).saturating_sub(1)
+    };
+    addresses.chunks(lanes_a_pass).map(extra).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lanes(address: impl Fn(u32) -> u32) -> Vec<u32> {
+        (0..32).map(address).collect()
+    }
+
+    #[test]
+    fn conflicts_are_counted_by_passes() {
+        assert_eq!(bank_conflicts(&lanes(|lane| 4 * lane), 4), 0);
+        // One dword for all is a broadcast; every second dword meets 16 banks twice.
+        assert_eq!(bank_conflicts(&lanes(|_| 64), 4), 0);
+        assert_eq!(bank_conflicts(&lanes(|lane| 8 * lane), 4), 1);
+        assert_eq!(bank_conflicts(&lanes(|lane| 128 * lane), 4), 31);
+        assert_eq!(bank_conflicts(&lanes(|lane| 16 * lane), 16), 0);
+        // Four passes of eight lanes, two banks' worth apart each.
+        assert_eq!(bank_conflicts(&lanes(|lane| 32 * lane), 16), 4);
+    }
+
+    #[test]
+    fn a_layout_without_skew_would_be_found() {
+        let layout = Layout { rows: 64, columns: 64, threads: 64, is_wrw: true, step: 8 };
+        assert_eq!(layout.conflict_cycles(), 0);
+        // Eight lanes of a store lie a whole row apart: without the skew in the same bank.
+        let row = |pitch: u32| lanes(|t| 4 * (t % 8 * pitch + t / 8));
+        assert_eq!(bank_conflicts(&row(64 + WRW_SKEW), 4), 0);
+        assert_eq!(bank_conflicts(&row(64), 4), 7);
+    }
+}
