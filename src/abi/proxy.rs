@@ -16,6 +16,7 @@ use super::account;
 use super::call::{Asked, ConvCall, Launch};
 use super::entries::RealFunctions;
 use super::guard::guard;
+use super::stopwatch::Stopwatch;
 use crate::card;
 use crate::error::{Error, Result, Status};
 use crate::hazard;
@@ -164,13 +165,14 @@ impl Proxy {
             return guard(name, || own(&self.call(asked, &known)?));
         }
         let token = self.begin(asked, &known);
+        let stopwatch = self.stopwatch(asked, &known);
         let status = pass();
         match asked.launch {
             Launch::Nothing => status,
             Launch::Search => self.searched(name, status, asked, &known, token, own),
             Launch::Once { workspace_bytes } => {
                 if is_success(status) {
-                    self.launched(asked, &known, token, workspace_bytes);
+                    self.launched(asked, &known, token, workspace_bytes, stopwatch);
                     return status;
                 }
                 // It may lack a search that was ours, or fail on the card: ours does neither.
@@ -209,6 +211,15 @@ impl Proxy {
         journal::begin(&known.problem, &known.card)
     }
 
+    /// Marks the stream in front of a launch by the real library, if its time is wanted.
+    fn stopwatch(&self, asked: &Asked, known: &Known) -> Option<Stopwatch> {
+        if !matches!(asked.launch, Launch::Once { .. }) || !Stopwatch::is_wanted() {
+            return None;
+        }
+        let start = || Stopwatch::start(known.card.ordinal, self.stream_of(asked.handle).ok()?);
+        catch_unwind(AssertUnwindSafe(start)).ok().flatten()
+    }
+
     /// After a search by the real library, which returns when all that it launched has run. What
     /// it found may have come out of a database, so a success proves nothing.
     fn searched(
@@ -230,10 +241,17 @@ impl Proxy {
     }
 
     /// After a launch by the real library: counted now, proven when the stream has passed it.
-    fn launched(&self, asked: &Asked, known: &Known, token: Option<Token>, workspace_bytes: usize) {
+    fn launched(
+        &self,
+        asked: &Asked,
+        known: &Known,
+        token: Option<Token>,
+        workspace_bytes: usize,
+        stopwatch: Option<Stopwatch>,
+    ) {
         handles::ran_in_real_library(asked.handle);
         let _ = catch_unwind(AssertUnwindSafe(|| {
-            account::record(&CallRecord {
+            let recorded = account::record(&CallRecord {
                 problem: &known.problem,
                 route: Route::Real,
                 solver: "",
@@ -241,6 +259,9 @@ impl Proxy {
                 time_us: None,
                 workspace_bytes,
             });
+            if let Some(stopwatch) = stopwatch {
+                stopwatch.stop(recorded);
+            }
             if let (Some(token), Ok(stream)) = (token, self.stream_of(asked.handle)) {
                 pending::add(token, known.card.ordinal, stream);
             }
