@@ -26,4 +26,6 @@ mod tensor_descriptor;
 
 mod call;
 mod find;
+mod find2;
+mod fusion;
 mod immediate;

@@ -87,8 +87,8 @@ impl Solver for Blocked {
             Direction::Fwd | Direction::Bwd => DataPlan::cost(problem, isa, context.cpu_threads),
         };
         cost / rates::kernel_multiply_adds_per_us(self.0)
-            + problem.tensor_bytes() / rates::MEMORY_BYTES_PER_US
-            + rates::scatter_us(problem, context)
+            + rates::memory_us(problem)
+            + rates::scatter_us(problem, context, false)
             + rates::overhead_us(context)
     }
 

@@ -21,7 +21,7 @@ use super::ids;
 use super::igemm::ImplicitGemm;
 use super::isa::Isa;
 use super::pool;
-use super::rates;
+use super::rates::{self, LINE_COST, PLANE_COST, STAGE_COST};
 use super::tiles::{BoxLengths, even_piece};
 use super::ukernel::sum_shifted;
 use crate::config::IsaLevel;
@@ -58,9 +58,12 @@ const TASK_MULTIPLY_ADDS: usize = 400_000;
 /// Lines shorter than this are computed together: four AVX2 vectors.
 const SHORT_LINE: usize = 32;
 
-/// What the kernel attains of the GEMM kernel's rate: a load for each
-/// multiply-add, staging and a copy out (measured on Zen 3).
-const RATE_FACTOR: f64 = 0.25;
+/// What storing a result apart from its neighbours costs, in multiply-adds of the AVX2 kernel
+/// (fitted on Zen 3 to backward-data with stride 2 and planes of 112 x 112).
+const SCATTER_COST: f64 = 25.0;
+
+/// What a multiply-add costs in those of the GEMM kernel: each comes with a load.
+const TAP_COST: f64 = 1.5;
 
 impl Solver for Depthwise {
     fn id(&self) -> SolverId {
@@ -91,10 +94,13 @@ impl Solver for Depthwise {
     }
 
     fn estimate_us(&self, problem: &ConvProblem, context: &Context) -> f64 {
-        let rate = RATE_FACTOR * rates::kernel_multiply_adds_per_us(self.0);
-        problem.multiply_adds() / rate / context.cpu_threads.get() as f64
-            + problem.tensor_bytes() / rates::MEMORY_BYTES_PER_US
-            + rates::scatter_us(problem, context)
+        let phases = gathers_of(problem).into_iter().map(|gather| Phase::new(problem, gather));
+        let planes = (problem.n() * problem.c()) as f64;
+        let is_strided = problem.direction() == Direction::Bwd && problem.strides()[2] > 1;
+        let cost = planes * phases.map(|phase| phase.cost(is_strided)).sum::<f64>();
+        cost / rates::kernel_multiply_adds_per_us(self.0) / context.cpu_threads.get() as f64
+            + rates::memory_us(problem)
+            + rates::scatter_us(problem, context, true)
             + rates::overhead_us(context)
     }
 
@@ -134,6 +140,28 @@ impl Phase {
             gather,
             lengths,
         }
+    }
+
+    /// The estimated time of one channel and image, in multiply-adds of the GEMM kernel.
+    ///
+    /// Results are apart where backward-data has a stride.
+    fn cost(&self, is_strided: bool) -> f64 {
+        let [depth, lines, width] = self.lengths.spatial.map(|len| len as f64);
+        let line_elems = self.planes.layout.strides[2] as f64;
+        let staged = self.planes.layout.channel_stride as f64;
+        // Short lines of stride 1 are computed with what lies between them, and copied out.
+        let computed = if self.is_flat { line_elems } else { width };
+        let stored = match (is_strided, self.is_flat) {
+            (true, _) => lines * depth * (width * SCATTER_COST + LINE_COST),
+            (false, true) => lines * depth * (width * STAGE_COST + LINE_COST),
+            (false, false) => 0.0,
+        };
+        let of_box = PLANE_COST
+            + staged * STAGE_COST
+            + staged / line_elems * LINE_COST
+            + self.gather.taps() as f64 * depth * lines * computed * TAP_COST
+            + stored;
+        self.boxes.len() as f64 * of_box
     }
 
     fn line_elems(&self) -> usize {

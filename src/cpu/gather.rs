@@ -479,13 +479,21 @@ pub fn split_phases<'a, T: Copy>(
     problem: &ConvProblem,
     out: TensorMut<'a, T>,
 ) -> Vec<TensorMut<'a, T>> {
-    let mut parts = vec![out];
-    if problem.direction() == Direction::Bwd {
-        for (dim, stride) in problem.strides().into_iter().enumerate() {
-            parts = parts.into_iter().flat_map(|p| p.split_phases(2 + dim, stride)).collect();
-        }
+    let stride = if problem.direction() == Direction::Bwd { problem.strides()[2] } else { 1 };
+    let parts = split_outer_phases(problem, out);
+    parts.into_iter().flat_map(|part| part.split_phases(4, stride)).collect()
+}
+
+/// The same, but for w: each part has the phases of w together.
+pub fn split_outer_phases<'a, T: Copy>(
+    problem: &ConvProblem,
+    out: TensorMut<'a, T>,
+) -> Vec<TensorMut<'a, T>> {
+    if problem.direction() != Direction::Bwd {
+        return vec![out];
     }
-    parts
+    let of_depth = out.split_phases(2, problem.strides()[0]);
+    of_depth.into_iter().flat_map(|part| part.split_phases(3, problem.strides()[1])).collect()
 }
 
 /// A tap with respect to a box of pixels.

@@ -14,6 +14,8 @@ pub const WINOGRAD_4X4: u64 = 1_000_120;
 pub const DEPTHWISE: u64 = 1_000_130;
 /// [`super::WrwDirect`].
 pub const WRW_DIRECT: u64 = 1_000_140;
+/// [`super::Direct`].
+pub const DIRECT: u64 = 1_000_150;
 
 /// The id of a family's solver for one instruction set level.
 pub fn at_level(family: u64, level: IsaLevel) -> SolverId {

@@ -1,8 +1,9 @@
 //! What solvers of ours attain, for their estimates.
 #![forbid(unsafe_code)]
 
+use super::cache::CacheSizes;
 use crate::config::IsaLevel;
-use crate::problem::{ConvProblem, Direction, Role};
+use crate::problem::{ConvProblem, DataType, Direction, Role};
 use crate::solver::Context;
 
 /// Multiply-adds a microsecond and thread that the GEMM kernel attains on
@@ -18,7 +19,25 @@ pub fn kernel_multiply_adds_per_us(level: IsaLevel) -> f64 {
 
 /// Bytes a microsecond between memory and one core, streams of large tensors
 /// (measured on Zen 3: copies of 64 MiB, reads and writes added).
-pub const MEMORY_BYTES_PER_US: f64 = 15_000.0;
+const MEMORY_BYTES_PER_US: f64 = 15_000.0;
+
+/// The same where the tensors stay in the L3 cache from call to call (fitted on Zen 3 to 1 x 1
+/// layers of 1 to 6 MiB, which take that much longer than their arithmetic).
+const L3_BYTES_PER_US: f64 = 45_000.0;
+
+/// What moving the tensors takes, once each.
+pub fn memory_us(problem: &ConvProblem) -> f64 {
+    let bytes = problem.tensor_bytes();
+    let fits = bytes <= CacheSizes::get().l3_bytes as f64 / 2.0;
+    bytes / if fits { L3_BYTES_PER_US } else { MEMORY_BYTES_PER_US }
+}
+
+/// What copying an element into a plane or out of sums costs, in multiply-adds of the AVX2 kernel;
+/// what each line costs beside its elements, and each plane beside its lines. Fitted on Zen 3 to
+/// depthwise layers with planes of 7 x 7 to 112 x 112.
+pub const STAGE_COST: f64 = 6.0;
+pub const LINE_COST: f64 = 100.0;
+pub const PLANE_COST: f64 = 2500.0;
 
 /// Start of a call: plan look-up, and waking the threads if there are several.
 pub fn overhead_us(context: &Context) -> f64 {
@@ -26,19 +45,28 @@ pub fn overhead_us(context: &Context) -> f64 {
 }
 
 /// Scattered elements a microsecond and thread: tensors whose lines are not
-/// contiguous are read and written float by float (measured on Zen 3, NHWC).
+/// contiguous are read and written float by float (measured on Zen 3).
 const SCATTERED_ELEMS_PER_US: f64 = 500.0;
 
-/// What lines that are not contiguous cost the solvers that work on lines.
-pub fn scatter_us(problem: &ConvProblem, context: &Context) -> f64 {
+/// The same where channels are contiguous and f32, so that squares are transposed in registers.
+const TRANSPOSED_ELEMS_PER_US: f64 = 2_000.0;
+
+/// What lines that are not contiguous cost the solvers that work on lines, `by_channel` where they
+/// take or give one channel at a time.
+pub fn scatter_us(problem: &ConvProblem, context: &Context, by_channel: bool) -> f64 {
     // Backward-weights stages its inputs once for each block of the result.
     let passes = if problem.direction() == Direction::Wrw { 4.0 } else { 1.0 };
-    let scattered = [Role::X, Role::Y].map(|role| {
+    let of_role = |role: Role| {
         let tensor = problem.tensor5(role);
-        let is_scattered = tensor.strides[4] != 1;
         let elems = tensor.lengths.iter().map(|&len| len as f64).product::<f64>();
-        if is_scattered { elems } else { 0.0 }
-    });
-    let rate = SCATTERED_ELEMS_PER_US * context.cpu_threads.get() as f64;
-    passes * scattered.iter().sum::<f64>() / rate
+        let is_f32 = problem.tensor(role).dtype() == DataType::F32;
+        if tensor.strides[4] == 1 {
+            0.0
+        } else if tensor.strides[1] == 1 && is_f32 && !by_channel {
+            elems / TRANSPOSED_ELEMS_PER_US
+        } else {
+            elems / SCATTERED_ELEMS_PER_US
+        }
+    };
+    passes * (of_role(Role::X) + of_role(Role::Y)) / context.cpu_threads.get() as f64
 }

@@ -10,7 +10,9 @@ mod dot;
 mod gemm;
 mod lines;
 mod panel;
+mod shifted;
 mod simd;
+mod transpose;
 mod winograd;
 
 pub use block::{Rows, block_rows, multiply_block, panel_columns};
@@ -19,4 +21,6 @@ pub use dot::{DotStart, add_dots};
 pub use gemm::gemm_f32;
 pub use lines::{LINE_SLACK_ELEMS, Line, LineShape, stage_lines};
 pub use panel::{ReduceOffsets, Segment, pack_panel, pack_panel_transposed};
+pub use shifted::{RUN_SLACK_ELEMS, multiply_shifted};
+pub use transpose::{stage_pixels, transpose};
 pub use winograd::{InputTiles, transform_filter, transform_input, transform_output};

@@ -29,7 +29,7 @@ use super::ids;
 use super::igemm::ImplicitGemm;
 use super::isa::Isa;
 use super::pool;
-use super::rates;
+use super::rates::{self, LINE_COST, PLANE_COST, STAGE_COST};
 use super::store::store_filter_tile;
 use super::tiles::{BoxLengths, even_piece, pieces};
 use super::ukernel::{DotStart, Rows, add_dots};
@@ -46,14 +46,10 @@ const ROWS_AT_ONCE: usize = 4;
 const TASK_MULTIPLY_ADDS: usize = 1 << 20;
 
 /// What adding up the lanes of one sum costs, in multiply-adds, starting and ending
-/// its runs included: three cycles at 16 multiply-adds each (measured on Zen 3).
-const SUM_COST: f64 = 48.0;
-
-/// What copying an element into a plane costs, in multiply-adds (measured on Zen 3).
-const STAGE_COST: f64 = 6.0;
-
-/// What a line of a plane costs beside its elements.
-const LINE_COST: f64 = 100.0;
+/// its runs included: five cycles at 16 multiply-adds each; and beyond, where the sums
+/// of a task do not fit the L2 cache (both fitted to measured times on Zen 3).
+const SUM_COST: f64 = 80.0;
+const FAR_SUM_COST: f64 = 80.0;
 
 /// Backward-weights by dot products at one instruction set level.
 pub struct WrwDirect(pub IsaLevel);
@@ -119,8 +115,8 @@ impl Solver for WrwDirect {
         };
         let kernel = Kernel::new(problem, isa, context.cpu_threads);
         kernel.cost(context.cpu_threads) / rates::kernel_multiply_adds_per_us(self.0)
-            + problem.tensor_bytes() / rates::MEMORY_BYTES_PER_US
-            + rates::scatter_us(problem, context)
+            + rates::memory_us(problem)
+            + rates::scatter_us(problem, context, problem.c() == problem.groups())
             + rates::overhead_us(context)
     }
 
@@ -187,11 +183,14 @@ impl Kernel {
         let lines = (pixel_box.images * pixel_box.spatial[0] * pixel_box.spatial[1]) as f64;
         let line_elems = self.x_planes.layout.strides[2] as f64;
         let x_elems = self.x_planes.elems(pixel_box.images) as f64 / channels;
-        let dots = rows * channels * taps * (lines * line_elems + SUM_COST);
+        let sums_bytes = rows * channels * taps * size_of::<f32>() as f64;
+        let is_far = sums_bytes > CacheSizes::get().l2_bytes as f64;
+        let sum_cost = SUM_COST + if is_far { FAR_SUM_COST } else { 0.0 };
+        let dots = rows * channels * taps * (lines * line_elems + sum_cost);
         let x_lines = lines * x_elems / (lines * line_elems);
-        let x_cost = channels * (x_elems * STAGE_COST + x_lines * LINE_COST);
+        let x_cost = channels * (PLANE_COST + x_elems * STAGE_COST + x_lines * LINE_COST);
         let dy_cost = match self.dy_planes {
-            Some(_) => rows * lines * (line_elems * STAGE_COST + LINE_COST),
+            Some(_) => rows * (PLANE_COST + lines * (line_elems * STAGE_COST + LINE_COST)),
             None => 0.0,
         };
         let boxes = pixel_box.count(self.problem.n(), self.problem.out_spatial()) as f64;

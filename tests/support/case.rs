@@ -3,6 +3,7 @@
 use MIOpen::problem::{ConvDesc, ConvProblem, DataType, Direction, Mode, Role, TensorDesc};
 use MIOpen::solver::{Buffers, Context, ConvArgs, Plan, Solver};
 use MIOpen::{memory::HostBuffers, reference};
+use std::f64::consts::{FRAC_1_SQRT_2, SQRT_2};
 use std::num::NonZeroUsize;
 
 use super::Rng;
@@ -268,24 +269,59 @@ pub fn check_against_oracle(
 pub enum Spread {
     /// Each sum has its own errors only.
     None,
-    /// Transforms mix the sums of a tile: Winograd. The bound is this many times that of a
-    /// direct sum with the largest magnitude of the whole tensor. The factors are chosen, not
-    /// derived: the product of the matrices' largest row sums, squared for two dimensions, would
-    /// allow 81 (tiles of 2) and 3000 (tiles of 4).
-    Tile { factor: f64 },
+    /// Transforms mix the sums of a tile: Winograd, `Y = A' [sum over c of (G g G') * (B' d B)] A`.
+    ///
+    /// At a position (i, j) of the transformed tile, the C products and their sum are at most
+    /// `C * g_max * d_max * (G_i B_i) * (G_j B_j)` in magnitude, with G_i and B_i the sums of the
+    /// absolute values in row i of G and B'. An output (p, q) adds these with the weights
+    /// `A_pi * A_qj`. Errors of the positions being as good as independent, as in
+    /// [`check_against_oracle`], that of the output is the root of the sum of their squares:
+    /// `amplification = (max over p of sqrt(sum over i of (A_pi G_i B_i)^2))^2` times what a sum of
+    /// C products of `g_max * d_max` would have.
+    Tile { amplification: f64 },
 }
 
 impl Spread {
     /// Of the solver of that name.
     pub fn of(solver: &str) -> Self {
         if solver.contains("winograd_2x2") {
-            Spread::Tile { factor: 3.5 }
+            Spread::Tile { amplification: amplification(&WEIGHTS_2X2, &ROW_SUMS_2X2) }
         } else if solver.contains("winograd_4x4") {
-            Spread::Tile { factor: 25.0 }
+            Spread::Tile { amplification: amplification(&WEIGHTS_4X4, &ROW_SUMS_4X4) }
         } else {
             Spread::None
         }
     }
+}
+
+/// Absolute values of the output matrix A', and G_i and B_i of each row, for the points
+/// 0, 1, -1, infinity.
+const WEIGHTS_2X2: [[f64; 4]; 2] = [[1.0, 1.0, 1.0, 0.0], [0.0, 1.0, 1.0, 1.0]];
+const ROW_SUMS_2X2: [(f64, f64); 4] = [(1.0, 2.0), (1.5, 2.0), (1.5, 2.0), (1.0, 2.0)];
+
+/// The same for the points 0, +-a, +-b, infinity with a = sqrt(1/2), b = sqrt(2).
+const WEIGHTS_4X4: [[f64; 6]; 4] = {
+    let (a, b) = (FRAC_1_SQRT_2, SQRT_2);
+    [
+        [1.0, 1.0, 1.0, 1.0, 1.0, 0.0],
+        [0.0, a, a, b, b, 0.0],
+        [0.0, 0.5, 0.5, 2.0, 2.0, 0.0],
+        [0.0, 0.5 * a, 0.5 * a, 2.0 * b, 2.0 * b, 1.0],
+    ]
+};
+const ROW_SUMS_4X4: [(f64, f64); 6] = {
+    let (a, b) = (FRAC_1_SQRT_2, SQRT_2);
+    let of_a = ((1.0 + a + 0.5) * 2.0 / 3.0, 3.0 + 3.0 * a);
+    let of_b = ((1.0 + b + 2.0) / 6.0, 1.5 + 1.5 * b);
+    [(1.0, 4.5), of_a, of_a, of_b, of_b, (1.0, 4.5)]
+};
+
+/// See [`Spread::Tile`]: 22 for tiles of 2, 148 for tiles of 4.
+fn amplification<const SIDE: usize>(weights: &[[f64; SIDE]], sums: &[(f64, f64); SIDE]) -> f64 {
+    let square_sum = |row: &[f64; SIDE]| -> f64 {
+        row.iter().zip(sums).map(|(weight, (g, b))| (weight * g * b).powi(2)).sum()
+    };
+    weights.iter().map(square_sum).fold(0.0, f64::max)
 }
 
 /// As [`check_against_oracle`], for a solver whose errors spread.
@@ -308,12 +344,25 @@ pub fn check_error(
     let magnitude = run(f32::abs, options.alpha.abs(), options.beta.abs());
     let magnitude: Vec<f64> = match spread {
         Spread::None => magnitude,
-        Spread::Tile { factor } => {
-            let largest = magnitude.iter().copied().filter(|m| m.is_finite()).fold(0.0, f64::max);
-            vec![largest * factor; magnitude.len()]
+        Spread::Tile { amplification } => {
+            let largest = |tensor: &TestTensor| {
+                let finite = tensor.values().into_iter().filter(|value| value.is_finite());
+                finite.fold(0.0, |largest: f64, value| largest.max(value.abs()))
+            };
+            let product = largest(&inputs[0]) * largest(&inputs[1]);
+            let old_part = if options.beta == 0.0 { 0.0 } else { options.beta * largest(old) };
+            // Filters of nine taps.
+            let channels = reduction_terms(&problem) / 9.0;
+            let sum = options.alpha * channels * product * amplification;
+            vec![sum.abs() + old_part.abs(); magnitude.len()]
         }
     };
-    let terms = reduction_terms(&problem);
+    let terms = match spread {
+        Spread::None => reduction_terms(&problem),
+        // The transforms' own roundings: some six in a row, of input, filter and output, in both
+        // dimensions.
+        Spread::Tile { .. } => reduction_terms(&problem) / 9.0 + 36.0,
+    };
     let u = roundoff(DataType::F32);
     let u_out = roundoff(problem_output_dtype(case));
     // The smallest subnormal of f16; results near zero cannot be nearer than half of it.

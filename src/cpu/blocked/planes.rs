@@ -14,7 +14,7 @@ use crate::cpu::element::Element;
 use crate::cpu::gather::{Axis, Gather, PixelBox};
 use crate::cpu::isa::Isa;
 use crate::cpu::tiles::BoxLengths;
-use crate::cpu::ukernel::{LINE_SLACK_ELEMS, Line, LineShape, Segment, stage_lines};
+use crate::cpu::ukernel::{LINE_SLACK_ELEMS, Line, LineShape, Segment, stage_lines, stage_pixels};
 
 /// One dimension of the planes.
 #[derive(Clone, Debug)]
@@ -231,7 +231,24 @@ impl Planes {
         lines: &[(LineShape, Vec<Line>)],
         planes: &mut [f32],
     ) {
+        /// As many channels as the transposing kernel takes at a time.
+        const MIN_TRANSPOSED: usize = 4;
         assert!(channels.len() <= self.channels);
+        let run_stride = (self.axes[2].step as usize).saturating_mul(self.axes[2].in_stride);
+        let is_transposed =
+            self.channel_stride_in == 1 && run_stride > 1 && channels.len() >= MIN_TRANSPOSED;
+        if let Some(input) = T::as_f32(group_input).filter(|_| is_transposed) {
+            for (index_n, n) in pixels.n.clone().enumerate() {
+                let input = &input[n * self.n_stride_in + channels.start..];
+                let planes = &mut planes[index_n * self.layout.strides[0]..];
+                for (shape, lines) in lines {
+                    let shape = LineShape { stride: run_stride, ..*shape };
+                    let stride = self.layout.channel_stride;
+                    stage_pixels(isa, input, lines, shape, channels.len(), planes, stride);
+                }
+            }
+            return;
+        }
         for (index_n, n) in pixels.n.clone().enumerate() {
             for (index_c, c) in channels.clone().enumerate() {
                 let input = &group_input[n * self.n_stride_in + c * self.channel_stride_in..];

@@ -19,7 +19,7 @@ pub struct LineShape {
     pub len: usize,
     /// All elements, zeros behind included.
     pub total: usize,
-    /// Distance of elements in the source: 1 or 2.
+    /// Distance of elements in the source; 1 or 2 for [`stage_lines`].
     pub stride: usize,
 }
 

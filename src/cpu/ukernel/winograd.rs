@@ -28,6 +28,8 @@ pub struct InputTiles<'a> {
     pub row_stride: usize,
     /// Offset of each tile; a whole number of panels.
     pub offsets: &'a [usize],
+    /// Distance of neighbouring positions in the panels.
+    pub position_stride: usize,
 }
 
 /// Transforms tiles of `tile + 2` squared into panels for the GEMM kernel, one
@@ -49,7 +51,8 @@ pub fn transform_input(
         offset + channels.saturating_sub(1) * input.channel_stride + (side - 1) * input.row_stride
     });
     assert!(last + side <= input.planes.len());
-    assert!(side * side * tiles * channels <= panels.len());
+    assert!(tiles * channels <= input.position_stride);
+    assert!(side * side * input.position_stride <= panels.len());
     // SAFETY: tiles lie inside the planes and results inside `panels`, by the assertions.
     unsafe {
         match tile {
@@ -96,7 +99,7 @@ unsafe fn input_body<S: Simd, const SIDE: usize>(
     panels: *mut f32,
 ) {
     let panel_cols = 2 * S::LANES;
-    let position_stride = input.offsets.len() * channels;
+    let position_stride = input.position_stride;
     for (index, offsets) in input.offsets.chunks_exact(S::LANES).enumerate() {
         let at = index / 2 * panel_cols * channels + index % 2 * S::LANES;
         for channel in 0..channels {

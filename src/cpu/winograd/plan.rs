@@ -16,12 +16,19 @@ use crate::cpu::pool;
 use crate::cpu::tiles::{BoxLengths, pieces};
 use crate::cpu::ukernel::{
     InputTiles, Rows, multiply_block, panel_columns, transform_filter, transform_input,
-    transform_output,
+    transform_output, transpose,
 };
 use crate::error::Result;
 use crate::memory::{MatrixMut, TensorMut};
 use crate::problem::{ConvProblem, DataType, Role};
 use crate::solver::{WorkspaceKey, WorkspaceLayout};
+
+/// Filter rows that are packed together: in backward-data a cache line has parts of two or three,
+/// and is read once for all of them.
+const ROWS_PACKED: usize = 8;
+
+/// Output planes that are transposed together: a cache line of results.
+const ROWS_TURNED: usize = 16;
 
 /// What is prepared for a problem.
 pub struct DataPlan {
@@ -50,9 +57,10 @@ struct ScratchElems {
     planes: usize,
     panels: usize,
     sums: usize,
-    out_plane: usize,
+    out_planes: usize,
+    pixels: usize,
     filter: usize,
-    filter_row: usize,
+    filter_rows: usize,
 }
 
 /// A thread's scratch.
@@ -60,23 +68,31 @@ struct Scratch<'a> {
     planes: &'a mut [f32],
     panels: &'a mut [f32],
     sums: &'a mut [f32],
-    out_plane: &'a mut [f32],
+    out_planes: &'a mut [f32],
+    pixels: &'a mut [f32],
     filter: &'a mut [f32],
-    filter_row: &'a mut [f32],
+    filter_rows: &'a mut [f32],
 }
 
 impl ScratchElems {
     fn total(&self) -> usize {
-        self.planes + self.panels + self.sums + self.out_plane + self.filter + self.filter_row
+        self.planes
+            + self.panels
+            + self.sums
+            + self.out_planes
+            + self.pixels
+            + self.filter
+            + self.filter_rows
     }
 
     fn split<'a>(&self, all: &'a mut [f32]) -> Scratch<'a> {
         let (planes, rest) = all.split_at_mut(self.planes);
         let (panels, rest) = rest.split_at_mut(self.panels);
         let (sums, rest) = rest.split_at_mut(self.sums);
-        let (out_plane, rest) = rest.split_at_mut(self.out_plane);
-        let (filter, filter_row) = rest.split_at_mut(self.filter);
-        Scratch { planes, panels, sums, out_plane, filter, filter_row }
+        let (out_planes, rest) = rest.split_at_mut(self.out_planes);
+        let (pixels, rest) = rest.split_at_mut(self.pixels);
+        let (filter, filter_rows) = rest.split_at_mut(self.filter);
+        Scratch { planes, panels, sums, out_planes, pixels, filter, filter_rows }
     }
 }
 
@@ -108,17 +124,22 @@ impl DataPlan {
 
         // Transforms write whole vectors, of 16 floats at most.
         let filter_stride = shape.channels.next_multiple_of(16);
-        let chunk_filter = shape.positions() * blocking.chunk_rows * filter_stride;
+        let chunk_filter = shape.positions() * position_elems(blocking.chunk_rows * filter_stride);
         let tiles = blocking.tiles(&shape).next_multiple_of(panel_columns(isa));
         let plane_rows = blocking.images * blocking.tile_rows * tile;
+        let out_plane_elems = (plane_rows + tile) * shape.tiles_w * tile;
+        // Where channels are contiguous, several planes are turned round together.
+        let out = problem.tensor5(problem.direction().output_role());
+        let is_turned = out.strides[1] == 1 && out.strides[4] > 1;
+        let places = if is_turned { ROWS_TURNED.min(blocking.chunk_rows) } else { 1 };
         let scratch = ScratchElems {
             planes: planes.elems(blocking.images),
-            panels: shape.positions() * shape.channels * tiles,
-            sums: shape.positions() * blocking.chunk_rows * tiles,
-            // Tiles that only fill up the last panel are written behind the rest.
-            out_plane: (plane_rows + tile) * shape.tiles_w * tile,
+            panels: shape.positions() * position_elems(shape.channels * tiles),
+            sums: shape.positions() * position_elems(blocking.chunk_rows * tiles),
+            out_planes: places * out_plane_elems,
+            pixels: if places > 1 { places * out_plane_elems } else { 0 },
             filter: if blocking.is_fused { chunk_filter } else { 0 },
-            filter_row: if packs_rows { shape.channels * 9 } else { 0 },
+            filter_rows: if packs_rows { ROWS_PACKED * shape.channels * 9 } else { 0 },
         };
         let mut workspace = WorkspaceLayout::default();
         if !blocking.is_fused {
@@ -185,8 +206,12 @@ impl DataPlan {
         self.shape.rows.div_ceil(self.blocking.chunk_rows)
     }
 
+    fn position_filter_elems(&self) -> usize {
+        position_elems(self.blocking.chunk_rows * self.filter_stride)
+    }
+
     fn chunk_filter_elems(&self) -> usize {
-        self.shape.positions() * self.blocking.chunk_rows * self.filter_stride
+        self.shape.positions() * self.position_filter_elems()
     }
 
     fn transform_whole_filter<T: Element>(
@@ -199,7 +224,7 @@ impl DataPlan {
         pool::for_each(
             threads,
             chunks,
-            || arena::take(self.scratch.filter_row),
+            || arena::take(self.scratch.filter_rows),
             |row, (index, out)| {
                 let (group, chunk) = (index / self.chunks(), index % self.chunks());
                 self.transform_chunk(filter, group, chunk, row, out);
@@ -218,27 +243,31 @@ impl DataPlan {
         out: &mut [f32],
     ) {
         let channels = self.shape.channels;
-        let position_stride = self.blocking.chunk_rows * self.filter_stride;
+        let position_stride = self.position_filter_elems();
         let kk = 0..channels * 9;
-        for (index, row) in self.chunk_rows(chunk).enumerate() {
-            let direct = self.filter.direct(filter, group, &(row..row + 1), &kk);
-            let weights = match direct.and_then(|m| m.contiguous_rows()) {
-                Some((weights, _)) if !self.packs_rows => &weights[..channels * 9],
+        let rows = self.chunk_rows(chunk);
+        for first in rows.clone().step_by(ROWS_PACKED) {
+            let some = first..rows.end.min(first + ROWS_PACKED);
+            let direct = self.filter.direct(filter, group, &some, &kk);
+            let (weights, stride) = match direct.and_then(|m| m.contiguous_rows()) {
+                Some(direct) if !self.packs_rows => direct,
                 _ => {
-                    let row = group * self.shape.rows + row;
-                    self.filter.pack_rows(filter, row, row_scratch);
-                    &*row_scratch
+                    let packed = &mut row_scratch[..some.len() * kk.len()];
+                    self.filter.pack_rows(filter, group * self.shape.rows + first, packed);
+                    (&*packed, kk.len())
                 }
             };
-            transform_filter(
-                self.isa,
-                self.shape.tile,
-                weights,
-                channels,
-                self.is_reversed,
-                &mut out[index * self.filter_stride..],
-                position_stride,
-            );
+            for row in some.clone() {
+                transform_filter(
+                    self.isa,
+                    self.shape.tile,
+                    &weights[(row - first) * stride..][..kk.len()],
+                    channels,
+                    self.is_reversed,
+                    &mut out[(row - rows.start) * self.filter_stride..],
+                    position_stride,
+                );
+            }
         }
     }
 
@@ -296,6 +325,7 @@ impl DataPlan {
             channel_stride: self.planes.layout.channel_stride,
             row_stride: self.planes.layout.strides[2],
             offsets: &input_offsets,
+            position_stride: position_elems(channels * tiles),
         };
         transform_input(self.isa, tile, input_tiles, channels, scratch.panels);
 
@@ -304,34 +334,48 @@ impl DataPlan {
         for chunk in task.chunks.clone() {
             let rows = self.chunk_rows(chunk);
             let chunk_filter: &[f32] = if self.blocking.is_fused {
-                self.transform_chunk(filter, task.group, chunk, scratch.filter_row, scratch.filter);
+                self.transform_chunk(
+                    filter,
+                    task.group,
+                    chunk,
+                    scratch.filter_rows,
+                    scratch.filter,
+                );
                 scratch.filter
             } else {
                 let begin = (task.group * self.chunks() + chunk) * self.chunk_filter_elems();
                 &transformed[begin..begin + self.chunk_filter_elems()]
             };
-            let sums_stride = self.blocking.chunk_rows * tiles;
+            let sums_stride = position_elems(self.blocking.chunk_rows * tiles);
             for position in 0..shape.positions() {
                 let a = Rows {
-                    data: &chunk_filter[position * self.blocking.chunk_rows * self.filter_stride..],
+                    data: &chunk_filter[position * self.position_filter_elems()..],
                     stride: self.filter_stride,
                 };
-                let panels = &scratch.panels[position * channels * tiles..];
+                let panels = &scratch.panels[position * input_tiles.position_stride..];
                 let sums = &mut scratch.sums[position * sums_stride..];
                 let mut dst = MatrixMut::row_major(sums, rows.len(), tiles);
                 multiply_block(self.isa, channels, a, panels, &mut dst, false);
             }
-            for (index, row) in rows.enumerate() {
+            let places = scratch.out_planes.len() / self.out_plane_elems();
+            for (index, row) in rows.clone().enumerate() {
+                let place = index % places;
+                let plane = &mut scratch.out_planes[place * self.out_plane_elems()..];
                 is_finite &= transform_output(
                     self.isa,
                     tile,
                     &scratch.sums[index * tiles..],
                     sums_stride,
                     &output_offsets,
-                    scratch.out_plane,
+                    plane,
                     shape.tiles_w * tile,
                 );
-                self.store_plane(scratch.out_plane, row - first_row, &mut task);
+                if places == 1 {
+                    self.store_plane(plane, row - first_row, &mut task);
+                } else if place + 1 == places || row + 1 == rows.end {
+                    let stored = row - place - first_row..row + 1 - first_row;
+                    self.store_planes(scratch.out_planes, scratch.pixels, stored, &mut task);
+                }
             }
         }
         is_finite
@@ -360,6 +404,42 @@ impl DataPlan {
         (input, output)
     }
 
+    /// Floats of an output plane; tiles that only fill up the last panel are written behind the
+    /// rest.
+    fn out_plane_elems(&self) -> usize {
+        let Blocking { images, tile_rows, .. } = self.blocking;
+        let tile = self.shape.tile;
+        (images * tile_rows * tile + tile) * self.shape.tiles_w * tile
+    }
+
+    /// Stores the planes of some rows where rows are contiguous in the output.
+    fn store_planes<O: Output<f32>>(
+        &self,
+        planes: &[f32],
+        pixels: &mut [f32],
+        rows: Range<usize>,
+        task: &mut Task<'_, O>,
+    ) {
+        let [images, _, _, len_h, len_w] = task.out.lengths();
+        let width = self.shape.tiles_w * self.shape.tile;
+        let lines = task.tile_rows.len() * self.shape.tile;
+        let plane_elems = self.out_plane_elems();
+        transpose(self.isa, planes, rows.len(), plane_elems, pixels);
+        for n in 0..images {
+            for h in 0..len_h {
+                for w in 0..len_w {
+                    let pixel = (n * lines + h) * width + w;
+                    let sums = &pixels[pixel * rows.len()..][..rows.len()];
+                    let mut lane = task.out.lane(1, [n, 0, 0, h, w]);
+                    match lane.as_slice() {
+                        Some(elements) => O::from_sums(sums, &mut elements[rows.clone()]),
+                        None => lane.fill_some(rows.start, sums.iter().map(|&s| O::from_sum(s))),
+                    }
+                }
+            }
+        }
+    }
+
     fn store_plane<O: Output<f32>>(&self, plane: &[f32], row: usize, task: &mut Task<'_, O>) {
         let [images, _, _, len_h, len_w] = task.out.lengths();
         let width = self.shape.tiles_w * self.shape.tile;
@@ -375,4 +455,12 @@ impl DataPlan {
             }
         }
     }
+}
+
+/// Floats from one position to the next: at least `elems`, and an odd number of cache lines. The
+/// transforms go through all positions at once, and at a power of two these would share a few
+/// sets of the caches.
+fn position_elems(elems: usize) -> usize {
+    const LINE_ELEMS: usize = 16;
+    (elems.div_ceil(LINE_ELEMS) | 1) * LINE_ELEMS
 }

@@ -67,9 +67,18 @@ pub struct Blocking {
 
 /// What transforms cost, in lane multiply-adds for each tile or filter: of a
 /// channel's input, of a row's output, of a filter. Counted instructions, three
-/// a cycle, at the 16 multiply-adds a cycle of AVX2; measured on Zen 3.
-const TRANSFORM_COSTS_2X2: [f64; 3] = [110.0, 90.0, 150.0];
-const TRANSFORM_COSTS_4X4: [f64; 3] = [280.0, 230.0, 350.0];
+/// a cycle, at the 16 multiply-adds a cycle of AVX2, are two thirds to three quarters
+/// of it; the rest is fitted to the times of layers of 3 to 512 channels on Zen 3.
+const TRANSFORM_COSTS_2X2: [f64; 3] = [150.0, 110.0, 170.0];
+const TRANSFORM_COSTS_4X4: [f64; 3] = [400.0, 300.0, 400.0];
+
+/// What writing sums costs, in steps of the reduction: a register block of a position takes as
+/// long as with so many channels more (fitted to measured times of 3 to 512 channels on Zen 3).
+const STORE_STEPS: f64 = 10.0;
+
+/// Rows of a register block that take as long as fewer of them: at least eight sums must be under
+/// way to fill two pipelines of four cycles.
+const MIN_EFFICIENT_ROWS: f64 = 4.0;
 
 /// What starting a task costs, in the same unit: about 1 us at 50 G/s.
 const TASK_COST: f64 = 5e4;
@@ -138,7 +147,7 @@ impl Blocking {
         // Panels and sums are read again and again; filter rows once a box.
         let in_use = panels_bytes + sums_bytes;
         let filter_reach = if self.is_fused { filter_bytes } else { all_filter_bytes };
-        let chunk = positions * rows * channels * tiles
+        let chunk = positions * rows.max(MIN_EFFICIENT_ROWS) * (channels + STORE_STEPS) * tiles
             + (panels_bytes + 2.0 * sums_bytes) * byte_cost(in_use)
             + filter_bytes * byte_cost(filter_reach + in_use)
             + rows * tiles * output_cost
