@@ -25,4 +25,6 @@ mod tensor_descriptor;
 
 mod call;
 mod find;
+mod find2;
+mod fusion;
 mod immediate;

@@ -86,6 +86,7 @@ pub fn folder_of(setting: &Setting) -> Option<PathBuf> {
 /// The journal of this process.
 struct Journal {
     owner: Owner,
+    pid: u32,
     next_number: AtomicU64,
     inner: Mutex<Inner>,
 }
@@ -100,6 +101,9 @@ struct Inner {
 
 static JOURNAL: PerProcess<Journal> = PerProcess::new();
 
+/// The process that opened its journal last: this one, or an ancestor.
+static OPENED_BY: AtomicU32 = AtomicU32::new(0);
+
 fn journal() -> Option<Arc<Journal>> {
     JOURNAL.get(Journal::open)
 }
@@ -110,6 +114,7 @@ fn now_unix_s() -> u64 {
 
 impl Journal {
     fn open() -> Journal {
+        OPENED_BY.store(std::process::id(), Ordering::Relaxed);
         let folder = folder();
         let now = now_unix_s();
         let mut file = folder.as_deref().map(JournalFile::in_folder);
@@ -140,6 +145,7 @@ impl Journal {
         }
         Journal {
             owner: this_process(),
+            pid: std::process::id(),
             next_number: AtomicU64::new(1),
             inner: Mutex::new(Inner { state: look.state, open: Vec::new(), file }),
         }
@@ -173,6 +179,11 @@ impl Journal {
     }
 
     fn end(&self, number: u64, record: Record) {
+        // A forked child has copies of its parent's tokens, and knows nothing of their end; nor may
+        // it touch a lock that another thread of the parent may have held.
+        if self.pid != std::process::id() {
+            return;
+        }
         let mut inner = self.inner();
         inner.open.retain(|(open, _)| *open != number);
         inner.append(record.clone(), false);
@@ -343,6 +354,9 @@ pub fn begin(problem: &ConvProblem, card: &Card) -> Option<Token> {
 
 /// The process ends in good order: what is under way is neither proven nor bad.
 pub fn end_of_process() {
+    if OPENED_BY.load(Ordering::Relaxed) != std::process::id() {
+        return;
+    }
     let Some(journal) = journal() else { return };
     let mut inner = journal.inner();
     for (number, _) in std::mem::take(&mut inner.open) {

@@ -161,9 +161,14 @@ const fn goal(pattern: &'static str, fma_per_valu: f64, fma_per_all: f64, waves:
 
 /// The first that fits counts. Tiles of the common layers come first; then what serves odd channel
 /// counts (a mask for each element), one wave a block, and filters that no mask holds.
-const GOALS: [Goal; 22] = [
+const GOALS: [Goal; 27] = [
     goal("f32_igemm_64x32_run", 0.96, 0.82, 8),
     goal("f32_igemm_64x32_vector", 0.96, 0.83, 8),
+    goal("f32_igemm_32x64_mask", 0.90, 0.77, 8),
+    goal("f32_igemm_32x64_run", 0.96, 0.82, 8),
+    goal("f32_igemm_32x64_vector", 0.96, 0.83, 8),
+    goal("igemm_32x64_mask", 0.87, 0.73, 8),
+    goal("igemm_32x64", 0.93, 0.77, 8),
     goal("f32_igemm_128x128_mask", 0.96, 0.85, 8),
     goal("f32_igemm_128x64_mask", 0.96, 0.85, 8),
     goal("igemm_64x32_mask", 0.91, 0.78, 8),

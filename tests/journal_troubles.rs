@@ -5,7 +5,7 @@ use MIOpen::hip::topology::Architecture;
 use MIOpen::journal::{self, probed};
 use MIOpen::problem::ConvProblem;
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -43,6 +43,26 @@ fn child() {
             assert!(first.is_some() && journal::begin(&problem, &card()).is_none());
             first.unwrap().complete();
             assert!(journal::begin(&problem, &card()).is_none());
+        }
+        "fork" => {
+            let token = journal::begin(&problem, &card());
+            // SAFETY: the child does nothing but what a forked one may.
+            let pid = unsafe { libc::fork() };
+            if pid == 0 {
+                drop(token);
+                journal::end_of_process();
+                // SAFETY: ends the child alone.
+                unsafe { libc::_exit(0) };
+            }
+            // SAFETY: a child of ours.
+            assert_eq!(unsafe { libc::waitpid(pid, std::ptr::null_mut(), 0) }, pid);
+            std::mem::forget(token);
+        }
+        "secure" => {
+            // SAFETY: takes any number.
+            let is_secure = unsafe { libc::getauxval(libc::AT_SECURE) } != 0;
+            let token = journal::begin(&problem, &card());
+            println!("secure: {is_secure}, recorded: {}", token.is_some());
         }
         "learned" => {}
         other => panic!("no such child: {other}"),
@@ -120,6 +140,43 @@ fn what_a_run_taught_is_known_to_the_next_and_said_once() {
     // Another card, and another library, have their own experience.
     let text = fs::read_to_string(folder.journal()).unwrap();
     assert!(text.contains("gfx1010 gfx1010 3.2.0 conv -n 1 -c 16"), "{text}");
+}
+
+#[test]
+fn a_forked_child_does_not_end_what_its_parent_began() {
+    let folder = Folder::new("fork");
+    folder.process("fork 1");
+    assert_eq!(folder.learned(1), "Bad");
+}
+
+/// The journal of such a program would lie where who calls it says, with the owner's rights.
+#[test]
+fn a_program_with_more_rights_than_its_caller_keeps_none() {
+    // SAFETY: takes nothing.
+    if unsafe { libc::geteuid() } != 0 {
+        println!("skipped: only root can make a program that is another user's");
+        return;
+    }
+    let folder = Folder::new("setuid");
+    let nobody = 65534;
+    let program = folder.0.join("program");
+    fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    std::os::unix::fs::chown(&program, Some(nobody), Some(nobody)).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o4755)).unwrap();
+    fs::set_permissions(&folder.0, fs::Permissions::from_mode(0o777)).unwrap();
+    let output = Command::new(&program)
+        .args(["--exact", "child", "--nocapture", "--test-threads=1"])
+        .env(CHILD, "secure 1")
+        .env("MIOPEN_BYPASS_JOURNAL", &folder.0)
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    if text.contains("secure: false") {
+        println!("skipped: this file system gives no program more rights");
+        return;
+    }
+    assert!(text.contains("secure: true, recorded: false"), "{text}");
+    assert!(!folder.journal().exists());
 }
 
 #[test]

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# fetch.sh FOLDER: unpacks Debian's current libmiopen1 with the libraries it
-# needs and their C library into FOLDER/root, about 20 MB of packages, without
+# fetch.sh FOLDER: unpacks Debian's current libmiopen1, MIOpenDriver, the libraries
+# they need and their C library into FOLDER/root, about 30 MB of packages, without
 # root and without a chroot. A FOLDER that is complete is used as it is, without
 # the network. Exits 77 with "skipped: ..." where the archive is out of reach.
 set -u -o pipefail
@@ -79,6 +79,8 @@ while [ ${#wanted[@]} -gt 0 ]; do
     packages+=("$package")
     while IFS= read -r dependency; do wanted+=("$dependency"); done < <(depends_of "$package")
 done
+# MIOpenDriver, which needs no library beyond those.
+packages+=(libmiopen1-tests)
 (cd "$folder/debs" && apt-get "${apt_options[@]}" download "${packages[@]}") >>"$folder/apt/log" 2>&1 ||
     skip "a package could not be downloaded ($(grep -m 1 '^E:' "$folder/apt/log"))"
 
@@ -86,14 +88,16 @@ done
 set -e
 for deb in "$folder"/debs/*.deb; do
     dpkg-deb --fsys-tarfile "$deb" |
-        tar -x -C "$folder/root" --exclude='./usr/share' --exclude='*/gconv'
+        tar -x -C "$folder/root" --exclude='./usr/share' --exclude='*/gconv' \
+            --exclude='*/miopen_gtest'
 done
 real=$(find "$folder/root" -name libMIOpen.so.1 -print -quit)
 [ -n "$real" ] || { echo "libmiopen1 holds no libMIOpen.so.1" >&2; exit 1; }
 loader=$(find "$folder/root" -name 'ld-linux-x86-64.so.2' -print -quit)
 [ -n "$loader" ] || { echo "libc6 holds no loader" >&2; exit 1; }
 
-bash "$here/stand_ins.sh" "$real" "$folder/stand_ins"
+driver=$(find "$folder/root" -name MIOpenDriver -print -quit)
+bash "$here/stand_ins.sh" "$real" "$driver" "$folder/stand_ins"
 
 cat >"$folder/run" <<RUN
 #!/bin/sh
@@ -102,9 +106,12 @@ exec "$loader" --library-path "\${FIRST:+\$FIRST:}$folder/stand_ins:$(dirname "$
 RUN
 chmod +x "$folder/run"
 ln -sfn "$(dirname "$real")" "$folder/lib"
+ln -sfn "$driver" "$folder/MIOpenDriver"
 
-# Every library that the real one names is there now.
-missing=$("$loader" --library-path "$folder/stand_ins:$folder/lib" --list "$real" | grep 'not found' || true)
+# Every library that the real one and the driver name is there now.
+missing=$(for file in "$real" "$driver"; do
+    "$loader" --library-path "$folder/stand_ins:$folder/lib" --list "$file"
+done | grep 'not found' || true)
 # In the middle of a transition in Debian they are not.
 [ -z "$missing" ] || skip "the archive does not hold together: $missing"
 rm -rf "$folder/debs" "$folder/apt/lists" "$folder/apt/cache"

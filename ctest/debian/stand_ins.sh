@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# stand_ins.sh REAL_LIBRARY FOLDER: writes stand-ins for the GPU's libraries that
-# REAL_LIBRARY needs, out of its own undefined symbols, with the same symbol
-# versions. They describe a machine without a device: every HIP call answers
+# stand_ins.sh REAL_LIBRARY DRIVER FOLDER: writes stand-ins for the GPU's libraries
+# that REAL_LIBRARY and the program DRIVER need, out of their own undefined symbols,
+# with the same symbol versions. They describe a machine without a device: every HIP call answers
 # hipErrorNoDevice, so nothing that was tested ever ran on a GPU.
 set -eu -o pipefail
-real=$1 folder=$2
+real=$1 driver=$2 folder=$3
 mkdir -p "$folder"
-needed=$(readelf -dW "$real" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p')
-undefined=$(nm -D --undefined-only "$real" | awk '{ print $NF }')
+needed=$(readelf -dW "$real" "$driver" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | sort -u)
+undefined=$(nm -D --undefined-only "$real" "$driver" | awk 'NF > 1 { print $NF }' | sort -u)
 
 hip_error_no_device=100          # hip_runtime_api.h: hipErrorNoDevice
 rocblas_status_invalid_handle=1  # rocblas-types.h

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
 
+import miopen_bypass
 from console import Progress, captured_stderr
 from convolution import Convolver, Outcome
 from detection import Box, find_boxes
@@ -78,6 +80,10 @@ class NetworkRunner:
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
         self._references: dict[str, LayerReference] = {}
+        try:
+            self._label = miopen_bypass.attach().label
+        except miopen_bypass.NotActiveError:  # another libMIOpen, which has no labels
+            self._label = nullcontext
 
     def run(self, data: FloatArray, convolver: Convolver, progress: Progress) -> NetworkRun:
         """Passes the network's input through it."""
@@ -86,13 +92,14 @@ class NetworkRunner:
 
         def convolve(node: Node, x: FloatArray, w: FloatArray, bias: FloatArray | None) -> FloatArray:
             geometry = from_onnx(node.op_type, node.attributes, x.shape, w.shape)
-            if results:
-                outcome = convolver.run(geometry, x, w, bias)
-            else:
-                # The library announces itself here; kept from breaking into the progress bar.
-                with captured_stderr() as lines:
+            with self._label(node.name):
+                if results:
                     outcome = convolver.run(geometry, x, w, bias)
-                notes.extend(lines)
+                else:
+                    # The library announces itself here; kept from breaking into the progress bar.
+                    with captured_stderr() as lines:
+                        outcome = convolver.run(geometry, x, w, bias)
+                    notes.extend(lines)
             results.append(self._check(node, geometry, x, w, bias, outcome, convolver.options.repeat))
             progress.advance(node.name)
             return outcome.output

@@ -121,7 +121,7 @@ class TorchLayersTest(unittest.TestCase):
         with self.bypass.labelled(self.model, prefix="net."):
             self.model(self.x).square().sum().backward()
         self.reference(self.x).square().sum().backward()
-        for ours, theirs in zip(self.model.parameters(), self.reference.parameters()):
+        for ours, theirs in zip(self.model.parameters(), self.reference.parameters(), strict=True):
             torch.testing.assert_close(ours.grad, theirs.grad, rtol=1e-4, atol=1e-4)
         # The first layer has no gradient of its input.
         expected = {f"net.{name}": 2 if name == "0" else 3 for name in LAYERS}

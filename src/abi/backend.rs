@@ -89,12 +89,17 @@ fn decide() -> (Backend, Vec<String>) {
     }
 }
 
-/// Path of the real library, if calls go to one.
-pub(super) fn real_path() -> Option<&'static Path> {
+/// The real library, if calls go to one.
+pub(super) fn real() -> Option<&'static Proxy> {
     match backend() {
-        Backend::Proxy(real) => Some(real.path()),
+        Backend::Proxy(proxy) => Some(proxy),
         Backend::Standalone => None,
     }
+}
+
+/// Path of the real library, if calls go to one.
+pub(super) fn real_path() -> Option<&'static Path> {
+    real().map(Proxy::path)
 }
 
 /// Where the tensors of a new handle of ours lie: on the current HIP device, if the program uses

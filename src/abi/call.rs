@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::memory::{self, DeviceBuffers};
 use crate::problem::{ConvProblem, DataType, Direction};
 use crate::report::{CallRecord, Route};
-use crate::solver::{Buffers, Context, ConvArgs, Gpu, Memory};
+use crate::solver::{Buffers, Context, ConvArgs, Gpu, Memory, SolverId};
 use crate::sys::*;
 use crate::trace::{self, Level};
 use std::ffi::c_void;
@@ -227,6 +227,13 @@ impl ConvCall {
     /// The solution that `choice` stands for, made ready to run.
     pub fn prepare(&self, choice: Choice) -> Result<Solution> {
         engine::prepare(&self.problem, choice, &self.context)
+    }
+
+    /// That solver, or the best one where it does not serve here: a solution may come from another
+    /// machine.
+    pub fn choice(&self, solver: SolverId) -> Choice {
+        let named = Choice::Solver(solver);
+        if self.prepare(named).is_ok() { named } else { Choice::Default }
     }
 
     /// Why immediate mode has nothing to offer, with the real library's status for it.

@@ -5,6 +5,8 @@
 //! and releases them after, in parent and child. The child counts its calls from nothing.
 
 use super::conv_descriptor::CONVOLUTIONS;
+use super::find2::{OPTIONS, PROBLEMS, REAL_SOLUTIONS, SOLUTIONS};
+use super::fusion::PLANS;
 use super::handle::HANDLES;
 use super::objects::{self, HeldAcrossFork};
 use super::proxy::REAL_HANDLES;
@@ -12,7 +14,17 @@ use super::tensor_descriptor::TENSORS;
 use crate::report;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-static TABLES: [&dyn HeldAcrossFork; 4] = [&HANDLES, &TENSORS, &CONVOLUTIONS, &REAL_HANDLES];
+static TABLES: [&dyn HeldAcrossFork; 9] = [
+    &HANDLES,
+    &TENSORS,
+    &CONVOLUTIONS,
+    &REAL_HANDLES,
+    &PROBLEMS,
+    &OPTIONS,
+    &SOLUTIONS,
+    &REAL_SOLUTIONS,
+    &PLANS,
+];
 
 /// Registers the handlers, once in a process and its children.
 pub(super) fn prepare_once() {

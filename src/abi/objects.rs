@@ -30,6 +30,8 @@ type Shard<T> = RwLock<BTreeMap<u64, Arc<T>>>;
 pub(super) struct Table<T> {
     kind: u64,
     name: &'static str,
+    /// Whether it also has entries for objects of the real library, under their addresses.
+    has_foreign: bool,
     next_serial: AtomicU64,
     shards: [Shard<T>; SHARDS],
 }
@@ -37,12 +39,28 @@ pub(super) struct Table<T> {
 impl<T> Table<T> {
     /// `kind` is below 16 and differs between tables.
     pub const fn new(kind: u64, name: &'static str) -> Table<T> {
+        Table::made(kind, name, false)
+    }
+
+    const fn made(kind: u64, name: &'static str, has_foreign: bool) -> Table<T> {
         Table {
             kind,
             name,
+            has_foreign,
             next_serial: AtomicU64::new(1),
             shards: [const { RwLock::new(BTreeMap::new()) }; SHARDS],
         }
+    }
+
+    /// The same, with room for what is noted of the real library's objects.
+    pub const fn with_foreign(kind: u64, name: &'static str) -> Table<T> {
+        Table::made(kind, name, true)
+    }
+
+    /// Notes something of the real library's object at that address.
+    pub fn note(&self, address: u64, object: T) {
+        let shard = &self.shards[shard_index(address)];
+        shard.write().unwrap_or_else(PoisonError::into_inner).insert(address, Arc::new(object));
     }
 
     /// Keeps the object; the key is the client's "pointer" to it.
@@ -83,7 +101,7 @@ impl<T> Table<T> {
     /// Where an object of that key lives. What cannot be a key of ours is refused without a lock,
     /// which matters before the first object of all: only then are locks held across a fork.
     fn shard(&self, key: u64) -> Result<&Shard<T>> {
-        if !self.is_of_this_kind(key) {
+        if !self.is_of_this_kind(key) && (!self.has_foreign || key == 0) {
             return Err(self.complain(key));
         }
         Ok(&self.shards[shard_index(key)])

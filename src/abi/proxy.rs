@@ -12,20 +12,25 @@ mod raw;
 
 pub(super) use handles::{REAL_HANDLES, kernel_time, note_created, note_destroyed, note_profiling};
 
+pub(super) use raw::{RawConv, RawTensor};
+
 use super::account;
-use super::call::{Asked, ConvCall, Launch};
+use super::backend;
+use super::call::{self, Asked, ConvCall, Launch};
 use super::entries::RealFunctions;
 use super::guard::guard;
 use crate::card;
+use crate::engine;
 use crate::error::{Error, Result, Status};
 use crate::hazard;
 use crate::journal::{self, Token};
+use crate::problem::{ConvProblem, Direction};
 use crate::real::RealLibrary;
 use crate::report::{CallRecord, Route};
-use crate::solver::SolverId;
+use crate::solver::{Memory, SolverId};
 use crate::sys::{miopenHandle_t, miopenStatus_t};
 use crate::trace::{self, Level};
-use known::Known;
+pub(super) use known::Known;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -122,13 +127,51 @@ impl Proxy {
 
     /// What is known of the call's problem; `None` where it cannot be read, or is on no card of
     /// ours: then it is the real library's.
-    fn judge(&self, asked: &Asked) -> Option<Rc<Known>> {
+    pub fn judge(&self, asked: &Asked) -> Option<Rc<Known>> {
         let looked = catch_unwind(AssertUnwindSafe(|| {
             let ordinal = handles::ordinal_of(asked.handle)?;
             let raw = raw::RawCall::read(self.functions(), asked, ordinal)?;
             known::of(&raw)
         }));
         looked.ok().flatten()
+    }
+
+    /// The same for a problem whose descriptors were read before.
+    pub fn judge_parts(
+        &self,
+        handle: miopenHandle_t,
+        tensors: [RawTensor; 3],
+        conv: RawConv,
+        direction: Direction,
+    ) -> Option<Rc<Known>> {
+        let looked = catch_unwind(AssertUnwindSafe(|| {
+            let ordinal = handles::ordinal_of(handle)?;
+            known::of(&raw::RawCall::of_parts(tensors, conv, direction, ordinal)?)
+        }));
+        looked.ok().flatten()
+    }
+
+    /// A call of ours for a problem that the client brings, on the device of its handle.
+    ///
+    /// # Errors
+    /// `NotImplemented` where HIP does not say which device that is.
+    pub fn call_of_problem(
+        &self,
+        handle: miopenHandle_t,
+        problem: ConvProblem,
+        swapped: bool,
+    ) -> Result<ConvCall> {
+        let ordinal = handles::ordinal_of(handle)
+            .ok_or_else(|| Error::not_implemented("the handle is on no device that HIP knows"))?;
+        let on_device = |memory| call::context().clone().with_memory(memory);
+        let on_gpu = on_device(backend::memory_of_device(ordinal)?);
+        let context = if engine::has_kernel(&problem, &on_gpu) {
+            on_gpu
+        } else {
+            on_device(Memory::CopyOnly(ordinal))
+        };
+        let handle = handles::stand_in(handle, context.memory, self.stream_of(handle)?);
+        Ok(ConvCall { handle, problem, context, swapped, rule: None })
     }
 
     /// Calls the real library's function of that name, if it has it.
@@ -161,22 +204,45 @@ impl Proxy {
         // What we told a client to use, the real library has never heard of.
         let is_our_solution = asked.solution_id.is_some_and(|id| id >= SolverId::FIRST);
         if !known.is_forwarded || is_our_solution {
-            return guard(name, || own(&self.call(asked, &known)?));
+            return guard(name, || own(&self.call(asked.handle, &known)?));
         }
-        let token = self.begin(asked, &known);
+        self.watched(name, asked.handle, asked.launch, &known, pass, own)
+    }
+
+    /// A call that is forwarded, under the eyes of the journal; where the real library fails by
+    /// itself, ours is called.
+    pub fn watched(
+        &self,
+        name: &'static str,
+        handle: miopenHandle_t,
+        launch: Launch,
+        known: &Known,
+        pass: impl FnOnce() -> miopenStatus_t,
+        own: impl FnOnce(&ConvCall) -> Result<()>,
+    ) -> miopenStatus_t {
+        if matches!(launch, Launch::Nothing) {
+            return pass();
+        }
+        let token = self.begin(known);
         let status = pass();
-        match asked.launch {
-            Launch::Nothing => status,
-            Launch::Search => self.searched(name, status, asked, &known, token, own),
-            Launch::Once { workspace_bytes } => {
-                if is_success(status) {
-                    self.launched(asked, &known, token, workspace_bytes);
-                    return status;
-                }
-                // It may lack a search that was ours, or fail on the card: ours does neither.
-                self.instead(name, status, asked, &known, own)
+        if is_success(status) {
+            if let Launch::Once { workspace_bytes } = launch {
+                self.launched(handle, known, token, workspace_bytes);
             }
+            // What a search found may have come out of a database: nothing is proven.
+            return status;
         }
+        if !is_of_the_card(status) || known.context.is_none() {
+            return status;
+        }
+        // A run may lack a search that was ours; a search lacks nothing.
+        if let (Launch::Search, Some(token)) = (launch, token) {
+            token.failed();
+        }
+        trace::say(Level::Failure, || {
+            format!("{name}: the real library answered {}; computed here instead", status.0)
+        });
+        guard(name, || own(&self.call(handle, known)?))
     }
 
     fn lacking(&self) -> Error {
@@ -184,12 +250,12 @@ impl Proxy {
     }
 
     /// The call as our engine takes it.
-    fn call(&self, asked: &Asked, known: &Known) -> Result<ConvCall> {
+    pub fn call(&self, handle: miopenHandle_t, known: &Known) -> Result<ConvCall> {
         let context = known
             .context
             .clone()
             .ok_or_else(|| Error::not_implemented("no solver of ours serves this problem"))?;
-        let handle = handles::stand_in(asked.handle, context.memory, self.stream_of(asked.handle)?);
+        let handle = handles::stand_in(handle, context.memory, self.stream_of(handle)?);
         Ok(ConvCall {
             handle,
             problem: known.problem.clone(),
@@ -200,8 +266,8 @@ impl Proxy {
     }
 
     /// Notes on disk that a problem of which nothing is known is about to run.
-    fn begin(&self, asked: &Asked, known: &Known) -> Option<Token> {
-        if matches!(asked.launch, Launch::Nothing) || !known.needs_record {
+    fn begin(&self, known: &Known) -> Option<Token> {
+        if !known.needs_record {
             return None;
         }
         pending::poll();
@@ -209,29 +275,15 @@ impl Proxy {
         journal::begin(&known.problem, &known.card)
     }
 
-    /// After a search by the real library, which returns when all that it launched has run. What
-    /// it found may have come out of a database, so a success proves nothing.
-    fn searched(
+    /// After a launch by the real library: counted now, proven when the stream has passed it.
+    fn launched(
         &self,
-        name: &'static str,
-        status: miopenStatus_t,
-        asked: &Asked,
+        handle: miopenHandle_t,
         known: &Known,
         token: Option<Token>,
-        own: impl Fn(&ConvCall) -> Result<()>,
-    ) -> miopenStatus_t {
-        if is_success(status) || !is_of_the_card(status) {
-            return status;
-        }
-        if let Some(token) = token {
-            token.failed();
-        }
-        self.instead(name, status, asked, known, own)
-    }
-
-    /// After a launch by the real library: counted now, proven when the stream has passed it.
-    fn launched(&self, asked: &Asked, known: &Known, token: Option<Token>, workspace_bytes: usize) {
-        handles::ran_in_real_library(asked.handle);
+        workspace_bytes: usize,
+    ) {
+        handles::ran_in_real_library(handle);
         let _ = catch_unwind(AssertUnwindSafe(|| {
             account::record(&CallRecord {
                 problem: &known.problem,
@@ -241,28 +293,10 @@ impl Proxy {
                 time_us: None,
                 workspace_bytes,
             });
-            if let (Some(token), Ok(stream)) = (token, self.stream_of(asked.handle)) {
+            if let (Some(token), Ok(stream)) = (token, self.stream_of(handle)) {
                 pending::add(token, known.card.ordinal, stream);
             }
         }));
-    }
-
-    /// Ours after a failure of the real library that lies in its own ground; else its status.
-    fn instead(
-        &self,
-        name: &'static str,
-        status: miopenStatus_t,
-        asked: &Asked,
-        known: &Known,
-        own: impl Fn(&ConvCall) -> Result<()>,
-    ) -> miopenStatus_t {
-        if !is_of_the_card(status) || known.context.is_none() {
-            return status;
-        }
-        trace::say(Level::Failure, || {
-            format!("{name}: the real library answered {}; computed here instead", status.0)
-        });
-        guard(name, || own(&self.call(asked, known)?))
     }
 }
 

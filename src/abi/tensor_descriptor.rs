@@ -27,7 +27,11 @@ pub(super) fn tensor_state(tensor: miopenTensorDescriptor_t) -> Result<TensorSta
 
 /// The descriptor, for a convolution.
 pub(super) fn conv_tensor(tensor: miopenTensorDescriptor_t, name: &str) -> Result<TensorDesc> {
-    let state = tensor_state(tensor)?;
+    plain(&tensor_state(tensor)?, name)
+}
+
+/// A descriptor's tensor, for a convolution.
+pub(super) fn plain(state: &TensorState, name: &str) -> Result<TensorDesc> {
     if state.desc.rank() == 0 {
         return Err(Error::bad_parm(format!("{name} has been created and never set")));
     }

@@ -26,6 +26,7 @@ const DIRECT_POINTS: u32 = 4;
 /// As in `kernels/pack.h`.
 const PACK_TILE: u32 = 32;
 const PACK_THREADS: u32 = 256;
+const PACK_ROWS: u32 = 128;
 const TABLE_SLACK: u32 = 8;
 
 /// The reduction is padded to a multiple of the longest step of a kernel.
@@ -39,12 +40,13 @@ const MIN_SPLIT_K: u32 = 128;
 const MAX_PARTIAL_BYTES: u64 = 256 << 20;
 
 /// Tiles; the first of equals wins.
-const TILES: [Shape; 5] = [
+const TILES: [Shape; 6] = [
     Shape::Tile { rows: 128, columns: 128, threads: 256 },
     Shape::Tile { rows: 128, columns: 64, threads: 128 },
     Shape::Tile { rows: 64, columns: 128, threads: 128 },
     Shape::Tile { rows: 64, columns: 64, threads: 64 },
     Shape::Tile { rows: 64, columns: 32, threads: 32 },
+    Shape::Tile { rows: 32, columns: 64, threads: 32 },
 ];
 /// The only tile for filters whose taps no mask holds.
 const RANGE_TILE: [Shape; 1] = [TILES[3]];
@@ -414,7 +416,7 @@ impl ConvPlan {
     fn pack_grid(&self, params: &mut ConvParams, batch: &[Phase]) -> Option<u32> {
         let longest = batch.iter().map(|phase| phase.k_padded).max().unwrap_or(STEP);
         let k_blocks = (longest + TABLE_SLACK).div_ceil(PACK_TILE);
-        Self::set_blocks(params, k_blocks, self.m_padded.div_ceil(PACK_TILE), 1)
+        Self::set_blocks(params, k_blocks, self.m_padded.div_ceil(PACK_ROWS), 1)
     }
 
     fn tile_grid(&self, params: &mut ConvParams) -> Option<u32> {

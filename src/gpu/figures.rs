@@ -131,10 +131,14 @@ impl Layout {
             let k = |t: u32| t / row_fours + i * filter_k;
             cycles += over_waves(16, &|t| 4 * (k(t) * self.rows + t % row_fours * 4));
         }
-        for i in 0..gathered {
-            let k = |t: u32| t / self.columns * gathered + i;
-            let column = |t: u32| 4 * (columns_at + k(t) * self.columns + t % self.columns);
-            cycles += over_waves(4, &column);
+        let sets = (self.columns / self.threads).max(1);
+        let (set_columns, of_set) = (self.columns / sets, gathered / sets);
+        for set in 0..sets {
+            for i in 0..of_set {
+                let k = |t: u32| t / set_columns * of_set + i;
+                let column = |t: u32| t % set_columns + set * set_columns;
+                cycles += over_waves(4, &|t| 4 * (columns_at + k(t) * self.columns + column(t)));
+            }
         }
         cycles
     }

@@ -7,7 +7,7 @@
 
 use super::rules::{RULES, Rule};
 use crate::card::Card;
-use crate::config::{Device, Strategy, config, live};
+use crate::config::{Device, RealLib, Strategy, config, live};
 use crate::hip::topology::{Node, nodes};
 use crate::real::set_before_load;
 use std::ffi::OsString;
@@ -60,7 +60,8 @@ pub fn visible_cards(nodes: &[Node], lookup: impl Fn(&str) -> Option<OsString>) 
 pub fn steer_real_library() {
     static DONE: AtomicBool = AtomicBool::new(false);
     let config = config();
-    if config.device == Device::Cpu || DONE.swap(true, Ordering::Relaxed) {
+    let stands_alone = config.device == Device::Cpu || config.real_lib == RealLib::None;
+    if stands_alone || DONE.swap(true, Ordering::Relaxed) {
         return;
     }
     let lookup = |name: &str| std::env::var_os(name);

@@ -39,7 +39,7 @@ pub fn has_simhip() -> bool {
     })
 }
 
-fn simhip_path() -> Option<PathBuf> {
+pub fn simhip_path() -> Option<PathBuf> {
     if let Some(path) = std::env::var_os(LIBRARY_VARIABLE) {
         return Some(path.into());
     }

@@ -8,7 +8,7 @@ import os
 from contextlib import contextmanager
 from ctypes import POINTER, byref, c_char_p, c_double, c_int, c_size_t, c_uint64
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional
+from typing import Any, Iterator, NamedTuple
 
 from .library import LoadedLibrary, MiopenError
 
@@ -35,7 +35,7 @@ class _Totals(ctypes.Structure):
 
 
 _TEXT_OUT = (c_char_p, c_size_t, POINTER(c_size_t))
-_SIGNATURES: Dict[str, Any] = {
+_SIGNATURES: dict[str, Any] = {
     "miopenBypassSetSetting": (c_char_p, c_char_p),
     "miopenBypassGetSetting": (c_char_p, *_TEXT_OUT),
     "miopenBypassPushLabel": (c_char_p,),
@@ -95,14 +95,14 @@ class Bypass:
         library.c.miopenBypassVersion.restype = c_char_p
         library.c.miopenBypassRealLibrary.restype = c_char_p
         self.settings = Settings(self)
-        self._strategy_when_enabled: Optional[str] = None
+        self._strategy_when_enabled: str | None = None
 
     @property
     def version(self) -> str:
         return self.library.c.miopenBypassVersion().decode()
 
     @property
-    def real_library(self) -> Optional[str]:
+    def real_library(self) -> str | None:
         """Path of the libMIOpen that calls are forwarded to; None where there is none."""
         path = self.library.c.miopenBypassRealLibrary()
         return None if path is None else os.fsdecode(path)
@@ -146,7 +146,7 @@ class Bypass:
         finally:
             labels.remove()
 
-    def totals(self, label: Optional[str] = None) -> Totals:
+    def totals(self, label: str | None = None) -> Totals:
         """The sums of a label, or of all."""
         totals = _Totals(struct_size=ctypes.sizeof(_Totals))
         wanted = None if label is None else label.encode()
@@ -165,7 +165,7 @@ class Bypass:
         """The same to a file, in the form that its suffix names."""
         self.library.call("miopenBypassWriteReport", os.fsencode(path))
 
-    def layers(self) -> List[Layer]:
+    def layers(self) -> list[Layer]:
         """The sums of each label, longest time first."""
         found = json.loads(self.report("json"))["layers"]
         return [Layer(one["label"], Totals(*(one[name] for name in Totals._fields))) for one in found]
@@ -216,9 +216,9 @@ def attach(path: Path | str | None = None) -> Bypass:
     raise NotActiveError("no libMIOpen of this process is miopen-bypass (see miopen-bypass status)")
 
 
-def _mapped_libraries() -> List[str]:
+def _mapped_libraries() -> list[str]:
     """The files of this process that may be a libMIOpen, each once."""
-    paths: List[str] = []
+    paths: list[str] = []
     for line in Path("/proc/self/maps").read_text(encoding="utf-8", errors="surrogateescape").splitlines():
         fields = line.split(maxsplit=5)
         if len(fields) == 6 and "libMIOpen" in os.path.basename(fields[5]) and fields[5] not in paths:

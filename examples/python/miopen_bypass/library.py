@@ -6,7 +6,7 @@ import ctypes
 import os
 from ctypes import c_char_p, c_int, c_void_p
 from pathlib import Path
-from typing import Any, Mapping, Tuple
+from typing import Any, Mapping
 
 
 class MiopenError(RuntimeError):
@@ -27,7 +27,7 @@ class LoadedLibrary:
     def __init__(
         self,
         path: Path | str | None,
-        signatures: Mapping[str, Tuple[Any, ...]],
+        signatures: Mapping[str, tuple[Any, ...]],
         mode: int = ctypes.DEFAULT_MODE,
     ) -> None:
         self.c = ctypes.CDLL(None if path is None else str(path), mode)

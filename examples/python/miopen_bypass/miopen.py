@@ -304,9 +304,7 @@ class Handle(_Object):
         """Computes the target with one of `solutions`."""
         self.immediate_call(problem, solution_id, workspace)()
 
-    def immediate_call(
-        self, problem: Problem, solution_id: int, workspace: ByteArray
-    ) -> Callable[[], None]:
+    def immediate_call(self, problem: Problem, solution_id: int, workspace: ByteArray) -> Callable[[], None]:
         """`convolve_immediate` with its arguments made ready, to be called again and again."""
         first, second = problem.query_order
         name = f"miopenConvolution{problem.direction.value}Immediate"

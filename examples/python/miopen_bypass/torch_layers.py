@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, List
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.nn.modules.conv import _ConvNd
@@ -15,7 +15,7 @@ class LayerLabels:
     """The hooks on a model; `remove` takes them away."""
 
     def __init__(self) -> None:
-        self._hooks: List[Any] = []
+        self._hooks: list[Any] = []
 
     def add(self, hook: Any) -> None:
         self._hooks.append(hook)

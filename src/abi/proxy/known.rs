@@ -13,7 +13,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 /// A judged problem.
-pub(super) struct Known {
+pub(in crate::abi) struct Known {
     pub problem: ConvProblem,
     /// In transpose mode the problem's x is the call's y and the reverse.
     pub swapped: bool,

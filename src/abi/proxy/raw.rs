@@ -15,7 +15,7 @@ const MAX_SPATIAL: usize = MAX_RANK - 2;
 /// A tensor as the getters give it.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 #[repr(C)]
-struct RawTensor {
+pub(in crate::abi) struct RawTensor {
     rank: c_int,
     dtype: u32,
     lengths: [c_int; MAX_RANK],
@@ -24,7 +24,7 @@ struct RawTensor {
 
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 #[repr(C)]
-struct RawConv {
+pub(in crate::abi) struct RawConv {
     mode: u32,
     spatial_dim: c_int,
     pads: [c_int; MAX_SPATIAL],
@@ -47,6 +47,17 @@ pub(super) struct RawCall {
 const WORDS: usize = size_of::<RawCall>() / size_of::<u32>();
 
 impl RawCall {
+    /// From parts that were read at other times.
+    pub fn of_parts(
+        tensors: [RawTensor; 3],
+        conv: RawConv,
+        direction: Direction,
+        ordinal: u32,
+    ) -> Option<RawCall> {
+        let fits = tensors.iter().all(|tensor| tensor.rank == conv.spatial_dim + 2);
+        fits.then_some(RawCall { tensors, conv, direction: direction as u32, ordinal })
+    }
+
     /// Reads the descriptors. `None` where the real library does not give them, and for shapes that
     /// no convolution has.
     pub fn read(functions: &RealFunctions, asked: &Asked, ordinal: u32) -> Option<RawCall> {
@@ -97,6 +108,13 @@ impl RawCall {
 }
 
 impl RawTensor {
+    /// The tensor of a descriptor of the real library.
+    pub fn of(functions: &RealFunctions, tensor: miopenTensorDescriptor_t) -> Option<RawTensor> {
+        let mut raw = RawTensor::default();
+        raw.read(functions, tensor)?;
+        Some(raw)
+    }
+
     fn read(&mut self, functions: &RealFunctions, tensor: miopenTensorDescriptor_t) -> Option<()> {
         let (size, get) =
             (functions.miopenGetTensorDescriptorSize?, functions.miopenGetTensorDescriptor?);
@@ -115,7 +133,7 @@ impl RawTensor {
         is_success(status).then_some(())
     }
 
-    fn desc(&self) -> Option<TensorDesc> {
+    pub fn desc(&self) -> Option<TensorDesc> {
         let rank = usize::try_from(self.rank).ok()?;
         let widened = |values: &[c_int]| -> Vec<i64> {
             values[..rank].iter().map(|&value| i64::from(value)).collect()
@@ -131,6 +149,29 @@ impl RawTensor {
 }
 
 impl RawConv {
+    /// The convolution of a descriptor of the real library.
+    pub fn of(functions: &RealFunctions, conv: miopenConvolutionDescriptor_t) -> Option<RawConv> {
+        // How many dimensions it has it tells only where asked for no more.
+        (1..=MAX_SPATIAL as c_int).find_map(|spatial_dim| {
+            let mut raw = RawConv::default();
+            raw.read(functions, conv, spatial_dim)?;
+            Some(raw)
+        })
+    }
+
+    /// What a forward convolution of `x` by `w` gives, packed.
+    pub fn output(&self, x: &RawTensor, w: &RawTensor) -> Option<RawTensor> {
+        let lengths = self.desc(x, w, x)?.forward_output_lengths(&x.desc()?, &w.desc()?).ok()?;
+        let mut y = RawTensor { rank: x.rank, dtype: x.dtype, ..RawTensor::default() };
+        let mut stride = 1;
+        for (dim, &length) in lengths.iter().enumerate().rev() {
+            y.lengths[dim] = c_int::try_from(length).ok()?;
+            y.strides[dim] = stride;
+            stride = stride.checked_mul(y.lengths[dim])?;
+        }
+        Some(y)
+    }
+
     fn read(
         &mut self,
         functions: &RealFunctions,

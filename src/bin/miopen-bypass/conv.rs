@@ -7,10 +7,12 @@ use std::path::PathBuf;
 use MIOpen::solver::Context;
 use clap::ValueEnum;
 
+use crate::device::{self, Device};
 use crate::ending::{Ending, Failure};
 use crate::isa::{self, Isa};
 use crate::output::Output;
 
+mod counts;
 pub mod flags;
 pub mod layers;
 pub mod progress;
@@ -25,7 +27,7 @@ pub mod verify;
 use layers::Layer;
 use report::{Document, ListResult, Subject, Widths};
 
-/// Run, verify and time convolutions on the CPU, with MIOpenDriver's flags
+/// Run, verify and time convolutions, with MIOpenDriver's flags
 ///
 /// A line out of the library's log, or out of MIOpen's, can stand after the command as it is, in
 /// quotes or without.
@@ -44,6 +46,13 @@ pub struct Args {
     /// Show whether the solver chosen by estimate is within 10 % of the fastest one
     #[arg(long, conflicts_with_all = ["list", "solver", "search", "solution"])]
     check_selection: bool,
+    /// Where to run: cpu, hip, or hip:NUMBER for another GPU than the first
+    #[arg(long, value_name = "DEVICE", value_parser = device::parse, default_value = "cpu")]
+    device: Device,
+    /// Run on the stand-in GPU of the tests (ctest/simhip), which interprets the kernels: instead of
+    /// times this shows counts of instructions, and an estimate of the time on two cards
+    #[arg(long, value_name = "FILE", conflicts_with = "check_selection")]
+    simhip: Option<PathBuf>,
     #[command(flatten)]
     common: Common,
 }
@@ -130,12 +139,25 @@ impl Session<'_> {
 }
 
 pub fn run(args: &Args, output: &mut Output) -> Result<Ending, Failure> {
+    let Some(simhip) = &args.simhip else { return run_on(args.device, args, output) };
+    counts::start_on_simhip(simhip)?;
+    let device = if args.device == Device::Cpu { Device::Hip(0) } else { args.device };
+    let result = run_on(device, args, output);
+    counts::clean_up();
+    result
+}
+
+fn run_on(device: Device, args: &Args, output: &mut Output) -> Result<Ending, Failure> {
     let flags = &args.common.driver.words;
     let layers = match &args.shapes {
         Some(path) => layers::of_file(path, flags, &args.filter)?,
         None => layers::of_flags(flags)?.0,
     };
-    let (session, options) = Session::new(&layers, &args.common)?;
+    let (mut session, options) = Session::new(&layers, &args.common)?;
+    session.context = session.context.with_memory(device.memory()?);
+    if device != Device::Cpu && (args.check_selection || options.searches) {
+        return Err(Failure::Usage("measuring every solver is for --device cpu".to_owned()));
+    }
     if args.list {
         list(&session, output)
     } else if args.check_selection {

@@ -13,6 +13,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 mod completions;
 mod config;
 mod conv;
+mod device;
 mod doctor;
 mod ending;
 mod environments;

@@ -11,8 +11,11 @@ DEVICE void conv_tile(const ConvParams &p, float *lds) {
     constexpr int FILTERED = ROWS * STEP / THREADS / 4;  // fours of the filter
     constexpr int ROW_FOURS = ROWS / 4, FILTER_K = THREADS / ROW_FOURS;
     constexpr int THREAD_COLUMNS = COLUMNS / 8;
-    static_assert(THREADS % COLUMNS == 0, "a thread gathers for one column");
-    static_assert(COLUMNS % 32 == 0, "the lanes of a wave share their k");
+    // A thread gathers for one column, or for several that lie THREADS apart.
+    constexpr int SETS = COLUMNS > THREADS ? COLUMNS / THREADS : 1;
+    constexpr int SET_COLUMNS = COLUMNS / SETS, OF_SET = GATHERED / SETS;
+    static_assert(THREADS % SET_COLUMNS == 0 && OF_SET % 4 == 0, "whole runs for each column");
+    static_assert(SET_COLUMNS % 32 == 0, "the lanes of a wave share their k");
 
     const Place at = place_of(p, block_index());
     const Phase &f = p.phase[at.phase];
@@ -23,8 +26,11 @@ DEVICE void conv_tile(const ConvParams &p, float *lds) {
     const u32 k_end = k_limit < f.k_padded ? k_limit : f.k_padded;
 
     const u32 t = thread_in_block();
-    const u32 my_column = t % COLUMNS, my_k = uniform(t / COLUMNS) * GATHERED;
-    const Column column = column_at<GATHER>(p, f, at.group, first_column + my_column);
+    const u32 my_column = t % SET_COLUMNS, my_k = uniform(t / SET_COLUMNS) * OF_SET;
+    Column column[SETS];
+#pragma unroll
+    for (int s = 0; s < SETS; s++)
+        column[s] = column_at<GATHER>(p, f, at.group, first_column + my_column + s * SET_COLUMNS);
     const Resource in = resource(p.in, p.in_bytes), filter = filter_of(p, f, at.group);
     const u32 filter_row = (t % ROW_FOURS) * 4, filter_k = t / ROW_FOURS;
     const u32 k_bytes = 4 * p.m_padded;
@@ -41,8 +47,8 @@ DEVICE void conv_tile(const ConvParams &p, float *lds) {
     Swing swing = {4 * Product::BUFFER};
 
     f32x4 filtered[FILTERED];
-    float gathered[GATHERED];
-    Entries<GATHER, GATHERED> entries;
+    float gathered[SETS][OF_SET];
+    Entries<GATHER, OF_SET> entries;
     u32 filter_k_bytes = k_begin * k_bytes;
     auto load_step = [&]() INLINE {
 #pragma unroll
@@ -50,7 +56,9 @@ DEVICE void conv_tile(const ConvParams &p, float *lds) {
             filtered[i] =
                 load4((float *)0, filter, filter_offset, filter_k_bytes + i * FILTER_K * k_bytes);
         filter_k_bytes += STEP * k_bytes;
-        gather<T, GATHER, GATHERED>(p, in, column, entries, gathered);
+#pragma unroll
+        for (int s = 0; s < SETS; s++)
+            gather<T, GATHER, OF_SET>(p, in, column[s], entries, gathered[s]);
     };
     // The table is longer than the reduction by a step, so there is always a next one.
     auto fetch_next = [&]() INLINE {
@@ -63,7 +71,10 @@ DEVICE void conv_tile(const ConvParams &p, float *lds) {
 #pragma unroll
         for (int i = 0; i < FILTERED; i++) *(f32x4 *)(rows + i * FILTER_K * ROWS * 4) = filtered[i];
 #pragma unroll
-        for (int i = 0; i < GATHERED; i++) *(float *)(columns + i * COLUMNS * 4) = gathered[i];
+        for (int s = 0; s < SETS; s++)
+#pragma unroll
+            for (int i = 0; i < OF_SET; i++)
+                *(float *)(columns + (i * COLUMNS + s * SET_COLUMNS) * 4) = gathered[s][i];
         swing.over(write_row);
         swing.over(write_column);
     };

@@ -3,7 +3,7 @@
 #pragma once
 #include "gather.h"
 
-static const int PACK_TILE = 32, PACK_THREADS = 256;
+static const u32 PACK_TILE = 32, PACK_THREADS = 256, PACK_ROWS = 128;
 // What the matrix kernels fetch beyond the end of a table.
 static const u32 TABLE_SLACK = 8;
 
@@ -48,36 +48,49 @@ DEVICE void write_entry(const ConvParams &p, const Phase &f, u32 k) {
     }
 }
 
-// packed[k][m] = alpha * filter, zero beyond the ends. A block turns a square of 32 by 32 round
-// in LDS: the filter is read along k and written along m.
+// packed[k][m] = alpha * filter, zero beyond the ends. A block takes 32 reduction elements and
+// PACK_ROWS channels, and turns square after square of 32 by 32 round in LDS: the filter is read
+// along k and written along m. What belongs to k is found once for all squares, and what the lanes
+// of a wave share stays in SGPRs: a filter of a layer with few points is packed for few products.
 template <class T> DEVICE void pack(const ConvParams &p, float *lds) {
     const Place at = place_of(p, block_index()); // here column blocks are blocks of k
     const Phase &f = p.phase[at.phase];
-    const u32 t = thread_in_block(), lane = t % PACK_TILE, row = t / PACK_TILE;
-    const u32 first_k = at.column_block * PACK_TILE, first_m = at.m_block * PACK_TILE;
+    constexpr u32 WAVES = PACK_THREADS / PACK_TILE;
+    const u32 lane = thread_in_block() % PACK_TILE;
+    const u32 row = uniform(thread_in_block() / PACK_TILE);
+    const u32 first_k = at.column_block * PACK_TILE;
     const u32 k = first_k + lane;
     // Phases differ in length, the grid fits the longest. Tables are longer by a step.
     if (first_k >= f.k_padded + TABLE_SLACK) return;
     if (at.group == 0 && at.m_block == 0 && row == 0) write_entry(p, f, k);
     const Resource filter = resource(p.filter, p.filter_bytes);
+    const Resource packed = resource(p.packed + f.filter_first, p.packed_bytes);
     const Element e = element_of(f, k < f.k_total ? k : 0);
-    const u32 from = f.filter_tap_first + at.group * p.filter_g + e.channel * p.filter_c +
+    const u32 of_k = f.filter_tap_first + at.group * p.filter_g + e.channel * p.filter_c +
                      (u32)((int)e.tap[0] * f.filter_tap_step[0] +
                            (int)e.tap[1] * f.filter_tap_step[1] +
                            (int)e.tap[2] * f.filter_tap_step[2]);
-    for (u32 m = row; m < PACK_TILE; m += PACK_THREADS / PACK_TILE) {
-        const bool exists = k < f.k_total && first_m + m < p.m;
-        const u32 offset = exists ? from + (first_m + m) * p.filter_m : OUTSIDE;
-        lds[m * (PACK_TILE + 1) + lane] = p.alpha * load((T *)0, filter, offset, 0);
-    }
-    lds_barrier();
-    const Resource packed = resource(p.packed + f.filter_first, p.packed_bytes);
-    const u32 m = first_m + lane;
-    for (u32 i = row; i < PACK_TILE; i += PACK_THREADS / PACK_TILE) {
-        const bool exists = first_k + i < f.k_padded && m < p.m_padded;
-        const u32 at_k = at.group * f.k_padded + first_k + i;
-        store((float *)0, packed, lds[lane * (PACK_TILE + 1) + i],
-              exists ? 4 * (at_k * p.m_padded + m) : OUTSIDE, 0);
+    const u32 from = k < f.k_total ? of_k : OUTSIDE;
+    const u32 first_m = at.m_block * PACK_ROWS;
+    const u32 end_m = first_m + PACK_ROWS < p.m_padded ? first_m + PACK_ROWS : p.m_padded;
+    for (u32 square = first_m; square < end_m; square += PACK_TILE) {
+#pragma unroll
+        for (u32 i = 0; i < PACK_TILE; i += WAVES) {
+            const u32 m = square + row + i;
+            const float value =
+                m < p.m ? p.alpha * load((T *)0, filter, from, m * p.filter_m) : 0.f;
+            lds[(row + i) * (PACK_TILE + 1) + lane] = value;
+        }
+        lds_barrier();
+        const u32 to = square + lane < p.m_padded ? 4 * (square + lane) : OUTSIDE;
+#pragma unroll
+        for (u32 i = 0; i < PACK_TILE; i += WAVES) {
+            const u32 to_k = first_k + row + i;
+            if (to_k < f.k_padded)
+                store((float *)0, packed, lds[lane * (PACK_TILE + 1) + row + i], to,
+                      4 * (at.group * f.k_padded + to_k) * p.m_padded);
+        }
+        lds_barrier();
     }
 }
 

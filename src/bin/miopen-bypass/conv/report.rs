@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 
+use super::counts::Counts;
 use super::layers::Layer;
 use super::solvers::Listed;
 use super::timing::Timing;
@@ -51,6 +52,9 @@ pub struct RunResult {
     pub time: Option<Timing>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verification: Option<Verdict>,
+    /// What an interpreted GPU did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub counts: Option<Counts>,
 }
 
 /// One problem, and what could run it.

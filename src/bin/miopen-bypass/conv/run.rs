@@ -5,13 +5,15 @@ use MIOpen::engine::{self, Choice};
 use MIOpen::solver::{Buffers, ConvArgs};
 
 use super::Session;
+use super::counts::{Counts, Reader};
 use super::layers::Layer;
 use super::progress::Progress;
 use super::report::{RunResult, Subject};
 use super::solvers;
 use super::tensors::Tensors;
-use super::timing::Runner;
+use super::timing::{Runner, Timing, repeated};
 use super::verify::{self, Extent};
+use crate::device::OnDevice;
 use crate::ending::{Ending, Failure};
 use crate::output::Output;
 
@@ -22,7 +24,7 @@ pub struct Options {
     runs: Option<usize>,
     verifies: Option<Extent>,
     times: bool,
-    searches: bool,
+    pub searches: bool,
 }
 
 impl Options {
@@ -107,13 +109,31 @@ pub fn run_all(
     }
     for layer in session.layers {
         progress.step(&layer.name);
-        let result = run_one(session, options, layer)
-            .map_err(|error| Failure::failed(format!("{error}: {}", layer.problem)))?;
+        let result = match session.context.memory.ordinal() {
+            None => run_one(session, options, layer).map_err(Failure::from),
+            Some(ordinal) => run_on_device(session, options, layer, ordinal),
+        };
+        let result =
+            result.map_err(|error| Failure::failed(format!("{error}: {}", layer.problem)))?;
         if session.is_table() {
             progress.around(|| output.line(session.widths.run_row(&result)))?;
+            for line in result.counts.iter().flat_map(Counts::lines) {
+                progress.around(|| output.line(line))?;
+            }
         }
         progress.done();
         results.push(result);
+    }
+    drop(progress);
+    let useful: Vec<f64> =
+        results.iter().filter_map(|r| r.counts.as_ref().map(|c| c.useful_fma_lanes)).collect();
+    if session.is_table() && useful.len() > 1 {
+        let mean = useful.iter().map(|share| share.ln()).sum::<f64>() / useful.len() as f64;
+        output.line(format!(
+            "useful FMA lanes of the vector lanes issued, geometric mean over {}: {:.3}",
+            useful.len(),
+            mean.exp()
+        ))?;
     }
     Ok(results)
 }
@@ -160,5 +180,51 @@ fn run_one(
         workspace_bytes: plan.workspace_bytes(),
         time,
         verification,
+        counts: None,
+    })
+}
+
+fn run_on_device(
+    session: &Session<'_>,
+    options: &Options,
+    layer: &Layer,
+    ordinal: u32,
+) -> Result<RunResult, Failure> {
+    let (problem, context) = (&layer.problem, &session.context);
+    let solution = engine::prepare(problem, options.choice, context)?;
+    let solver = solvers::chosen(problem, options.choice, context)?;
+    let mut reader = Reader::new();
+    let mut tensors = Tensors::new(problem)?;
+    let mut on_device = OnDevice::new(problem, ordinal, &tensors, solution.workspace_bytes)?;
+    on_device.run(problem, options.choice, context)?;
+    let counts = match &mut reader {
+        Some(reader) => reader.counts(problem, solution.workspace_bytes)?,
+        None => None,
+    };
+    on_device.fetch(problem, &mut tensors)?;
+    let verification = match options.verifies {
+        None => None,
+        Some(extent) => {
+            let (algorithm, threads) = (solver.algorithm(), context.cpu_threads);
+            Some(verify::verify(problem, &tensors, algorithm, extent, threads)?)
+        }
+    };
+    // The clock of an interpreted GPU is a model; its counts say more.
+    let time = match options.times && counts.is_none() {
+        true => {
+            let times_us =
+                repeated(options.runs, || on_device.run(problem, options.choice, context))?;
+            Some(Timing::new(times_us, problem.multiply_adds()))
+        }
+        false => None,
+    };
+    Ok(RunResult {
+        subject: Subject::of(layer),
+        id: solver.id().0,
+        solver: solver.name(),
+        workspace_bytes: solution.workspace_bytes,
+        time,
+        verification,
+        counts,
     })
 }

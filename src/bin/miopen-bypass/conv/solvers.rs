@@ -4,7 +4,7 @@
 use MIOpen::engine::{self, Choice};
 use MIOpen::error::Result;
 use MIOpen::problem::ConvProblem;
-use MIOpen::solver::{Context, Solver};
+use MIOpen::solver::{Context, Reason, Solver};
 use serde::Serialize;
 
 use crate::ending::Failure;
@@ -67,7 +67,11 @@ pub fn list(problem: &ConvProblem, context: &Context) -> Result<Vec<Listed>> {
             workspace_bytes: None,
             rejection: None,
         };
-        match solver.applicable(problem, context) {
+        let applicable = match solver.reaches(context.memory) {
+            true => solver.applicable(problem, context),
+            false => Err(Reason::new("computes elsewhere")),
+        };
+        match applicable {
             Err(reason) => {
                 rejected.push(Listed { rejection: Some(reason.to_string()), ..listed });
             }

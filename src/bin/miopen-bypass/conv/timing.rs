@@ -64,14 +64,19 @@ impl Runner<'_> {
 
     /// Runs `runs` times, or as often as the budget holds. The caller has warmed up.
     pub fn time(&mut self, runs: Option<usize>, multiply_adds: f64) -> Result<Timing> {
-        let (least, most) = runs.map_or((*RUNS.start(), *RUNS.end()), |runs| (runs, runs));
-        let begin = Instant::now();
-        let mut times_us = Vec::new();
-        while times_us.len() < least || (times_us.len() < most && begin.elapsed() < BUDGET) {
-            times_us.push(self.run()?);
-        }
-        Ok(Timing::new(times_us, multiply_adds))
+        Ok(Timing::new(repeated(runs, || self.run())?, multiply_adds))
     }
+}
+
+/// The times of `runs` runs, or of as many as the budget holds.
+pub fn repeated(runs: Option<usize>, mut run: impl FnMut() -> Result<f64>) -> Result<Vec<f64>> {
+    let (least, most) = runs.map_or((*RUNS.start(), *RUNS.end()), |runs| (runs, runs));
+    let begin = Instant::now();
+    let mut times_us = Vec::new();
+    while times_us.len() < least || (times_us.len() < most && begin.elapsed() < BUDGET) {
+        times_us.push(run()?);
+    }
+    Ok(times_us)
 }
 
 #[cfg(test)]
