@@ -49,7 +49,7 @@ fi
 
 # Times that others took part in say little, least of all with as many threads as processors.
 if awk -v processors="$(nproc)" '{ exit !($1 > processors / 4) }' /proc/loadavg; then
-    echo "bench: this machine is busy (load $(cut -d ' ' -f 1 /proc/loadavg)); --statistic min helps a little"
+    echo "bench: this machine is busy (load $(cut -d ' ' -f 1 /proc/loadavg)); --statistic min helps a little, with one thread --clock processor too"
 fi
 
 measured=()

@@ -112,11 +112,13 @@ impl Solver for Depthwise {
         let wanted = (TASK_MULTIPLY_ADDS as f64 / work).ceil().max(1.0);
         let touches_padding =
             phases.iter().any(|p| p.gather.touches_padding(&p.gather.all_pixels(problem.n())));
+        let channels_per_task = even_piece(problem.c(), wanted as usize);
+        let scratch_elems = phases.iter().map(|phase| phase.scratch_elems(channels_per_task));
         let kernel = DepthwisePlan {
             isa,
             touches_padding,
-            channels_per_task: even_piece(problem.c(), wanted as usize),
-            scratch_elems: phases.iter().map(Phase::scratch_elems).max().unwrap_or(0),
+            channels_per_task,
+            scratch_elems: scratch_elems.max().unwrap_or(0),
             phases,
             problem: problem.clone(),
         };
@@ -172,8 +174,9 @@ impl Phase {
         self.lengths.spatial[1] * self.line_elems()
     }
 
-    fn scratch_elems(&self) -> usize {
-        self.planes.elems(1) + self.out_elems() + self.gather.taps()
+    /// Floats of planes, sums and weights for tasks of so many channels.
+    fn scratch_elems(&self, channels: usize) -> usize {
+        self.planes.elems(1) + self.out_elems() + channels * self.gather.taps()
     }
 }
 
@@ -240,12 +243,15 @@ impl Phase {
         out: &mut TensorMut<'_, O>,
         scratch: &mut [f32],
     ) {
-        let (weights, rest) = scratch.split_at_mut(self.gather.taps());
+        let taps = self.gather.taps();
+        let channels = out.lengths()[1];
+        let (weights, rest) = scratch.split_at_mut(channels * taps);
+        self.filter.pack_rows(filter, first_channel, weights);
         let (planes, sums) = rest.split_at_mut(self.planes.elems(1));
         let lines = self.planes.lines(pixels);
-        for channel in 0..out.lengths()[1] {
+        for channel in 0..channels {
             let group = first_channel + channel;
-            self.filter.pack_rows(filter, group, weights);
+            let weights = &weights[channel * taps..][..taps];
             let input = &input[self.gather.group_offset(group)..];
             // A phase that no tap meets has no planes, and its sums are zero.
             if self.gather.taps() > 0 {

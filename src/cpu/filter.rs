@@ -103,33 +103,37 @@ impl FilterMatrix {
         /// As many cache lines as fall into one set of an 8-way L1 cache, where
         /// the distance of channels is a power of two.
         const CHANNELS_AT_ONCE: usize = 8;
-        let (gemm_k, taps) = (self.gather.gemm_k(), self.tap_offsets.len());
         /// A run of fewer is not worth a loop of its own.
         const MIN_RUN: usize = 4;
+        let (gemm_k, taps) = (self.gather.gemm_k(), self.tap_offsets.len());
         let rows = packed.len() / gemm_k;
         let begins: Vec<usize> = (first_row..first_row + rows).map(|r| self.row_begin(r)).collect();
         let first_tap = self.tap_offsets[0];
         let taps_are_a_run =
             taps >= MIN_RUN && self.tap_offsets.iter().copied().eq(first_tap..first_tap + taps);
+        let step = self.channel_stride.max(1);
         for first in (0..self.gather.channels).step_by(CHANNELS_AT_ONCE) {
             let channels = CHANNELS_AT_ONCE.min(self.gather.channels - first);
             for (row, &begin) in packed.chunks_exact_mut(gemm_k).zip(&begins) {
                 let begin = begin + first * self.channel_stride;
                 let row = &mut row[first * taps..(first + channels) * taps];
-                if taps_are_a_run {
-                    for (channel, run) in row.chunks_exact_mut(taps).enumerate() {
-                        let begin = begin + channel * self.channel_stride + first_tap;
-                        for (value, weight) in run.iter_mut().zip(&filter[begin..begin + taps]) {
-                            *value = weight.to_f32();
-                        }
+                if taps == 1 {
+                    let weights = filter[begin + first_tap..].iter().step_by(step);
+                    for (value, weight) in row.iter_mut().zip(weights) {
+                        *value = weight.to_f32();
                     }
                     continue;
                 }
-                for (tap, &tap_offset) in self.tap_offsets.iter().enumerate() {
-                    let values = row[tap..].iter_mut().step_by(taps);
-                    let weights = filter[begin + tap_offset..].iter();
-                    for (value, weight) in values.zip(weights.step_by(self.channel_stride.max(1))) {
-                        *value = weight.to_f32();
+                for (channel, run) in row.chunks_exact_mut(taps).enumerate() {
+                    let filter = &filter[begin + channel * self.channel_stride..];
+                    if taps_are_a_run {
+                        for (value, weight) in run.iter_mut().zip(&filter[first_tap..]) {
+                            *value = weight.to_f32();
+                        }
+                    } else {
+                        for (value, &tap_offset) in run.iter_mut().zip(&self.tap_offsets) {
+                            *value = filter[tap_offset].to_f32();
+                        }
                     }
                 }
             }

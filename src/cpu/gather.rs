@@ -60,6 +60,13 @@ impl Axis {
         begin..clamp(end).max(begin)
     }
 
+    /// Element offset of the input coordinate of output `o` at `tap`, if it is inside.
+    fn offset_at(&self, tap: Tap, o: usize) -> Option<usize> {
+        let coordinate = o as i64 * self.step as i64 + tap.offset;
+        let is_inside = (0..self.in_len as i64).contains(&coordinate);
+        is_inside.then(|| coordinate as usize * self.in_stride)
+    }
+
     /// Element offset of the input coordinate of output `o` at `tap`, which must be inside.
     fn input_offset(&self, tap: Tap, o: usize) -> usize {
         (o as i64 * self.step as i64 + tap.offset) as usize * self.in_stride
@@ -266,6 +273,25 @@ impl Gather {
         let [_, taps_h, taps_w] = [0, 1, 2].map(|dim| self.axes[dim].taps.len());
         let tap = [index.tap / (taps_h * taps_w), index.tap / taps_w % taps_h, index.tap % taps_w];
         [0, 1, 2].map(|dim| self.axes[dim].taps[tap[dim]])
+    }
+
+    /// Calls `visit` with each tap that falls inside the input at a pixel (n, d, h, w), by its
+    /// number, and with the offset of what it meets there in the first channel.
+    pub fn taps_inside(&self, [n, d, h, w]: [usize; 4], mut visit: impl FnMut(usize, usize)) {
+        let [axis_d, axis_h, axis_w] = &*self.axes;
+        let mut tap = 0;
+        for &tap_d in &axis_d.taps {
+            let at_d = axis_d.offset_at(tap_d, d);
+            for &tap_h in &axis_h.taps {
+                let at_h = at_d.zip(axis_h.offset_at(tap_h, h));
+                for &tap_w in &axis_w.taps {
+                    if let Some(((at_d, at_h), at_w)) = at_h.zip(axis_w.offset_at(tap_w, w)) {
+                        visit(tap, n * self.n_stride + at_d + at_h + at_w);
+                    }
+                    tap += 1;
+                }
+            }
+        }
     }
 
     /// The block as a matrix that needs no packing: f32, one tap, all of it

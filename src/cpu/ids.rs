@@ -16,6 +16,8 @@ pub const DEPTHWISE: u64 = 1_000_130;
 pub const WRW_DIRECT: u64 = 1_000_140;
 /// [`super::Direct`].
 pub const DIRECT: u64 = 1_000_150;
+/// [`super::DepthwiseLast`].
+pub const DEPTHWISE_LAST: u64 = 1_000_160;
 
 /// The id of a family's solver for one instruction set level.
 pub fn at_level(family: u64, level: IsaLevel) -> SolverId {

@@ -8,7 +8,11 @@
 //! Numerics: tiles of 2 are as exact as direct sums, with small integers
 //! entirely so. Tiles of 4 have 1.4 to 2 times the RMS error of direct f32
 //! sums. Simulated against f64 on normally distributed data, relative to the
-//! largest value: 2.2e-7 at 64 channels, 4.9e-7 at 512. NaN and
+//! largest value: 2.2e-7 at 64 channels, 4.9e-7 at 512. A bound: with C channels,
+//! u = 2^-24 and roundings as good as independent, no error exceeds
+//! `a * 6 * sqrt(C + 36) * u * C * max|input| * max|filter|`, where a is 22 for tiles
+//! of 2 and 148 for tiles of 4: the square of the largest 2-norm of a row of the output matrix,
+//! weighted with the row sums of the other two. The tests hold the results to it. NaN and
 //! infinity would spread over a tile, so a result that is not finite is computed
 //! again by implicit GEMM, which also serves alpha and beta.
 #![forbid(unsafe_code)]

@@ -46,10 +46,10 @@ const ROWS_AT_ONCE: usize = 4;
 const TASK_MULTIPLY_ADDS: usize = 1 << 20;
 
 /// What adding up the lanes of one sum costs, in multiply-adds, starting and ending
-/// its runs included: five cycles at 16 multiply-adds each; and beyond, where the sums
-/// of a task do not fit the L2 cache (both fitted to measured times on Zen 3).
-const SUM_COST: f64 = 80.0;
-const FAR_SUM_COST: f64 = 80.0;
+/// its runs included: three to four cycles at 16 multiply-adds each; and beyond, where
+/// the sums of a task do not fit the L2 cache (both fitted to measured times on Zen 3).
+const SUM_COST: f64 = 56.0;
+const FAR_SUM_COST: f64 = 100.0;
 
 /// Backward-weights by dot products at one instruction set level.
 pub struct WrwDirect(pub IsaLevel);
