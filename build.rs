@@ -33,10 +33,12 @@ fn main() {
     });
 
     fs::write(out_dir.join("sys.rs"), header.types).expect("write sys.rs");
-    fs::write(out_dir.join("signatures.rs"), emit::signatures(&table))
-        .expect("write signatures.rs");
+    let all = table.iter().map(|entry| &entry.function).chain(&header.additions);
+    fs::write(out_dir.join("signatures.rs"), emit::signatures(all)).expect("write signatures.rs");
     fs::write(out_dir.join("entries.rs"), emit::entries(&table, VERSION_NODE))
         .expect("write entries.rs");
+    fs::write(out_dir.join("real_functions.rs"), emit::real_functions(&table))
+        .expect("write real_functions.rs");
 
     gpu::embed(&out_dir);
 

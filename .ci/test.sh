@@ -120,4 +120,5 @@ step count_ctest "C tests" ctest --test-dir build/ctest --output-on-failure --pa
 if [ -x examples/ppocr/run.sh ]; then
     step count_step "demo's check" env MIOPEN_LIB="$library" examples/ppocr/run.sh --check
 fi
+step count_step "Python helper" env MIOPEN_LIB="$library" examples/python/check.sh
 summary

@@ -87,6 +87,38 @@ plan() { # prints: kind, source or target, path, mode
         printf 'file\t%s\t%s\t755\n' "$(dirname -- "$library")/miopen-bypass" \
             "$prefix/bin/miopen-bypass"
     fi
+    local page
+    for page in "$work"/man/*.1; do
+        [ -f "$page" ] || continue
+        printf 'file\t%s\t%s\t644\n' "$page" "$prefix/share/man/man1/${page##*/}"
+    done
+    for shell in "${!completions[@]}"; do
+        [ -f "$work/completions/$shell" ] || continue
+        printf 'file\t%s\t%s\t644\n' "$work/completions/$shell" "$prefix/share/${completions[$shell]}"
+    done
+}
+
+# Where each shell looks below a prefix's share folder.
+declare -A completions=(
+    [bash]=bash-completion/completions/miopen-bypass
+    [zsh]=zsh/site-functions/_miopen-bypass
+    [fish]=fish/vendor_completions.d/miopen-bypass.fish
+)
+
+write_pages() { # manual pages and completions, by the command itself
+    local command shell
+    command=$(dirname -- "$library")/miopen-bypass
+    [ -x "$command" ] || return 0
+    mkdir -- "$work/man" "$work/completions"
+    # A command for another machine does not run here, and is installed without.
+    if ! "$command" --version >/dev/null 2>&1; then
+        echo "install: $command does not run here: no manual pages, no completions"
+        return 0
+    fi
+    "$command" man --folder "$work/man"
+    for shell in "${!completions[@]}"; do
+        "$command" completions "$shell" >"$work/completions/$shell"
+    done
 }
 
 literal() { # TEXT: for the right side of sed's s|||
@@ -250,6 +282,7 @@ install)
     work=$(mktemp -d)
     trap 'rm -rf "$work"' EXIT
     fill_templates
+    write_pages
     refuse_or_adopt
     if [ -f "$stage$manifest" ]; then uninstall_all; fi
     [ -z "$stage" ] || mkdir -p -- "$stage"

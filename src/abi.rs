@@ -19,6 +19,7 @@ mod guard;
 mod handle;
 mod objects;
 mod own;
+mod proxy;
 mod resolve;
 mod tensor_descriptor;
 

@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use crate::config::workspace_limit_bytes;
 use crate::error::{Error, Result};
 use crate::problem::ConvProblem;
 use crate::solver::{Algorithm, Applicability, Context, ConvArgs, Plan, Reason, Solver, SolverId};
@@ -115,6 +116,16 @@ pub fn rejections(problem: &ConvProblem, context: &Context) -> Vec<(&'static str
             applicable(*solver, problem, context).err().map(|reason| (solver.name(), reason))
         })
         .collect()
+}
+
+/// Whether a solver computes the problem where its tensors lie.
+pub fn has_kernel(problem: &ConvProblem, context: &Context) -> bool {
+    serving(problem, context).iter().any(|solver| !solver.is_last_resort())
+}
+
+/// Whether the problem can be computed at all.
+pub fn is_served(problem: &ConvProblem, context: &Context) -> bool {
+    !serving(problem, context).is_empty()
 }
 
 /// An upper bound of the workspace that any solution profits from.
@@ -229,7 +240,16 @@ fn applicable(solver: &dyn Solver, problem: &ConvProblem, context: &Context) -> 
     if !solver.reaches(context.memory) {
         return Err(Reason::new("does not reach the memory that the tensors are in"));
     }
-    solver.applicable(problem, context)
+    solver.applicable(problem, context)?;
+    let Some(limit_bytes) = workspace_limit_bytes() else { return Ok(()) };
+    let plan = plan_of(solver, problem, context).map_err(|error| Reason::new(error.context))?;
+    let required_bytes = plan.required_workspace_bytes();
+    if required_bytes as u64 > limit_bytes {
+        return Err(Reason::new(format!(
+            "needs {required_bytes} bytes of workspace, and the limit is {limit_bytes}"
+        )));
+    }
+    Ok(())
 }
 
 /// The applicable solvers in the registry's order; those of last resort only among themselves.
@@ -261,13 +281,15 @@ fn solution_of(
 ) -> Result<Solution> {
     let plan = plan_of(solver, problem, context)?;
     let measured_us = cache::measured_time_us(problem, context, solver.id());
+    let wanted_bytes = plan.workspace_bytes();
+    let is_granted = workspace_limit_bytes().is_none_or(|limit| wanted_bytes as u64 <= limit);
     Ok(Solution {
         solver: solver.id(),
         name: solver.name(),
         algorithm: solver.algorithm(),
         time_us: measured_us.unwrap_or_else(|| solver.estimate_us(problem, context)),
         is_measured: measured_us.is_some(),
-        workspace_bytes: plan.workspace_bytes(),
+        workspace_bytes: if is_granted { wanted_bytes } else { plan.required_workspace_bytes() },
         required_workspace_bytes: plan.required_workspace_bytes(),
     })
 }
@@ -286,8 +308,11 @@ fn solver_by_id(id: SolverId) -> Result<&'static dyn Solver> {
 
 fn choose(problem: &ConvProblem, choice: Choice, context: &Context) -> Result<&'static dyn Solver> {
     let fastest = |family: Option<Algorithm>| {
-        if let Some(id) = cache::choice(problem, context, family) {
-            return solver_by_id(id).ok();
+        let known = cache::choice(problem, context, family).and_then(|id| solver_by_id(id).ok());
+        // The limit may have changed since.
+        let is_limited = workspace_limit_bytes().is_some();
+        if known.is_some_and(|one| !is_limited || applicable(one, problem, context).is_ok()) {
+            return known;
         }
         let fastest = serving(problem, context)
             .into_iter()

@@ -18,7 +18,7 @@ mod steering;
 
 pub use crate::card::{Card, LibraryVersion, set_library_version};
 pub use rules::{RULES, Reported, Rule, Steer, Strength};
-pub use steering::{Steered, steer_real_library, steering};
+pub use steering::{Steered, steer_real_library, steering, visible_cards};
 
 use crate::card::is_rdna1;
 use crate::config::{self, Live, Strategy, config};

@@ -30,7 +30,7 @@ use owner::this_process;
 use record::{Owner, Record};
 use state::State;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -229,7 +229,7 @@ fn news_line(news: &[Record]) -> Option<String> {
 }
 
 /// Later findings count: a probe after a run that died clears it, and the reverse.
-fn take_probed(state: &mut State, folder: &std::path::Path) {
+fn take_probed(state: &mut State, folder: &Path) {
     let (probed, unreadable) = match probed::read(folder) {
         Ok(read) => read,
         Err(error) => {
@@ -245,10 +245,48 @@ fn take_probed(state: &mut State, folder: &std::path::Path) {
     for one in probed {
         if state.of(&one.key).is_none_or(|known| known.at_unix_s <= one.at_unix_s) {
             let learned = one.outcome.learned();
-            let cause = (learned == Learned::Bad).then_some(Cause::Died);
+            let cause = (learned == Learned::Bad).then_some(Cause::Probed);
             state.learn(one.key, learned, cause, one.at_unix_s);
         }
     }
+}
+
+/// What a folder holds, for a person.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Problems that ran to their end.
+    pub proven: usize,
+    /// Problems that are forwarded whatever the rules say.
+    pub trusted: usize,
+    /// Problems that are computed here, each with why, the latest last.
+    pub bad: Vec<String>,
+    /// Runs that have begun and not ended, of processes that run or that died since.
+    pub open: usize,
+}
+
+/// What a folder holds. Nothing is changed.
+///
+/// # Errors
+/// What the system reports, other than that there is no such file.
+pub fn summary(folder: &Path) -> io::Result<Summary> {
+    let mut state = match JournalFile::in_folder(folder).look_only() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => State::default(),
+        other => other?,
+    };
+    take_probed(&mut state, folder);
+    let mut summary = Summary { open: state.open_count(), ..Summary::default() };
+    for (key, known) in state.all() {
+        match known.learned {
+            Learned::Proven => summary.proven += 1,
+            Learned::Trusted => summary.trusted += 1,
+            Learned::Nothing => {}
+            Learned::Bad => {
+                let cause = known.cause.map_or("bad", Cause::name);
+                summary.bad.push(format!("{key} ({cause})"));
+            }
+        }
+    }
+    Ok(summary)
 }
 
 /// What is known of the problem on that card.

@@ -9,10 +9,12 @@ mod identity;
 pub mod layout;
 mod own_file;
 mod search;
+mod trial;
 
 pub use environment::set_before_load;
 pub use identity::Identity;
 pub use search::Places;
+pub use trial::Trial;
 
 use crate::config::{self, RealLib};
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};

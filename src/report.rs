@@ -6,18 +6,31 @@
 //! and rule is found in a table that only grows, and its counters are spread over cache lines.
 //! Memory is bounded: calls beyond the table's capacity are counted together.
 //!
+//! Nothing leaves the process unless it is asked for: `MIOPEN_BYPASS_REPORT` has a report written at
+//! exit ([`at_exit`]) and a file kept up to date for others to read meanwhile ([`live_files`]);
+//! `MIOPEN_BYPASS_TRACE` has a line written for each call.
+//!
 //! A forked child counts from nothing (see [`in_child`]).
 #![forbid(unsafe_code)]
 
 mod counters;
+mod html;
+mod json;
 mod labels;
+mod live;
+mod outlet;
 mod snapshot;
 mod statistics;
 mod table;
+mod text;
+mod trace_file;
 
+pub use json::JSON_VERSION;
 pub use labels::{LABEL_BYTES, LABEL_DEPTH, current_label, pop_label, push_label};
+pub use live::live_files;
+pub use outlet::{at_exit, write};
 pub use snapshot::{Row, Snapshot, Totals};
-pub use statistics::{in_child, reset, snapshot};
+pub use statistics::{describe_library, in_child, reset, snapshot};
 
 use crate::problem::ConvProblem;
 use counters::Counters;
@@ -87,11 +100,20 @@ impl Recorded {
     }
 }
 
-/// Counts a call, under the label of this thread.
+/// Counts a call, under the label of this thread; writes the trace's line where one is kept.
 pub fn record(call: &CallRecord<'_>) -> Recorded {
-    let recorded = Recorded(statistics::count(call, Label::current()));
+    let label = Label::current();
+    let Some((statistics, counters)) = statistics::count(call, label) else {
+        return Recorded(None);
+    };
     if let Some(time_us) = call.time_us {
-        recorded.add_time_us(time_us);
+        counters.add_time(time_us);
     }
-    recorded
+    if let Some(trace) = &statistics.trace {
+        trace.write(call, label);
+    }
+    if let Some(live) = &statistics.live {
+        live.refresh();
+    }
+    Recorded(Some(counters))
 }

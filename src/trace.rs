@@ -42,7 +42,11 @@ pub fn once(flag: &AtomicBool, message: impl FnOnce() -> String) {
 
 /// Writes a line that everybody gets.
 pub fn line(message: &dyn Display) {
-    let text = format!("miopen-bypass: {message}\n");
+    text(&format!("miopen-bypass: {message}\n"));
+}
+
+/// Writes a text of several lines as it is.
+pub fn text(text: &str) {
     // Not by way of the standard library's lock on stderr: a thread that held it when the process
     // forked would let no line of the child's through. A closed stderr is the caller's choice.
     if let Ok(stderr) = std::io::stderr().as_fd().try_clone_to_owned() {

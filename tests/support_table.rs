@@ -7,6 +7,11 @@ use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+/// Policies of functions that look at the convolution before the real library gets it.
+const JUDGED: [&str; 2] = ["guard", "watch"];
+/// Policies of functions that are ours where there is no real library.
+const OWN: [&str; 2] = ["own", "guard"];
+
 struct Section {
     title: String,
     /// Name, policy, remark.
@@ -45,28 +50,34 @@ fn page(sections: &[Section]) -> String {
     let mut page = String::from(
         "# Every function, and who answers it\n\n\
          Written from `src/abi/functions.in` by `UPDATE_DOCS=1 cargo test --test support_table`.\n\n\
-         With a real libMIOpen every function is forwarded to it. Standing alone, the functions \
-         marked *own* are computed here, and the others return `miopenStatusNotImplemented`.\n\n",
+         With a real libMIOpen every function is forwarded to it; on a machine with an RDNA1 card \
+         the functions marked *judged* look at the convolution first, and compute it here if it is \
+         to be bypassed. Standing alone, the functions marked *own* are computed here, and the \
+         others return `miopenStatusNotImplemented`.\n\n",
     );
-    let own = |section: &Section| {
-        section.functions.iter().filter(|(_, policy, _)| policy == "own").count()
+    let count_of = |section: &Section, policies: [&str; 2]| {
+        let among = |policy: &String| policies.contains(&policy.as_str());
+        section.functions.iter().filter(|(_, policy, _)| among(policy)).count()
     };
-    page.push_str("| group | functions | own |\n|---|---:|---:|\n");
-    let (mut functions, mut owned) = (0, 0);
+    page.push_str("| group | functions | judged | own |\n|---|---:|---:|---:|\n");
+    let (mut functions, mut all_judged, mut owned) = (0, 0, 0);
     for section in sections {
         let group = section.title.split([':', ',', '(']).next().unwrap_or("").trim();
         let count = section.functions.len();
-        writeln!(page, "| {group} | {count} | {} |", own(section)).unwrap();
+        let (judged, own) = (count_of(section, JUDGED), count_of(section, OWN));
+        writeln!(page, "| {group} | {count} | {judged} | {own} |").unwrap();
         functions += count;
-        owned += own(section);
+        all_judged += judged;
+        owned += own;
     }
-    writeln!(page, "| **all** | **{functions}** | **{owned}** |").unwrap();
+    writeln!(page, "| **all** | **{functions}** | **{all_judged}** | **{owned}** |").unwrap();
     for section in sections {
-        writeln!(page, "\n## {}\n\n| function | standing alone | |\n|---|---|---|", section.title)
-            .unwrap();
+        let head = "| function | with a real libMIOpen | standing alone | |\n|---|---|---|---|";
+        writeln!(page, "\n## {}\n\n{head}", section.title).unwrap();
         for (name, policy, remark) in &section.functions {
-            let alone = if policy == "own" { "own" } else { "not implemented" };
-            writeln!(page, "| `{name}` | {alone} | {remark} |").unwrap();
+            let real = if JUDGED.contains(&policy.as_str()) { "judged" } else { "forwarded" };
+            let alone = if OWN.contains(&policy.as_str()) { "own" } else { "not implemented" };
+            writeln!(page, "| `{name}` | {real} | {alone} | {remark} |").unwrap();
         }
     }
     page
@@ -95,5 +106,5 @@ fn sections_and_remarks_are_read() {
     let titles: Vec<&str> = sections.iter().map(|section| section.title.as_str()).collect();
     assert_eq!(titles, ["Handle: ours", "Softmax"]);
     assert_eq!(sections[1].functions[0].2, "retired");
-    assert!(page(&sections).contains("| **all** | **2** | **1** |"));
+    assert!(page(&sections).contains("| **all** | **2** | **0** | **1** |"));
 }

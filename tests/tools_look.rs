@@ -159,8 +159,88 @@ fn a_diagnosis_names_gpu_libraries_and_folders() {
 
     let text = succeeds(scene.command(&args(&["doctor", "--root", root])));
     assert!(text.contains("physical gfx1010, reported gfx1010"), "{text}");
-    assert!(text.contains("no table of hazards"), "{text}");
+    assert!(text.contains("Rules in force (strategy auto)"), "{text}");
+    assert!(text.contains("large-image: an image on either side"), "{text}");
+    assert!(!text.contains("foreign-code"), "{text}");
     assert!(text.contains("kdb is harmless"), "{text}");
+}
+
+#[test]
+fn a_diagnosis_tells_what_decides() {
+    let scene = machine("decides");
+    let root = scene.root.to_str().unwrap();
+    let journal = scene.path("state");
+    let version = "#define MIOPEN_VERSION_MAJOR 3\n#define MIOPEN_VERSION_MINOR 2\n\
+                   #define MIOPEN_VERSION_PATCH 0\n";
+    let header = scene.path("opt/rocm-6.2.0/include/miopen/version.h");
+    fs::create_dir_all(header.parent().unwrap()).unwrap();
+    fs::write(header, version).unwrap();
+    fs::create_dir_all(&journal).unwrap();
+    fs::write(journal.join("probed.tsv"), "hung\t7\tgfx1010 gfx1030 3.2.0 conv -n 1\n").unwrap();
+    let report = |settings: &[(&str, &str)]| {
+        let mut command = scene.command(&args(&["doctor", "--json", "--root", root]));
+        json({
+            command.env("MIOPEN_BYPASS_JOURNAL", &journal).envs(settings.iter().copied());
+            command
+        })
+    };
+    let ids = |report: &Value| -> Vec<String> {
+        let rules = report["rules"].as_array().unwrap().iter();
+        rules.map(|rule| rule["id"].as_str().unwrap().to_owned()).collect()
+    };
+    let has = |list: &[String], id: &str| list.iter().any(|one| one == id);
+
+    let under = report(&[("HSA_OVERRIDE_GFX_VERSION", "10.3.0"), ("MIOPEN_DEBUG_CONV_GEMM", "1")]);
+    assert!(has(&ids(&under), "foreign-code") && has(&ids(&under), "winograd-hang"));
+    let steering = under["steering"].as_array().unwrap();
+    let of = |name: &str| steering.iter().find(|one| one["name"] == name).unwrap();
+    assert_eq!(of("MIOPEN_DEBUG_CONV_GEMM")["users_value"], "1");
+    assert_eq!(of("MIOPEN_DEBUG_CONV_WINOGRAD")["users_value"], Value::Null);
+    assert_eq!(of("MIOPEN_FIND_MODE")["value"], "FAST");
+    assert_eq!(under["libraries"][0]["version"], "3.2.0");
+    let learned = &under["journal"];
+    assert_eq!((&learned["writable"], &learned["proven"]), (&true.into(), &0.into()));
+    assert!(learned["bad"][0].as_str().unwrap().ends_with("conv -n 1 (probed)"), "{learned}");
+
+    let native = report(&[]);
+    assert!(has(&ids(&native), "large-image") && !has(&ids(&native), "foreign-code"));
+    assert!(!native.to_string().contains("MIOPEN_DEBUG_CONV_GEMM"), "{native}");
+    let off = report(&[("MIOPEN_BYPASS_STRATEGY", "off"), ("MIOPEN_BYPASS_JOURNAL", "off")]);
+    assert_eq!((ids(&off).len(), off["steering"].as_array().unwrap().len()), (0, 0));
+    assert_eq!(
+        (&off["journal"]["writable"], &off["journal"]["folder"]),
+        (&false.into(), &Value::Null)
+    );
+    assert!(off["notes"].to_string().contains("The strategy is off"), "{off}");
+}
+
+#[test]
+fn settings_come_from_files_too() {
+    let scene = Scene::new("files");
+    let folder = scene.path("config/miopen-bypass");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("config.toml"), "strategy = \"selective\"\nthreads = 2\n").unwrap();
+    let named = scene.path("named.toml");
+    fs::write(&named, "size_threshold = 64\ncolour = 1\n").unwrap();
+    let mut command = scene.command(&args(&["config", "--json"]));
+    command.env("XDG_CONFIG_HOME", scene.path("config")).env("MIOPEN_BYPASS_CONFIG", &named);
+    command.env("MIOPEN_BYPASS_THREADS", "3");
+    let output = command.output().unwrap();
+    assert!(text(&output).contains("there is no setting colour"), "{}", text(&output));
+    let settings: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let of = |name: &str| {
+        let mut all = settings.as_array().unwrap().iter();
+        all.find(|one| one["name"] == format!("MIOPEN_BYPASS_{name}")).unwrap().clone()
+    };
+    let strategy = of("STRATEGY");
+    assert_eq!((&strategy["value"], &strategy["origin"]), (&"selective".into(), &"file".into()));
+    assert_eq!(strategy["file"], folder.join("config.toml").to_str().unwrap());
+    assert_eq!(strategy["key"], "strategy");
+    assert_eq!(
+        (&of("SIZE_THRESHOLD")["value"], &of("THREADS")["value"]),
+        (&"64".into(), &"3".into())
+    );
+    assert_eq!(of("THREADS")["origin"], "environment");
 }
 
 #[test]

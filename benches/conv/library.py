@@ -1,36 +1,30 @@
-"""Convolutions through MIOpen's C API by ctypes, in immediate mode, on host memory."""
+"""Layers of a shapes file through MIOpen's C API, in immediate mode, on host memory."""
 
 from __future__ import annotations
 
-import ctypes
 import os
 from collections.abc import Callable
-from ctypes import byref, c_char_p, c_float, c_int, c_size_t, c_uint64, c_void_p
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import numpy as np
+from miopen_bypass.miopen import (
+    ConvolutionDescriptor,
+    Direction,
+    Handle,
+    Problem,
+    Tensor,
+    open_standalone_cpu,
+)
 
-MIOPEN_FLOAT = 1
-DIRECTIONS = ("fwd", "bwd", "wrw")
-
-# In each direction the middle of the functions' names, and the order in which
-# they take the tensors; the last one is the result.
+# In each direction the roles of the tensors, in the order in which Find takes them; the last one
+# is the result.
 CALLS = {
-    "fwd": ("Forward", "wxy"),
-    "bwd": ("BackwardData", "ywx"),
-    "wrw": ("BackwardWeights", "yxw"),
+    "fwd": (Direction.FORWARD, "xwy"),
+    "bwd": (Direction.BACKWARD_DATA, "ywx"),
+    "wrw": (Direction.BACKWARD_WEIGHTS, "yxw"),
 }
-
-
-class Solution(ctypes.Structure):
-    """miopenConvSolution_t: `time` in milliseconds, `workspace_size` in bytes."""
-
-    _fields_ = [
-        ("time", c_float),
-        ("workspace_size", c_size_t),
-        ("solution_id", c_uint64),
-        ("algorithm", c_int),
-    ]
+DIRECTIONS = tuple(CALLS)
 
 
 @dataclass(frozen=True)
@@ -93,81 +87,37 @@ def aligned_array(shape: tuple[int, ...], dtype: type = np.float32) -> np.ndarra
     return buffer[skip : skip + count * np.dtype(dtype).itemsize].view(dtype).reshape(shape)
 
 
-class Library:
+def open_library(path: str, threads: int) -> Handle:
     """The library in standalone CPU mode; the settings have to be made before it is loaded."""
-
-    def __init__(self, path: str, threads: int) -> None:
-        os.environ["MIOPEN_BYPASS_REAL_LIB"] = "none"
-        os.environ["MIOPEN_BYPASS_DEVICE"] = "cpu"
-        os.environ["MIOPEN_BYPASS_THREADS"] = str(threads)
-        self.c = ctypes.CDLL(path)
-        self.c.miopenGetErrorString.restype = c_char_p
-        self.handle = c_void_p()
-        self.call("miopenCreate", byref(self.handle))
-
-    def call(self, function: str, *args: object) -> None:
-        status = getattr(self.c, function)(*args)
-        if status != 0:
-            raise RuntimeError(f"{function}: {self.c.miopenGetErrorString(status).decode()}")
-
-    def descriptor(self, lengths: tuple[int, ...]) -> c_void_p:
-        descriptor = c_void_p()
-        self.call("miopenCreateTensorDescriptor", byref(descriptor))
-        self.call("miopenSet4dTensorDescriptor", descriptor, MIOPEN_FLOAT, *lengths)
-        return descriptor
-
-    def convolution_descriptor(self, layer: Layer) -> c_void_p:
-        descriptor = c_void_p()
-        self.call("miopenCreateConvolutionDescriptor", byref(descriptor))
-        numbers = (layer.ph, layer.pw, layer.sh, layer.sw, layer.dh, layer.dw)
-        self.call("miopenInitConvolutionDescriptor", descriptor, 0, *numbers)
-        self.call("miopenSetConvolutionGroupCount", descriptor, layer.g)
-        return descriptor
+    os.environ["MIOPEN_BYPASS_REAL_LIB"] = "none"
+    os.environ["MIOPEN_BYPASS_DEVICE"] = "cpu"
+    os.environ["MIOPEN_BYPASS_THREADS"] = str(threads)
+    return Handle(open_standalone_cpu(path))
 
 
 class Convolution:
     """One layer in one direction, on the caller's arrays `x`, `w` and `y`."""
 
-    def __init__(self, library: Library, layer: Layer, direction: str, arrays: dict[str, np.ndarray]) -> None:
-        self.library = library
-        self.part, self.order = CALLS[direction]
-        self.arrays = arrays
-        self.convolution = library.convolution_descriptor(layer)
-        self.tensors = {role: library.descriptor(layer.lengths[role]) for role in "xwy"}
+    def __init__(self, handle: Handle, layer: Layer, direction: str, arrays: dict[str, np.ndarray]) -> None:
+        self.handle = handle
+        self._objects = ExitStack()
+        open_object = self._objects.enter_context
+        kind, order = CALLS[direction]
+        first, second, target = (open_object(Tensor(handle.library, arrays[role])) for role in order)
+        pads, strides, dilations = (layer.ph, layer.pw), (layer.sh, layer.sw), (layer.dh, layer.dw)
+        conv = ConvolutionDescriptor(handle.library, pads, strides, dilations, layer.g)
+        self.problem = Problem(kind, first, second, open_object(conv), target)
 
     def close(self) -> None:
-        for tensor in self.tensors.values():
-            self.library.call("miopenDestroyTensorDescriptor", tensor)
-        self.library.call("miopenDestroyConvolutionDescriptor", self.convolution)
-
-    def _described(self) -> list[c_void_p]:
-        first, second, result = (self.tensors[role] for role in self.order)
-        return [self.library.handle, first, second, self.convolution, result]
+        self._objects.close()
 
     def best_solution(self) -> int:
         """The id of what immediate mode puts first."""
-        solution, count = Solution(), c_size_t()
-        function = f"miopenConvolution{self.part}GetSolution"
-        self.library.call(function, *self._described(), c_size_t(1), byref(count), byref(solution))
-        return solution.solution_id
+        return self.handle.solutions(self.problem)[0].solution_id
 
     def runner(self, solution_id: int) -> Callable[[], None]:
         """A function that computes once by this solution; workspace is granted as asked for."""
-        size, solution = c_size_t(), c_uint64(solution_id)
-        prefix = f"miopenConvolution{self.part}"
-        self.library.call(f"{prefix}GetSolutionWorkspaceSize", *self._described(), solution, byref(size))
-        self.library.call(f"{prefix}CompileSolution", *self._described(), solution)
-        workspace = aligned_array((size.value,), np.uint8)
-        args: list[object] = [self.library.handle]
-        for role in self.order:
-            if role == self.order[-1]:
-                args.append(self.convolution)
-            args += [self.tensors[role], c_void_p(self.arrays[role].ctypes.data)]
-        args += [c_void_p(workspace.ctypes.data), size, solution]
-        function = getattr(self.library.c, f"{prefix}Immediate")
-
-        def run(keep: np.ndarray = workspace) -> None:
-            if function(*args) != 0:
-                raise RuntimeError(f"{prefix}Immediate failed")
-
-        return run
+        size_bytes = self.handle.solution_workspace_size(self.problem, solution_id)
+        self.handle.compile_solution(self.problem, solution_id)
+        workspace = aligned_array((size_bytes,), np.uint8)
+        return self.handle.immediate_call(self.problem, solution_id, workspace)

@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable
 
 import numpy as np
-from library import DIRECTIONS, Convolution, Layer, Library, aligned_array, read_layers
+from library import DIRECTIONS, Convolution, Layer, aligned_array, open_library, read_layers
 
 # GNU OpenMP spins for about a millisecond before a thread sleeps.
 PAUSE_S = 0.003
@@ -75,7 +75,7 @@ def check_agreement(ours: np.ndarray, theirs: np.ndarray, what: str) -> None:
 class Bench:
     def __init__(self, args: argparse.Namespace) -> None:
         self.args = args
-        self.library = Library(args.library, args.threads)
+        self.handle = open_library(args.library, args.threads)
         self.names = self.solver_names()
         self.pytorch = None
         if not args.without_pytorch:
@@ -101,7 +101,7 @@ class Bench:
         arrays = {role: aligned_array(lengths) for role, lengths in layer.lengths.items()}
         for array in arrays.values():
             array[...] = random.random(array.shape, np.float32) * 2 - 1
-        convolution = Convolution(self.library, layer, direction, arrays)
+        convolution = Convolution(self.handle, layer, direction, arrays)
         chosen = convolution.best_solution()
         gemm = next(id for id, name in self.names.items() if name == GEMM_SOLVER)
         contenders = {"ours": convolution.runner(chosen), "gemm": convolution.runner(gemm)}

@@ -10,6 +10,8 @@ library=$1 command=$2
 shift 2
 venv=build/bench-venv results=build/bench
 here=benches/conv
+# The binding of MIOpen's C API.
+export PYTHONPATH=$PWD/examples/python
 
 # Prepares what is missing; the stamp says what is there.
 prepare() { # STAMP REQUIREMENTS PIP-OPTIONS...

@@ -61,6 +61,27 @@ expect "CMake finds it through the prefix" cmake -DCMAKE_PREFIX_PATH="$prefix" \
 uninstall_from PREFIX="$prefix" LIBDIR=lib/x86_64-linux-gnu
 refuse "uninstall leaves nothing" test -e "$prefix"
 
+echo "== the command's manual pages and completions"
+command=$(dirname "$(realpath "$library")")/miopen-bypass
+prefix=$build/pages
+install_to PREFIX="$prefix"
+if [ -x "$command" ]; then
+    expect "a page of the command" grep -q 'miopen\\-bypass' "$prefix/share/man/man1/miopen-bypass.1"
+    for page in install report replay; do
+        expect "a page of $page" test -s "$prefix/share/man/man1/miopen-bypass-$page.1"
+    done
+    expect "bash completes it" bash -c \
+        "source '$prefix/share/bash-completion/completions/miopen-bypass' && complete -p miopen-bypass"
+    expect "zsh's file is a completion" grep -q '^#compdef miopen-bypass' \
+        "$prefix/share/zsh/site-functions/_miopen-bypass"
+    expect "fish's file is one" grep -q '^complete -c miopen-bypass' \
+        "$prefix/share/fish/vendor_completions.d/miopen-bypass.fish"
+else
+    refuse "no pages of a command that is not there" test -e "$prefix/share"
+fi
+uninstall_from PREFIX="$prefix"
+refuse "uninstall leaves nothing" test -e "$prefix"
+
 echo "== a library folder outside the prefix, absolute"
 install_to PREFIX="$build/split/usr" LIBDIR="$build/split/lib64"
 expect "CMake finds headers and library" cmake -Dmiopen_DIR="$build/split/lib64/cmake/miopen" \

@@ -49,7 +49,7 @@ def stub_function(index: int, function: Row) -> str:
     declared = ", ".join(f"{kind} {parameter}" for kind, parameter in parameters)
     result = "STUB_ERROR_STRING" if returns_string(function) else f"STUB_STATUS({index})"
     lines = [
-        f"{function['return_type']} {name}({declared})",
+        f"STUB_LINKAGE {function['return_type']} {name}({declared})",
         "{",
         f'    STUB_BEGIN({index}, "{name}");',
         *[f"    STUB_ARGUMENT({parameter});" for _, parameter in parameters],

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from geometry import Geometry
-from miopen import (
+from miopen_bypass.miopen import (
     ConvolutionDescriptor,
     Direction,
     FloatArray,

@@ -22,7 +22,7 @@ from console import Progress
 from convolution import Convolver, Options
 from detection import Box, input_size, to_input
 from graph import Graph
-from miopen import Handle, open_standalone_cpu
+from miopen_bypass.miopen import Handle, open_standalone_cpu
 from runner import Agreement, NetworkRun, NetworkRunner, compare_maps
 from verify import new_session
 

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from miopen import FloatArray
+from miopen_bypass.miopen import FloatArray
 
 STRIDE = 32
 """The network halves its input five times, so sides are multiples of this."""

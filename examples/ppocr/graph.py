@@ -10,7 +10,7 @@ from typing import Any
 import onnx
 from onnx import numpy_helper
 
-from miopen import FloatArray
+from miopen_bypass.miopen import FloatArray
 from operators import OPERATORS, Array
 
 CONVOLUTIONS = ("Conv", "ConvTranspose")

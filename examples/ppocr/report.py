@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from geometry import Geometry, Pair
-from miopen import Direction
+from miopen_bypass.miopen import Direction
 from runner import Agreement, LayerResult
 
 _HEADINGS = (

@@ -70,6 +70,8 @@ if [ ! -e "$library" ]; then
 fi
 MIOPEN_LIB=$(realpath "$library")
 export MIOPEN_LIB
+# The binding of MIOpen's C API.
+export PYTHONPATH=$repository/examples/python
 
 if ! cmp -s "$requirements" "$venv/requirements.txt"; then
     python_suffices || install_python

@@ -11,7 +11,7 @@ from convolution import Convolver, Outcome
 from detection import Box, find_boxes
 from geometry import Geometry, from_onnx
 from graph import Graph, Node
-from miopen import FloatArray
+from miopen_bypass.miopen import FloatArray
 from verify import Deviation, LayerReference
 
 PROBABILITY_LIMIT = 1e-3

@@ -10,7 +10,7 @@ import numpy as np
 from convolution import Convolver, Options
 from geometry import from_onnx
 from graph import Node
-from miopen import FloatArray, Handle, open_standalone_cpu
+from miopen_bypass.miopen import FloatArray, Handle, open_standalone_cpu
 from verify import LayerReference
 
 OPSET = 12

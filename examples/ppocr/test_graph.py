@@ -9,7 +9,7 @@ from onnx import TensorProto, helper, numpy_helper, save
 
 from geometry import from_onnx
 from graph import Graph, Node
-from miopen import FloatArray
+from miopen_bypass.miopen import FloatArray
 from verify import IR_VERSION, LayerReference, gamma, new_session, relative_rms
 
 OPSET = 12

@@ -25,7 +25,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from geometry import Geometry
 from graph import Node
-from miopen import FloatArray
+from miopen_bypass.miopen import FloatArray
 
 UNIT_ROUNDOFF = 2.0**-24
 

@@ -1,11 +1,15 @@
 //! What answers the calls of this process: decided once, at the first of them.
 #![forbid(unsafe_code)]
 
+use super::account;
+use super::proxy::Proxy;
 use crate::config::{Device, config};
 use crate::error::{Result, Status};
 use crate::gpu;
+use crate::hazard;
 use crate::hip::{self, CurrentDevice};
 use crate::real::RealLibrary;
+use crate::report;
 use crate::solver::Memory;
 use crate::trace::{self, Level};
 use std::path::Path;
@@ -14,9 +18,25 @@ use std::sync::OnceLock;
 /// Where calls go.
 pub(super) enum Backend {
     /// To the real library, whose objects the clients hold.
-    Proxy(RealLibrary),
+    Proxy(Box<Proxy>),
     /// To us.
     Standalone,
+}
+
+impl Backend {
+    /// For the head of a report.
+    fn description(&self) -> String {
+        match self {
+            Backend::Standalone => "there is no real libMIOpen".to_owned(),
+            Backend::Proxy(real) if hazard::concerns_machine() => {
+                format!("calls go to {}", real.path().display())
+            }
+            Backend::Proxy(real) => format!(
+                "calls go to {}, uncounted: no card of this machine needs a bypass",
+                real.path().display()
+            ),
+        }
+    }
 }
 
 /// The decision of this process.
@@ -36,6 +56,8 @@ pub(super) fn backend() -> &'static Backend {
                 backend
             });
             if decided_here {
+                account::prepare_once();
+                report::describe_library(decided.description());
                 lines.iter().for_each(|line| trace::line(line));
             }
             decided
@@ -49,6 +71,8 @@ fn decide() -> (Backend, Vec<String>) {
     if config.device == Device::Cpu {
         return (Backend::Standalone, lines);
     }
+    // It reads them when it is loaded.
+    hazard::steer_real_library();
     let found = RealLibrary::find(&config.real_lib);
     lines.extend(found.unusable);
     if trace::wanted(Level::Decision) {
@@ -59,7 +83,7 @@ fn decide() -> (Backend, Vec<String>) {
             if trace::wanted(Level::Decision) {
                 lines.push(format!("calls are forwarded to {}", real.path().display()));
             }
-            (Backend::Proxy(real), lines)
+            (Backend::Proxy(Box::new(Proxy::new(real))), lines)
         }
         None => (Backend::Standalone, lines),
     }

@@ -1,7 +1,10 @@
 //! A convolution call, brought from C's arguments to the engine's.
 
 use super::account;
+use super::backend::{Backend, backend};
 use super::conv_descriptor::conv_desc;
+use super::entries::RealFunctions;
+use super::guard::guard;
 use super::handle::Handle;
 use super::tensor_descriptor::conv_tensor;
 use crate::config::config;
@@ -37,22 +40,73 @@ pub(super) struct Pointers {
     pub workspace_bytes: usize,
 }
 
-/// A call whose handle and descriptors are in order.
-pub(super) struct ConvCall {
-    handle: Arc<Handle>,
-    pub problem: ConvProblem,
-    context: Context,
-    /// In transpose mode the problem's x is the call's y and the reverse.
-    swapped: bool,
+/// What a call may set going on the card.
+#[derive(Clone, Copy)]
+pub(super) enum Launch {
+    /// Nothing: it asks, or compiles.
+    Nothing,
+    /// Several convolutions, which have run when it returns.
+    Search,
+    /// One convolution, enqueued in the handle's stream.
+    Once { workspace_bytes: usize },
 }
 
+/// A call before its handle and descriptors were looked at.
+#[derive(Clone, Copy)]
+pub(super) struct Asked {
+    pub handle: miopenHandle_t,
+    pub direction: Direction,
+    pub descriptors: Descriptors,
+    pub launch: Launch,
+    /// In immediate mode, the solution that the caller named.
+    pub solution_id: Option<u64>,
+}
+
+/// A call whose handle and descriptors are in order.
+pub(super) struct ConvCall {
+    pub handle: Arc<Handle>,
+    pub problem: ConvProblem,
+    pub context: Context,
+    /// In transpose mode the problem's x is the call's y and the reverse.
+    pub swapped: bool,
+    /// Id of the rule by which it is ours, if the real library might have had it.
+    pub rule: Option<&'static str>,
+}
+
+/// Answers a call: by ours where we stand alone or where the convolution is to be bypassed, else by
+/// the real library, which `forward` calls.
+pub(super) fn answer(
+    name: &'static str,
+    asked: &Asked,
+    forward: impl Fn(&RealFunctions) -> Option<miopenStatus_t>,
+    own: impl Fn(&ConvCall) -> Result<()>,
+) -> miopenStatus_t {
+    match backend() {
+        Backend::Proxy(proxy) => proxy.enter(name, asked, forward, own),
+        Backend::Standalone => guard(name, || own(&ConvCall::of_our_objects(asked)?)),
+    }
+}
+
+/// [`answer`] for the function of that name, with its own arguments for the real library.
+macro_rules! enter {
+    ($name:ident($($argument:expr),* $(,)?), $asked:expr, $own:expr) => {
+        $crate::abi::call::answer(
+            stringify!($name),
+            &$asked,
+            |functions| {
+                // SAFETY: the caller's arguments, for the function that the caller called.
+                functions.$name.map(|real| unsafe { real($($argument),*) })
+            },
+            $own,
+        )
+    };
+}
+pub(super) use enter;
+
 impl ConvCall {
-    pub fn new(
-        handle: miopenHandle_t,
-        direction: Direction,
-        descriptors: Descriptors,
-    ) -> Result<ConvCall> {
-        let handle = Handle::of(handle)?;
+    fn of_our_objects(asked: &Asked) -> Result<ConvCall> {
+        let Asked { direction, descriptors, .. } = *asked;
+        let handle = Handle::of(asked.handle)?;
         let conv = conv_desc(descriptors.conv)?;
         let names = match direction {
             Direction::Fwd => ["xDesc", "wDesc", "yDesc"],
@@ -67,7 +121,8 @@ impl ConvCall {
             &conv,
         )?;
         let context = context().clone().with_memory(handle.memory());
-        Ok(ConvCall { handle, problem, context, swapped: ConvProblem::swaps_x_and_y(&conv) })
+        let swapped = ConvProblem::swaps_x_and_y(&conv);
+        Ok(ConvCall { handle, problem, context, swapped, rule: None })
     }
 
     /// The buffers as the engine takes them.
@@ -131,7 +186,7 @@ impl ConvCall {
             problem: &self.problem,
             route: if is_own_kernel { Route::Hip } else { Route::Cpu },
             solver,
-            rule: None,
+            rule: self.rule,
             time_us,
             workspace_bytes: pointers.workspace_bytes,
         });

@@ -14,8 +14,10 @@ pub(super) type Slot = AtomicPtr<()>;
 /// One row of the table.
 pub(super) struct Function {
     pub name: &'static CStr,
-    /// Ours, with the header's exact type behind the address; `None`: forwarded only.
-    pub own: Option<*const ()>,
+    /// Ours where we stand alone, with the header's exact type behind the address.
+    pub alone: Option<*const ()>,
+    /// Ours in front of the real library's, where there is something to guard.
+    pub in_front: Option<*const ()>,
 }
 
 // SAFETY: the addresses are those of code.
@@ -50,3 +52,4 @@ macro_rules! trampoline {
 }
 
 include!(concat!(env!("OUT_DIR"), "/entries.rs"));
+include!(concat!(env!("OUT_DIR"), "/real_functions.rs"));

@@ -1,8 +1,7 @@
 //! Find 1.0: workspace size, search, run, for the three directions.
 
 use super::args::{Out, OutArray};
-use super::call::{ConvCall, Descriptors, Pointers};
-use super::guard::guard;
+use super::call::{Asked, ConvCall, Descriptors, Launch, Pointers, enter};
 use crate::engine::{Choice, Solution};
 use crate::error::{Error, Result};
 use crate::problem::Direction;
@@ -18,11 +17,20 @@ pub(super) unsafe extern "C" fn miopenConvolutionForwardGetWorkSpaceSize(
     y_desc: miopenTensorDescriptor_t,
     workspace_bytes: *mut usize,
 ) -> miopenStatus_t {
-    guard("miopenConvolutionForwardGetWorkSpaceSize", || {
-        let descriptors = Descriptors { x: x_desc, w: w_desc, y: y_desc, conv };
+    let descriptors = Descriptors { x: x_desc, w: w_desc, y: y_desc, conv };
+    enter!(
+        miopenConvolutionForwardGetWorkSpaceSize(
+            handle,
+            w_desc,
+            x_desc,
+            conv,
+            y_desc,
+            workspace_bytes
+        ),
+        asked(handle, Direction::Fwd, descriptors, Launch::Nothing),
         // SAFETY: the caller passes NULL or a place for a size_t.
-        unsafe { workspace_size(handle, Direction::Fwd, descriptors, workspace_bytes) }
-    })
+        |call| unsafe { workspace_size(call, workspace_bytes) }
+    )
 }
 
 pub(super) unsafe extern "C" fn miopenConvolutionBackwardDataGetWorkSpaceSize(
@@ -33,11 +41,20 @@ pub(super) unsafe extern "C" fn miopenConvolutionBackwardDataGetWorkSpaceSize(
     dx_desc: miopenTensorDescriptor_t,
     workspace_bytes: *mut usize,
 ) -> miopenStatus_t {
-    guard("miopenConvolutionBackwardDataGetWorkSpaceSize", || {
-        let descriptors = Descriptors { x: dx_desc, w: w_desc, y: dy_desc, conv };
+    let descriptors = Descriptors { x: dx_desc, w: w_desc, y: dy_desc, conv };
+    enter!(
+        miopenConvolutionBackwardDataGetWorkSpaceSize(
+            handle,
+            dy_desc,
+            w_desc,
+            conv,
+            dx_desc,
+            workspace_bytes
+        ),
+        asked(handle, Direction::Bwd, descriptors, Launch::Nothing),
         // SAFETY: the caller passes NULL or a place for a size_t.
-        unsafe { workspace_size(handle, Direction::Bwd, descriptors, workspace_bytes) }
-    })
+        |call| unsafe { workspace_size(call, workspace_bytes) }
+    )
 }
 
 pub(super) unsafe extern "C" fn miopenConvolutionBackwardWeightsGetWorkSpaceSize(
@@ -48,22 +65,34 @@ pub(super) unsafe extern "C" fn miopenConvolutionBackwardWeightsGetWorkSpaceSize
     dw_desc: miopenTensorDescriptor_t,
     workspace_bytes: *mut usize,
 ) -> miopenStatus_t {
-    guard("miopenConvolutionBackwardWeightsGetWorkSpaceSize", || {
-        let descriptors = Descriptors { x: x_desc, w: dw_desc, y: dy_desc, conv };
+    let descriptors = Descriptors { x: x_desc, w: dw_desc, y: dy_desc, conv };
+    enter!(
+        miopenConvolutionBackwardWeightsGetWorkSpaceSize(
+            handle,
+            dy_desc,
+            x_desc,
+            conv,
+            dw_desc,
+            workspace_bytes
+        ),
+        asked(handle, Direction::Wrw, descriptors, Launch::Nothing),
         // SAFETY: the caller passes NULL or a place for a size_t.
-        unsafe { workspace_size(handle, Direction::Wrw, descriptors, workspace_bytes) }
-    })
+        |call| unsafe { workspace_size(call, workspace_bytes) }
+    )
+}
+
+fn asked(
+    handle: miopenHandle_t,
+    direction: Direction,
+    descriptors: Descriptors,
+    launch: Launch,
+) -> Asked {
+    Asked { handle, direction, descriptors, launch, solution_id: None }
 }
 
 /// # Safety
 /// `workspace_bytes` is null or a place for a `size_t`.
-unsafe fn workspace_size(
-    handle: miopenHandle_t,
-    direction: Direction,
-    descriptors: Descriptors,
-    workspace_bytes: *mut usize,
-) -> Result<()> {
-    let call = ConvCall::new(handle, direction, descriptors)?;
+unsafe fn workspace_size(call: &ConvCall, workspace_bytes: *mut usize) -> Result<()> {
     // SAFETY: passed on.
     let out = unsafe { Out::required(workspace_bytes, "workSpaceSize") }?;
     let most = call.solutions()?.iter().map(|solution| solution.workspace_bytes).max();
@@ -87,15 +116,32 @@ pub(super) unsafe extern "C" fn miopenFindConvolutionForwardAlgorithm(
     workspace_bytes: usize,
     exhaustive: bool,
 ) -> miopenStatus_t {
-    guard("miopenFindConvolutionForwardAlgorithm", || {
-        let descriptors = Descriptors { x: x_desc, w: w_desc, y: y_desc, conv };
-        let pointers = Pointers { x: x.cast_mut(), w: w.cast_mut(), y, workspace, workspace_bytes };
+    let descriptors = Descriptors { x: x_desc, w: w_desc, y: y_desc, conv };
+    let pointers = Pointers { x: x.cast_mut(), w: w.cast_mut(), y, workspace, workspace_bytes };
+    enter!(
+        miopenFindConvolutionForwardAlgorithm(
+            handle,
+            x_desc,
+            x,
+            w_desc,
+            w,
+            conv,
+            y_desc,
+            y,
+            request_count,
+            returned_count,
+            results,
+            workspace,
+            workspace_bytes,
+            exhaustive
+        ),
+        asked(handle, Direction::Fwd, descriptors, Launch::Search),
         // SAFETY: the header's contract for buffers and places.
-        unsafe {
-            let results = Results::new(request_count, returned_count, results, &pointers)?;
-            results.find(&ConvCall::new(handle, Direction::Fwd, descriptors)?, pointers, exhaustive)
+        |call| unsafe {
+            Results::new(request_count, returned_count, results, &pointers)?
+                .find(call, pointers, exhaustive)
         }
-    })
+    )
 }
 
 pub(super) unsafe extern "C" fn miopenFindConvolutionBackwardDataAlgorithm(
@@ -114,16 +160,33 @@ pub(super) unsafe extern "C" fn miopenFindConvolutionBackwardDataAlgorithm(
     workspace_bytes: usize,
     exhaustive: bool,
 ) -> miopenStatus_t {
-    guard("miopenFindConvolutionBackwardDataAlgorithm", || {
-        let descriptors = Descriptors { x: dx_desc, w: w_desc, y: dy_desc, conv };
-        let pointers =
-            Pointers { x: dx, w: w.cast_mut(), y: dy.cast_mut(), workspace, workspace_bytes };
+    let descriptors = Descriptors { x: dx_desc, w: w_desc, y: dy_desc, conv };
+    let pointers =
+        Pointers { x: dx, w: w.cast_mut(), y: dy.cast_mut(), workspace, workspace_bytes };
+    enter!(
+        miopenFindConvolutionBackwardDataAlgorithm(
+            handle,
+            dy_desc,
+            dy,
+            w_desc,
+            w,
+            conv,
+            dx_desc,
+            dx,
+            request_count,
+            returned_count,
+            results,
+            workspace,
+            workspace_bytes,
+            exhaustive
+        ),
+        asked(handle, Direction::Bwd, descriptors, Launch::Search),
         // SAFETY: the header's contract for buffers and places.
-        unsafe {
-            let results = Results::new(request_count, returned_count, results, &pointers)?;
-            results.find(&ConvCall::new(handle, Direction::Bwd, descriptors)?, pointers, exhaustive)
+        |call| unsafe {
+            Results::new(request_count, returned_count, results, &pointers)?
+                .find(call, pointers, exhaustive)
         }
-    })
+    )
 }
 
 pub(super) unsafe extern "C" fn miopenFindConvolutionBackwardWeightsAlgorithm(
@@ -142,16 +205,33 @@ pub(super) unsafe extern "C" fn miopenFindConvolutionBackwardWeightsAlgorithm(
     workspace_bytes: usize,
     exhaustive: bool,
 ) -> miopenStatus_t {
-    guard("miopenFindConvolutionBackwardWeightsAlgorithm", || {
-        let descriptors = Descriptors { x: x_desc, w: dw_desc, y: dy_desc, conv };
-        let pointers =
-            Pointers { x: x.cast_mut(), w: dw, y: dy.cast_mut(), workspace, workspace_bytes };
+    let descriptors = Descriptors { x: x_desc, w: dw_desc, y: dy_desc, conv };
+    let pointers =
+        Pointers { x: x.cast_mut(), w: dw, y: dy.cast_mut(), workspace, workspace_bytes };
+    enter!(
+        miopenFindConvolutionBackwardWeightsAlgorithm(
+            handle,
+            dy_desc,
+            dy,
+            x_desc,
+            x,
+            conv,
+            dw_desc,
+            dw,
+            request_count,
+            returned_count,
+            results,
+            workspace,
+            workspace_bytes,
+            exhaustive
+        ),
+        asked(handle, Direction::Wrw, descriptors, Launch::Search),
         // SAFETY: the header's contract for buffers and places.
-        unsafe {
-            let results = Results::new(request_count, returned_count, results, &pointers)?;
-            results.find(&ConvCall::new(handle, Direction::Wrw, descriptors)?, pointers, exhaustive)
+        |call| unsafe {
+            Results::new(request_count, returned_count, results, &pointers)?
+                .find(call, pointers, exhaustive)
         }
-    })
+    )
 }
 
 /// Where a Find call wants its results.
@@ -227,13 +307,28 @@ pub(super) unsafe extern "C" fn miopenConvolutionForward(
     workspace: *mut c_void,
     workspace_bytes: usize,
 ) -> miopenStatus_t {
-    guard("miopenConvolutionForward", || {
-        let descriptors = Descriptors { x: x_desc, w: w_desc, y: y_desc, conv };
-        let pointers = Pointers { x: x.cast_mut(), w: w.cast_mut(), y, workspace, workspace_bytes };
-        let call = ConvCall::new(handle, Direction::Fwd, descriptors)?;
+    let descriptors = Descriptors { x: x_desc, w: w_desc, y: y_desc, conv };
+    let pointers = Pointers { x: x.cast_mut(), w: w.cast_mut(), y, workspace, workspace_bytes };
+    enter!(
+        miopenConvolutionForward(
+            handle,
+            alpha,
+            x_desc,
+            x,
+            w_desc,
+            w,
+            conv,
+            algorithm,
+            beta,
+            y_desc,
+            y,
+            workspace,
+            workspace_bytes
+        ),
+        asked(handle, Direction::Fwd, descriptors, Launch::Once { workspace_bytes }),
         // SAFETY: the header's contract for scalars and buffers.
-        unsafe { run(&call, algorithm.0, alpha, beta, pointers) }
-    })
+        |call| unsafe { run(call, algorithm.0, alpha, beta, pointers) }
+    )
 }
 
 pub(super) unsafe extern "C" fn miopenConvolutionBackwardData(
@@ -251,14 +346,29 @@ pub(super) unsafe extern "C" fn miopenConvolutionBackwardData(
     workspace: *mut c_void,
     workspace_bytes: usize,
 ) -> miopenStatus_t {
-    guard("miopenConvolutionBackwardData", || {
-        let descriptors = Descriptors { x: dx_desc, w: w_desc, y: dy_desc, conv };
-        let pointers =
-            Pointers { x: dx, w: w.cast_mut(), y: dy.cast_mut(), workspace, workspace_bytes };
-        let call = ConvCall::new(handle, Direction::Bwd, descriptors)?;
+    let descriptors = Descriptors { x: dx_desc, w: w_desc, y: dy_desc, conv };
+    let pointers =
+        Pointers { x: dx, w: w.cast_mut(), y: dy.cast_mut(), workspace, workspace_bytes };
+    enter!(
+        miopenConvolutionBackwardData(
+            handle,
+            alpha,
+            dy_desc,
+            dy,
+            w_desc,
+            w,
+            conv,
+            algorithm,
+            beta,
+            dx_desc,
+            dx,
+            workspace,
+            workspace_bytes
+        ),
+        asked(handle, Direction::Bwd, descriptors, Launch::Once { workspace_bytes }),
         // SAFETY: the header's contract for scalars and buffers.
-        unsafe { run(&call, algorithm.0, alpha, beta, pointers) }
-    })
+        |call| unsafe { run(call, algorithm.0, alpha, beta, pointers) }
+    )
 }
 
 pub(super) unsafe extern "C" fn miopenConvolutionBackwardWeights(
@@ -276,14 +386,29 @@ pub(super) unsafe extern "C" fn miopenConvolutionBackwardWeights(
     workspace: *mut c_void,
     workspace_bytes: usize,
 ) -> miopenStatus_t {
-    guard("miopenConvolutionBackwardWeights", || {
-        let descriptors = Descriptors { x: x_desc, w: dw_desc, y: dy_desc, conv };
-        let pointers =
-            Pointers { x: x.cast_mut(), w: dw, y: dy.cast_mut(), workspace, workspace_bytes };
-        let call = ConvCall::new(handle, Direction::Wrw, descriptors)?;
+    let descriptors = Descriptors { x: x_desc, w: dw_desc, y: dy_desc, conv };
+    let pointers =
+        Pointers { x: x.cast_mut(), w: dw, y: dy.cast_mut(), workspace, workspace_bytes };
+    enter!(
+        miopenConvolutionBackwardWeights(
+            handle,
+            alpha,
+            dy_desc,
+            dy,
+            x_desc,
+            x,
+            conv,
+            algorithm,
+            beta,
+            dw_desc,
+            dw,
+            workspace,
+            workspace_bytes
+        ),
+        asked(handle, Direction::Wrw, descriptors, Launch::Once { workspace_bytes }),
         // SAFETY: the header's contract for scalars and buffers.
-        unsafe { run(&call, algorithm.0, alpha, beta, pointers) }
-    })
+        |call| unsafe { run(call, algorithm.0, alpha, beta, pointers) }
+    )
 }
 
 /// Runs whether or not Find was called before: the real library refuses that, and a client that

@@ -7,11 +7,12 @@
 use super::conv_descriptor::CONVOLUTIONS;
 use super::handle::HANDLES;
 use super::objects::{self, HeldAcrossFork};
+use super::proxy::REAL_HANDLES;
 use super::tensor_descriptor::TENSORS;
 use crate::report;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-static TABLES: [&dyn HeldAcrossFork; 3] = [&HANDLES, &TENSORS, &CONVOLUTIONS];
+static TABLES: [&dyn HeldAcrossFork; 4] = [&HANDLES, &TENSORS, &CONVOLUTIONS, &REAL_HANDLES];
 
 /// Registers the handlers, once in a process and its children.
 pub(super) fn prepare_once() {

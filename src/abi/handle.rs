@@ -1,10 +1,11 @@
 //! Version, error names and handles.
 
 use super::args::Out;
-use super::backend;
+use super::backend::{self, Backend, backend};
 use super::fork;
 use super::guard::guard;
 use super::objects::{Table, key_of, pointer_of};
+use super::proxy;
 use crate::error::{Result, Status};
 use crate::solver::Memory;
 use crate::sys::*;
@@ -20,10 +21,37 @@ pub(super) struct Handle {
     /// The address of a HIP stream. In host memory it is kept for the getter only: the CPU engine
     /// is done when it returns.
     stream: AtomicUsize,
-    profiling: AtomicBool,
-    /// Milliseconds, as the bits of an f32.
-    kernel_time_ms: AtomicU32,
+    profile: Arc<Profile>,
     tuning_policy: AtomicU32,
+}
+
+/// What a handle measures.
+#[derive(Default)]
+pub(super) struct Profile {
+    is_on: AtomicBool,
+    /// Whether the last convolution was ours and measured.
+    is_measured: AtomicBool,
+    /// Milliseconds, as the bits of an f32.
+    time_ms: AtomicU32,
+}
+
+impl Profile {
+    /// Switches it on or off; what was measured is forgotten.
+    pub fn set(&self, is_on: bool) {
+        self.is_on.store(is_on, Ordering::Relaxed);
+        self.forget();
+    }
+
+    pub fn forget(&self) {
+        self.is_measured.store(false, Ordering::Relaxed);
+        self.time_ms.store(0, Ordering::Relaxed);
+    }
+
+    /// Milliseconds of the last convolution, if it was measured here.
+    pub fn measured_ms(&self) -> Option<f32> {
+        let is_measured = self.is_measured.load(Ordering::Relaxed);
+        is_measured.then(|| f32::from_bits(self.time_ms.load(Ordering::Relaxed)))
+    }
 }
 
 pub(super) static HANDLES: Table<Handle> = Table::new(1, "miopenHandle_t");
@@ -33,10 +61,15 @@ impl Handle {
         Handle {
             memory,
             stream: AtomicUsize::new(stream.expose_provenance()),
-            profiling: AtomicBool::new(false),
-            kernel_time_ms: AtomicU32::new(0),
+            profile: Arc::default(),
             tuning_policy: AtomicU32::new(miopenTuningPolicy_t::miopenTuningPolicyNone.0),
         }
+    }
+
+    /// A handle for one call, in the place of one of the real library's.
+    pub fn in_place_of(memory: Memory, stream: usize, profile: Arc<Profile>) -> Handle {
+        let stream = std::ptr::with_exposed_provenance_mut(stream);
+        Handle { profile, ..Handle::new(memory, stream) }
     }
 
     pub fn of(handle: miopenHandle_t) -> Result<Arc<Handle>> {
@@ -55,14 +88,15 @@ impl Handle {
 
     /// Whether the caller wants to know what calls take.
     pub fn is_profiling(&self) -> bool {
-        self.profiling.load(Ordering::Relaxed)
+        self.profile.is_on.load(Ordering::Relaxed)
     }
 
     /// Notes how long the computation of one API call took, if profiling is on.
     pub fn record_kernel_time(&self, time_us: f64) {
         if self.is_profiling() {
             let time_ms = (time_us * 1e-3) as f32;
-            self.kernel_time_ms.store(time_ms.to_bits(), Ordering::Relaxed);
+            self.profile.time_ms.store(time_ms.to_bits(), Ordering::Relaxed);
+            self.profile.is_measured.store(true, Ordering::Relaxed);
         }
     }
 }
@@ -107,6 +141,16 @@ pub(super) unsafe extern "C" fn miopenGetVersion(
 }
 
 pub(super) unsafe extern "C" fn miopenCreate(handle: *mut miopenHandle_t) -> miopenStatus_t {
+    if let Backend::Proxy(proxy) = backend() {
+        return proxy.pass("miopenCreate", |functions| {
+            // SAFETY: the caller's argument; on success there is a handle in it.
+            functions.miopenCreate.map(|real| unsafe {
+                let status = real(handle);
+                proxy::note_created(status, handle);
+                status
+            })
+        });
+    }
     // SAFETY: the same contract.
     guard("miopenCreate", || unsafe { create(handle, std::ptr::null_mut()) })
 }
@@ -115,6 +159,16 @@ pub(super) unsafe extern "C" fn miopenCreateWithStream(
     handle: *mut miopenHandle_t,
     stream: miopenAcceleratorQueue_t,
 ) -> miopenStatus_t {
+    if let Backend::Proxy(proxy) = backend() {
+        return proxy.pass("miopenCreateWithStream", |functions| {
+            // SAFETY: the caller's arguments; on success there is a handle in the first.
+            functions.miopenCreateWithStream.map(|real| unsafe {
+                let status = real(handle, stream);
+                proxy::note_created(status, handle);
+                status
+            })
+        });
+    }
     // SAFETY: the same contract.
     guard("miopenCreateWithStream", || unsafe { create(handle, stream) })
 }
@@ -131,6 +185,13 @@ unsafe fn create(handle: *mut miopenHandle_t, stream: hipStream_t) -> Result<()>
 }
 
 pub(super) unsafe extern "C" fn miopenDestroy(handle: miopenHandle_t) -> miopenStatus_t {
+    if let Backend::Proxy(proxy) = backend() {
+        proxy::note_destroyed(handle);
+        return proxy.pass("miopenDestroy", |functions| {
+            // SAFETY: the caller's argument.
+            functions.miopenDestroy.map(|real| unsafe { real(handle) })
+        });
+    }
     guard("miopenDestroy", || HANDLES.remove(key_of(handle)))
 }
 
@@ -172,23 +233,35 @@ pub(super) unsafe extern "C" fn miopenGetKernelTime(
     handle: miopenHandle_t,
     time: *mut f32,
 ) -> miopenStatus_t {
-    guard("miopenGetKernelTime", || {
-        let handle = Handle::of(handle)?;
-        // SAFETY: the caller passes NULL or a place for a float.
-        let out = unsafe { Out::required(time, "time") }?;
-        out.write(f32::from_bits(handle.kernel_time_ms.load(Ordering::Relaxed)));
-        Ok(())
-    })
+    // SAFETY: the caller passes NULL or a place for a float.
+    let write = |time_ms| unsafe { Out::required(time, "time") }.map(|out| out.write(time_ms));
+    if let Backend::Proxy(proxy) = backend() {
+        if let Some(time_ms) = proxy::kernel_time(handle) {
+            return guard("miopenGetKernelTime", || write(time_ms));
+        }
+        return proxy.pass("miopenGetKernelTime", |functions| {
+            // SAFETY: the caller's arguments.
+            functions.miopenGetKernelTime.map(|real| unsafe { real(handle, time) })
+        });
+    }
+    guard("miopenGetKernelTime", || write(Handle::of(handle)?.profile.measured_ms().unwrap_or(0.0)))
 }
 
 pub(super) unsafe extern "C" fn miopenEnableProfiling(
     handle: miopenHandle_t,
     enable: bool,
 ) -> miopenStatus_t {
+    if let Backend::Proxy(proxy) = backend() {
+        return proxy.pass("miopenEnableProfiling", |functions| {
+            // SAFETY: the caller's arguments.
+            let status =
+                functions.miopenEnableProfiling.map(|real| unsafe { real(handle, enable) });
+            proxy::note_profiling(status, handle, enable);
+            status
+        });
+    }
     guard("miopenEnableProfiling", || {
-        let handle = Handle::of(handle)?;
-        handle.profiling.store(enable, Ordering::Relaxed);
-        handle.kernel_time_ms.store(0, Ordering::Relaxed);
+        Handle::of(handle)?.profile.set(enable);
         Ok(())
     })
 }

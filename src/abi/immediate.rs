@@ -1,12 +1,20 @@
 //! Immediate mode: solutions by number, for the three directions.
 
 use super::args::{Out, OutArray};
-use super::call::{ConvCall, Descriptors, Pointers};
-use super::guard::guard;
+use super::call::{Asked, Descriptors, Launch, Pointers, enter};
 use crate::engine::{Choice, Solution};
 use crate::problem::Direction;
 use crate::sys::*;
 use std::ffi::c_void;
+
+fn asked(
+    handle: miopenHandle_t,
+    direction: Direction,
+    descriptors: Descriptors,
+    solution_id: Option<u64>,
+) -> Asked {
+    Asked { handle, direction, descriptors, launch: Launch::Nothing, solution_id }
+}
 
 /// Solutions of one direction: the three differ in names and in the order of descriptors; the
 /// bodies are one.
@@ -23,18 +31,22 @@ macro_rules! solutions_of {
             $output: miopenTensorDescriptor_t,
             count: *mut usize,
         ) -> miopenStatus_t {
-            guard(stringify!($count), || {
-                let [x, w, y] = $roles;
-                let call = ConvCall::new(handle, $direction, Descriptors { x, w, y, conv })?;
-                // SAFETY: the caller passes NULL or a place for a size_t.
-                let out = unsafe { Out::required(count, "solutionCount") }?;
-                let found = call.solutions()?;
-                if found.is_empty() {
-                    return Err(call.unsolved());
+            let [x, w, y] = $roles;
+            let descriptors = Descriptors { x, w, y, conv };
+            enter!(
+                $count(handle, $first, $second, conv, $output, count),
+                asked(handle, $direction, descriptors, None),
+                |call| {
+                    // SAFETY: the caller passes NULL or a place for a size_t.
+                    let out = unsafe { Out::required(count, "solutionCount") }?;
+                    let found = call.solutions()?;
+                    if found.is_empty() {
+                        return Err(call.unsolved());
+                    }
+                    out.write(found.len());
+                    Ok(())
                 }
-                out.write(found.len());
-                Ok(())
-            })
+            )
         }
 
         /// With no room for solutions it only counts; a problem that nothing solves has none.
@@ -48,20 +60,24 @@ macro_rules! solutions_of {
             count: *mut usize,
             solutions: *mut miopenConvSolution_t,
         ) -> miopenStatus_t {
-            guard(stringify!($get), || {
-                let [x, w, y] = $roles;
-                let call = ConvCall::new(handle, $direction, Descriptors { x, w, y, conv })?;
-                let found = call.solutions()?;
-                // SAFETY: the caller passes NULL or a place for a size_t.
-                if let Some(out) = unsafe { Out::optional(count) } {
-                    out.write(found.len().min(capacity));
+            let [x, w, y] = $roles;
+            let descriptors = Descriptors { x, w, y, conv };
+            enter!(
+                $get(handle, $first, $second, conv, $output, capacity, count, solutions),
+                asked(handle, $direction, descriptors, None),
+                |call| {
+                    let found = call.solutions()?;
+                    // SAFETY: the caller passes NULL or a place for a size_t.
+                    if let Some(out) = unsafe { Out::optional(count) } {
+                        out.write(found.len().min(capacity));
+                    }
+                    // SAFETY: the caller passes NULL or room for `maxSolutionCount` solutions.
+                    if let Some(out) = unsafe { OutArray::optional(solutions, capacity) } {
+                        out.write(found.iter().map(record_of));
+                    }
+                    Ok(())
                 }
-                // SAFETY: the caller passes NULL or room for `maxSolutionCount` solutions.
-                if let Some(out) = unsafe { OutArray::optional(solutions, capacity) } {
-                    out.write(found.iter().map(record_of));
-                }
-                Ok(())
-            })
+            )
         }
 
         pub(super) unsafe extern "C" fn $workspace_size(
@@ -73,15 +89,27 @@ macro_rules! solutions_of {
             solution_id: u64,
             workspace_bytes: *mut usize,
         ) -> miopenStatus_t {
-            guard(stringify!($workspace_size), || {
-                let [x, w, y] = $roles;
-                let call = ConvCall::new(handle, $direction, Descriptors { x, w, y, conv })?;
-                let solution = call.prepare(Choice::from_solution_id(solution_id)?)?;
-                // SAFETY: the caller passes NULL or a place for a size_t.
-                let out = unsafe { Out::required(workspace_bytes, "workSpaceSize") }?;
-                out.write(solution.workspace_bytes);
-                Ok(())
-            })
+            let [x, w, y] = $roles;
+            let descriptors = Descriptors { x, w, y, conv };
+            enter!(
+                $workspace_size(
+                    handle,
+                    $first,
+                    $second,
+                    conv,
+                    $output,
+                    solution_id,
+                    workspace_bytes
+                ),
+                asked(handle, $direction, descriptors, Some(solution_id)),
+                |call| {
+                    let solution = call.prepare(Choice::from_solution_id(solution_id)?)?;
+                    // SAFETY: the caller passes NULL or a place for a size_t.
+                    let out = unsafe { Out::required(workspace_bytes, "workSpaceSize") }?;
+                    out.write(solution.workspace_bytes);
+                    Ok(())
+                }
+            )
         }
 
         pub(super) unsafe extern "C" fn $compile(
@@ -92,11 +120,13 @@ macro_rules! solutions_of {
             $output: miopenTensorDescriptor_t,
             solution_id: u64,
         ) -> miopenStatus_t {
-            guard(stringify!($compile), || {
-                let [x, w, y] = $roles;
-                let call = ConvCall::new(handle, $direction, Descriptors { x, w, y, conv })?;
-                call.prepare(Choice::from_solution_id(solution_id)?).map(drop)
-            })
+            let [x, w, y] = $roles;
+            let descriptors = Descriptors { x, w, y, conv };
+            enter!(
+                $compile(handle, $first, $second, conv, $output, solution_id),
+                asked(handle, $direction, descriptors, Some(solution_id)),
+                |call| { call.prepare(Choice::from_solution_id(solution_id)?).map(drop) }
+            )
         }
     };
 }
@@ -150,13 +180,27 @@ pub(super) unsafe extern "C" fn miopenConvolutionForwardImmediate(
     workspace_bytes: usize,
     solution_id: u64,
 ) -> miopenStatus_t {
-    guard("miopenConvolutionForwardImmediate", || {
-        let descriptors = Descriptors { x: x_desc, w: w_desc, y: y_desc, conv };
-        let pointers = Pointers { x: x.cast_mut(), w: w.cast_mut(), y, workspace, workspace_bytes };
-        let call = ConvCall::new(handle, Direction::Fwd, descriptors)?;
+    let descriptors = Descriptors { x: x_desc, w: w_desc, y: y_desc, conv };
+    let pointers = Pointers { x: x.cast_mut(), w: w.cast_mut(), y, workspace, workspace_bytes };
+    let launch = Launch::Once { workspace_bytes };
+    enter!(
+        miopenConvolutionForwardImmediate(
+            handle,
+            w_desc,
+            w,
+            x_desc,
+            x,
+            conv,
+            y_desc,
+            y,
+            workspace,
+            workspace_bytes,
+            solution_id
+        ),
+        Asked { launch, ..asked(handle, Direction::Fwd, descriptors, Some(solution_id)) },
         // SAFETY: the header's contract for buffers.
-        unsafe { call.run(Choice::from_solution_id(solution_id)?, pointers, 1.0, 0.0) }
-    })
+        |call| unsafe { call.run(Choice::from_solution_id(solution_id)?, pointers, 1.0, 0.0) }
+    )
 }
 
 pub(super) unsafe extern "C" fn miopenConvolutionBackwardDataImmediate(
@@ -172,14 +216,28 @@ pub(super) unsafe extern "C" fn miopenConvolutionBackwardDataImmediate(
     workspace_bytes: usize,
     solution_id: u64,
 ) -> miopenStatus_t {
-    guard("miopenConvolutionBackwardDataImmediate", || {
-        let descriptors = Descriptors { x: dx_desc, w: w_desc, y: dy_desc, conv };
-        let pointers =
-            Pointers { x: dx, w: w.cast_mut(), y: dy.cast_mut(), workspace, workspace_bytes };
-        let call = ConvCall::new(handle, Direction::Bwd, descriptors)?;
+    let descriptors = Descriptors { x: dx_desc, w: w_desc, y: dy_desc, conv };
+    let pointers =
+        Pointers { x: dx, w: w.cast_mut(), y: dy.cast_mut(), workspace, workspace_bytes };
+    let launch = Launch::Once { workspace_bytes };
+    enter!(
+        miopenConvolutionBackwardDataImmediate(
+            handle,
+            dy_desc,
+            dy,
+            w_desc,
+            w,
+            conv,
+            dx_desc,
+            dx,
+            workspace,
+            workspace_bytes,
+            solution_id
+        ),
+        Asked { launch, ..asked(handle, Direction::Bwd, descriptors, Some(solution_id)) },
         // SAFETY: the header's contract for buffers.
-        unsafe { call.run(Choice::from_solution_id(solution_id)?, pointers, 1.0, 0.0) }
-    })
+        |call| unsafe { call.run(Choice::from_solution_id(solution_id)?, pointers, 1.0, 0.0) }
+    )
 }
 
 pub(super) unsafe extern "C" fn miopenConvolutionBackwardWeightsImmediate(
@@ -195,12 +253,26 @@ pub(super) unsafe extern "C" fn miopenConvolutionBackwardWeightsImmediate(
     workspace_bytes: usize,
     solution_id: u64,
 ) -> miopenStatus_t {
-    guard("miopenConvolutionBackwardWeightsImmediate", || {
-        let descriptors = Descriptors { x: x_desc, w: dw_desc, y: dy_desc, conv };
-        let pointers =
-            Pointers { x: x.cast_mut(), w: dw, y: dy.cast_mut(), workspace, workspace_bytes };
-        let call = ConvCall::new(handle, Direction::Wrw, descriptors)?;
+    let descriptors = Descriptors { x: x_desc, w: dw_desc, y: dy_desc, conv };
+    let pointers =
+        Pointers { x: x.cast_mut(), w: dw, y: dy.cast_mut(), workspace, workspace_bytes };
+    let launch = Launch::Once { workspace_bytes };
+    enter!(
+        miopenConvolutionBackwardWeightsImmediate(
+            handle,
+            dy_desc,
+            dy,
+            x_desc,
+            x,
+            conv,
+            dw_desc,
+            dw,
+            workspace,
+            workspace_bytes,
+            solution_id
+        ),
+        Asked { launch, ..asked(handle, Direction::Wrw, descriptors, Some(solution_id)) },
         // SAFETY: the header's contract for buffers.
-        unsafe { call.run(Choice::from_solution_id(solution_id)?, pointers, 1.0, 0.0) }
-    })
+        |call| unsafe { call.run(Choice::from_solution_id(solution_id)?, pointers, 1.0, 0.0) }
+    )
 }

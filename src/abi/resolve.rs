@@ -3,6 +3,7 @@
 use super::backend::{self, Backend};
 use super::entries::{FUNCTIONS, Function, SLOTS};
 use super::guard;
+use super::proxy;
 use crate::error::{Error, Status};
 use crate::trace;
 use std::arch::naked_asm;
@@ -93,13 +94,15 @@ fn target_of(index: usize) -> *const () {
 /// The function to run, or why there is none.
 fn choose(function: &Function) -> Result<*const (), String> {
     match backend::backend() {
-        Backend::Proxy(real) => match (real.function(function.name), function.own) {
-            (Some(target), _) => Ok(target),
-            (None, Some(ours)) if is_string(function) => Ok(ours),
-            (None, _) => Err(format!("is not in {}", real.path().display())),
-        },
+        Backend::Proxy(real) => {
+            let in_front = function.in_front.filter(|_| proxy::is_wanted());
+            let target = in_front.or_else(|| real.function(function.name));
+            target
+                .or_else(|| function.alone.filter(|_| is_string(function)))
+                .ok_or_else(|| format!("is not in {}", real.path().display()))
+        }
         Backend::Standalone => {
-            function.own.ok_or_else(|| "needs a real libMIOpen, and there is none".to_owned())
+            function.alone.ok_or_else(|| "needs a real libMIOpen, and there is none".to_owned())
         }
     }
 }
@@ -126,7 +129,7 @@ fn is_string(function: &Function) -> bool {
 
 /// What answers for a function that cannot be had now.
 fn stand_in(function: &Function) -> *const () {
-    match function.own {
+    match function.alone {
         Some(ours) if is_string(function) => ours,
         _ => not_implemented as *const (),
     }

@@ -68,5 +68,6 @@ api! {
     fn hipEventDestroy(event: Handle) -> Code;
     fn hipEventRecord(event: Handle, stream: Handle) -> Code;
     fn hipEventSynchronize(event: Handle) -> Code;
+    fn hipEventQuery(event: Handle) -> Code;
     fn hipEventElapsedTime(milliseconds: *mut f32, start: Handle, stop: Handle) -> Code;
 }

@@ -13,6 +13,14 @@ const NO_BINARY_FOR_GPU: Code = 209;
 const INVALID_IMAGE: Code = 200;
 const INVALID_KERNEL_FILE: Code = 218;
 
+/// `hipErrorNotReady`: no failure, but the answer of a query.
+const NOT_READY: Code = 600;
+
+/// Whether a query found work that is not done.
+pub fn is_not_ready(code: Code) -> bool {
+    code == NOT_READY
+}
+
 /// Whether a module failed to load because its label names another architecture.
 pub fn is_wrong_architecture(code: Code) -> bool {
     [NO_BINARY_FOR_GPU, INVALID_IMAGE, INVALID_KERNEL_FILE].contains(&code)

@@ -1,7 +1,7 @@
 //! Modules, functions, streams, events and memory that free themselves.
 
 use super::api::Handle;
-use super::error::{check, is_wrong_architecture};
+use super::error::{check, is_not_ready, is_wrong_architecture};
 use super::library::runtime;
 use crate::error::Result;
 use std::ffi::{CStr, c_void};
@@ -233,6 +233,21 @@ impl Event {
         // SAFETY: an event of ours.
         let code = unsafe { (runtime.api().hipEventSynchronize)(self.raw.0) };
         check(runtime, "hipEventSynchronize", code)
+    }
+
+    /// Whether the stream has come to the event; nobody waits.
+    ///
+    /// # Errors
+    /// What HIP reports: also faults of earlier kernels.
+    pub fn has_passed(&self) -> Result<bool> {
+        let runtime = runtime()?;
+        // SAFETY: an event of ours.
+        let code = unsafe { (runtime.api().hipEventQuery)(self.raw.0) };
+        if is_not_ready(code) {
+            return Ok(false);
+        }
+        check(runtime, "hipEventQuery", code)?;
+        Ok(true)
     }
 
     /// Microseconds from `start` to this event; both were recorded and have happened.

@@ -97,7 +97,7 @@ pub fn nodes(topology: &Path) -> Vec<Node> {
 
 /// RDNA1 by its PCI device ids, for drivers before Linux 5.15, which list no `gfx_target_version`
 /// (ids: `amdgpu_drv.c` of Linux).
-fn architecture_of_device_id(device_id: u32) -> Option<Architecture> {
+pub fn architecture_of_device_id(device_id: u32) -> Option<Architecture> {
     let stepping = match device_id {
         0x7310..=0x731f => 0, // Navi 10
         0x7360..=0x7362 => 1, // Navi 12

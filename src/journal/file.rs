@@ -13,12 +13,13 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// A file longer than this is written anew, without what is of no account any more.
-pub const LONG_BYTES: u64 = 1 << 20;
+/// A process that makes the file longer than this puts it in order: twice what the most problems
+/// that are remembered take.
+pub const LONG_BYTES: u64 = 4 << 20;
 
 /// A file that is longer than its content by this factor is written anew, from a size on that is
 /// worth it.
-const BLOAT: u64 = 4;
+const BLOAT: u64 = 2;
 const WORTH_IT_BYTES: u64 = 64 << 10;
 
 /// Nothing of ours is as long.
@@ -92,8 +93,10 @@ impl JournalFile {
 
     /// Reads the file where it cannot be written; nothing is settled.
     pub fn look_only(&self) -> io::Result<State> {
-        let mut file = File::open(&self.path)?;
-        Ok(read(&mut file)?.0)
+        if !fs::metadata(&self.path)?.is_file() {
+            return Err(io::Error::other("is no regular file"));
+        }
+        Ok(read(&mut File::open(&self.path)?)?.0)
     }
 
     fn look_locked(&self, file: &mut File, now_unix_s: u64) -> io::Result<Look> {
@@ -110,8 +113,8 @@ impl JournalFile {
         let records = state.records();
         let fewest =
             format!("{HEADER}\n{}", records.iter().map(|record| record.line()).collect::<String>());
-        let is_bloated = length_bytes > WORTH_IT_BYTES
-            && (length_bytes > BLOAT * fewest.len() as u64 || length_bytes > LONG_BYTES);
+        let is_bloated =
+            length_bytes > WORTH_IT_BYTES && length_bytes > BLOAT * fewest.len() as u64;
         if damaged > 0 || is_bloated {
             self.replace(&fewest)?;
         } else if !news.is_empty() {
@@ -166,6 +169,9 @@ impl JournalFile {
                 Lock::Exclusive => file.try_lock(),
             };
             match taken {
+                Ok(()) if !file.metadata()?.is_file() => {
+                    return Err(io::Error::other("is no regular file"));
+                }
                 Ok(()) if is_at(&file, &self.path) => {
                     if is_new && let Some(folder) = self.path.parent() {
                         // The name has to last as the content does.
@@ -198,7 +204,7 @@ fn is_at(file: &File, path: &Path) -> bool {
 /// What a file says, and how many lines say nothing.
 fn read(file: &mut File) -> io::Result<(State, usize)> {
     let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes)?;
+    file.take(ABSURD_BYTES).read_to_end(&mut bytes)?;
     let text = String::from_utf8_lossy(&bytes);
     let mut state = State::default();
     let mut damaged = 0;

@@ -96,7 +96,7 @@ pub fn path(folder: &Path) -> PathBuf {
 /// What the system reports.
 pub fn read(folder: &Path) -> io::Result<(Vec<Probed>, usize)> {
     let bytes = match fs::read(path(folder)) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((Vec::new(), 0)),
+        Err(error) if is_absent(&error) => return Ok((Vec::new(), 0)),
         other => other?,
     };
     let text = String::from_utf8_lossy(&bytes);
@@ -109,6 +109,10 @@ pub fn read(folder: &Path) -> io::Result<(Vec<Probed>, usize)> {
         }
     }
     Ok((probed, unreadable))
+}
+
+fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 /// Adds a line, durable when this returns.

@@ -20,6 +20,8 @@ pub enum Cause {
     Died,
     /// The real library answered with an error.
     Failed,
+    /// It did not pass a probe.
+    Probed,
 }
 
 impl Cause {
@@ -27,6 +29,7 @@ impl Cause {
         match self {
             Cause::Died => "died",
             Cause::Failed => "failed",
+            Cause::Probed => "probed",
         }
     }
 }
@@ -101,7 +104,7 @@ impl Record {
             "bad" => {
                 let (cause, rest) = rest.split_once(' ')?;
                 let (at_unix_s, key) = rest.split_once(' ')?;
-                let causes = [Cause::Died, Cause::Failed];
+                let causes = [Cause::Died, Cause::Failed, Cause::Probed];
                 Record::Bad {
                     cause: causes.into_iter().find(|one| one.name() == cause)?,
                     at_unix_s: at_unix_s.parse().ok()?,
@@ -137,6 +140,7 @@ mod tests {
             Record::Failed { owner, number, at_unix_s },
             Record::Bad { cause: Cause::Failed, at_unix_s, key: key.clone() },
             Record::Bad { cause: Cause::Died, at_unix_s, key: key.clone() },
+            Record::Bad { cause: Cause::Probed, at_unix_s, key: key.clone() },
             Record::Proven { key },
         ] {
             let line = record.line();

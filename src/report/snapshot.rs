@@ -8,13 +8,15 @@ use std::collections::HashMap;
 use std::ops::AddAssign;
 
 /// The statistics of a process.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Snapshot {
     /// Version of miopen-bypass.
     pub version: String,
     pub pid: u32,
     /// The command line.
     pub program: String,
+    /// What answers calls that are not bypassed; empty where no call has decided that yet.
+    pub library: String,
     /// Seconds since 1970 when it was taken.
     pub taken_at_s: u64,
     /// Seconds since the first call that was counted.

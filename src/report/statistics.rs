@@ -3,9 +3,12 @@
 
 use super::counters::Counters;
 use super::labels::Label;
+use super::live::LiveFile;
 use super::snapshot::{Row, Snapshot};
 use super::table::{Table, mix};
+use super::trace_file::TraceFile;
 use super::{CallRecord, Route};
+use crate::config::config;
 use crate::problem::{ConvProblem, Role};
 use std::collections::HashMap;
 use std::sync::OnceLock;
@@ -26,11 +29,17 @@ static GENERATION: AtomicUsize = AtomicUsize::new(0);
 /// The counters of each generation; earlier ones are the ancestors', and stay as they were.
 static STATISTICS: [OnceLock<Statistics>; GENERATIONS] = [const { OnceLock::new() }; GENERATIONS];
 
-struct Statistics {
+/// See [`describe_library`].
+static LIBRARY: OnceLock<String> = OnceLock::new();
+
+/// All that a process keeps about its calls.
+pub(super) struct Statistics {
     entries: Table<Entry>,
     /// By route: calls for which the table had no room.
     others: [Counters; Route::ALL.len()],
     begin: Instant,
+    pub trace: Option<TraceFile>,
+    pub live: Option<LiveFile>,
 }
 
 struct Entry {
@@ -48,6 +57,8 @@ impl Statistics {
             entries: Table::new(CAPACITY),
             others: Default::default(),
             begin: Instant::now(),
+            trace: config().trace.as_deref().and_then(TraceFile::open),
+            live: config().report.as_ref().map(|_| LiveFile::new()),
         }
     }
 }
@@ -61,7 +72,12 @@ impl Entry {
 }
 
 /// Finds the counters of a call, made at the first of its kind, and counts it.
-pub(super) fn count(call: &CallRecord<'_>, label: Label) -> Option<&'static Counters> {
+///
+/// `None` in a process that was forked too deep to have any.
+pub(super) fn count(
+    call: &CallRecord<'_>,
+    label: Label,
+) -> Option<(&'static Statistics, &'static Counters)> {
     let cell = STATISTICS.get(GENERATION.load(Ordering::Relaxed))?;
     // Made outside the cell's lock, which then is held for a moment only.
     let statistics = match cell.get() {
@@ -86,7 +102,7 @@ pub(super) fn count(call: &CallRecord<'_>, label: Label) -> Option<&'static Coun
     let counters =
         found.map_or(&statistics.others[call.route as usize], |(_, entry)| &entry.counters);
     counters.count_call(call.workspace_bytes);
-    Some(counters)
+    Some((statistics, counters))
 }
 
 /// Not all of the problem: what tells most layers apart. Those that it does not tell apart are
@@ -112,7 +128,18 @@ pub fn in_child() {
     GENERATION.store((generation + 1).min(GENERATIONS), Ordering::Relaxed);
 }
 
-fn current() -> Option<&'static Statistics> {
+/// Says, for reports, what answers the calls that are not bypassed. The first one counts.
+pub fn describe_library(text: String) {
+    let _ = LIBRARY.set(text);
+}
+
+/// Whether an ancestor of this process used this library and forked it off.
+pub(super) fn is_child() -> bool {
+    GENERATION.load(Ordering::Relaxed) > 0
+}
+
+/// What this process keeps; `None` before its first call.
+pub(super) fn current() -> Option<&'static Statistics> {
     STATISTICS.get(GENERATION.load(Ordering::Relaxed))?.get()
 }
 
@@ -131,6 +158,7 @@ pub fn snapshot() -> Snapshot {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         pid: std::process::id(),
         program: program(),
+        library: LIBRARY.get().cloned().unwrap_or_default(),
         taken_at_s: taken_at.map_or(0, |time| time.as_secs()),
         running_s: 0.0,
         rows: Vec::new(),

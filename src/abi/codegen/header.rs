@@ -15,6 +15,8 @@ pub struct Function {
 /// What the headers hold.
 pub struct Header {
     pub functions: Vec<Function>,
+    /// What `bypass.h` adds: ours alone, without a slot, a policy or a symbol version.
+    pub additions: Vec<Function>,
     /// Rust source of every type and enumerator.
     pub types: String,
 }
@@ -26,6 +28,7 @@ const MACROS: [&str; 3] =
 pub fn read(directory: &str) -> Header {
     let bindings = bindgen::Builder::default()
         .header(format!("{directory}/miopen.h"))
+        .header(format!("{directory}/bypass.h"))
         .clang_arg("-Iinclude")
         .clang_args(MACROS.map(|name| format!("-D{name}=1")))
         .allowlist_item("miopen.*|MIOPEN_.*|hipStream_t")
@@ -37,7 +40,7 @@ pub fn read(directory: &str) -> Header {
         })
         .generate_comments(false)
         .generate()
-        .expect("bindgen reads include/miopen/miopen.h");
+        .expect("bindgen reads the headers");
     split(&bindings.to_string())
 }
 
@@ -54,7 +57,9 @@ fn split(source: &str) -> Header {
             }
         }
     }
-    Header { functions, types }
+    let is_ours = |function: &Function| function.name.starts_with("miopenBypass");
+    let (additions, functions) = functions.into_iter().partition(is_ours);
+    Header { functions, additions, types }
 }
 
 fn function(item: ForeignItem) -> Function {

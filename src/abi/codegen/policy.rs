@@ -9,6 +9,8 @@ use std::fs;
 pub enum Policy {
     Forward,
     Own,
+    Guard,
+    Watch,
 }
 
 /// One exported function: where it stands in the slots, its signature, its policy.
@@ -36,6 +38,8 @@ fn parse(content: &str) -> Option<(String, Policy)> {
     let policy = match words.next()? {
         "forward" => Policy::Forward,
         "own" => Policy::Own,
+        "guard" => Policy::Guard,
+        "watch" => Policy::Watch,
         _ => return None,
     };
     words.next().is_none().then(|| (name.to_owned(), policy))

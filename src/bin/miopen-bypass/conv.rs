@@ -13,16 +13,16 @@ use crate::isa::{self, Isa};
 use crate::output::Output;
 
 mod counts;
-mod flags;
-mod layers;
-mod progress;
-mod report;
-mod run;
+pub mod flags;
+pub mod layers;
+pub mod progress;
+pub mod report;
+pub mod run;
 mod selection;
 mod solvers;
 pub mod tensors;
 mod timing;
-mod verify;
+pub mod verify;
 
 use layers::Layer;
 use report::{Document, ListResult, Subject, Widths};
@@ -40,9 +40,6 @@ pub struct Args {
     /// Only layers whose name contains this
     #[arg(long, value_name = "TEXT", default_value = "", requires = "shapes")]
     filter: String,
-    /// Run this solver, by name or id
-    #[arg(long, value_name = "SOLVER", conflicts_with_all = ["solution", "search"])]
-    solver: Option<String>,
     /// Show every solver with its estimate, or the reason why it does not serve; run nothing
     #[arg(long)]
     list: bool,
@@ -56,6 +53,16 @@ pub struct Args {
     /// times this shows counts of instructions, and an estimate of the time on two cards
     #[arg(long, value_name = "FILE", conflicts_with = "check_selection")]
     simhip: Option<PathBuf>,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// What running convolutions takes, wherever they come from.
+#[derive(clap::Args)]
+pub struct Common {
+    /// Run this solver, by name or id
+    #[arg(long, value_name = "SOLVER", conflicts_with_all = ["solution", "search"])]
+    solver: Option<String>,
     /// The highest instruction set to use; default: what the processor has
     #[arg(long, value_enum)]
     isa: Option<Isa>,
@@ -66,7 +73,7 @@ pub struct Args {
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
     #[command(flatten)]
-    driver: flags::DriverFlags,
+    pub driver: flags::DriverFlags,
 }
 
 /// How results are printed.
@@ -76,21 +83,45 @@ pub enum Format {
     Json,
 }
 
-/// What the modes of this subcommand share.
-struct Session<'a> {
+/// What the ways to run convolutions share.
+pub struct Session<'a> {
     layers: &'a [Layer],
     widths: Widths,
     context: Context,
     format: Format,
 }
 
+impl<'a> Session<'a> {
+    /// Convolutions to be run, and how.
+    pub fn new(
+        layers: &'a [Layer],
+        common: &Common,
+    ) -> Result<(Session<'a>, run::Options), Failure> {
+        if let Some(level) = common.isa {
+            isa::lower_to(level)?;
+        }
+        let (_, command) = layers::of_flags(&common.driver.words)?;
+        let mut options = run::Options::new(&command.other_flags)?;
+        if let Some(solver) = &common.solver {
+            options.choice = solvers::choice_of(solver)?;
+        }
+        let session = Session {
+            layers,
+            widths: Widths::of(layers),
+            context: Context::new(common.threads),
+            format: common.format,
+        };
+        Ok((session, options))
+    }
+}
+
 impl Session<'_> {
-    fn is_table(&self) -> bool {
+    pub fn is_table(&self) -> bool {
         self.format == Format::Table
     }
 
     /// The document of all results, where one is wanted.
-    fn finish<R: serde::Serialize>(
+    pub fn finish<R: serde::Serialize>(
         &self,
         results: &[R],
         output: &mut Output,
@@ -117,24 +148,13 @@ pub fn run(args: &Args, output: &mut Output) -> Result<Ending, Failure> {
 }
 
 fn run_on(device: Device, args: &Args, output: &mut Output) -> Result<Ending, Failure> {
-    if let Some(level) = args.isa {
-        isa::lower_to(level)?;
-    }
-    let (of_line, command) = layers::of_flags(&args.driver.words)?;
+    let flags = &args.common.driver.words;
     let layers = match &args.shapes {
-        Some(path) => layers::of_file(path, &args.driver.words, &args.filter)?,
-        None => of_line,
+        Some(path) => layers::of_file(path, flags, &args.filter)?,
+        None => layers::of_flags(flags)?.0,
     };
-    let session = Session {
-        layers: &layers,
-        widths: Widths::of(&layers),
-        context: Context::new(args.threads).with_memory(device.memory()?),
-        format: args.format,
-    };
-    let mut options = run::Options::new(&command.other_flags)?;
-    if let Some(solver) = &args.solver {
-        options.choice = solvers::choice_of(solver)?;
-    }
+    let (mut session, options) = Session::new(&layers, &args.common)?;
+    session.context = session.context.with_memory(device.memory()?);
     if device != Device::Cpu && (args.check_selection || options.searches) {
         return Err(Failure::Usage("measuring every solver is for --device cpu".to_owned()));
     }

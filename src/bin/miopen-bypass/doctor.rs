@@ -1,15 +1,17 @@
 //! `doctor`: what this machine has, in a form that can be pasted into a report.
 #![forbid(unsafe_code)]
 
+mod decisions;
 mod folders;
 mod gpu;
 mod libraries;
 mod program;
 mod text;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use MIOpen::config::{Config, IsaLevel};
+use MIOpen::card::Card;
+use MIOpen::config::{Config, IsaLevel, Strategy};
 use MIOpen::cpu::Isa;
 use MIOpen::solver::Context;
 use serde::Serialize;
@@ -45,7 +47,13 @@ struct Report {
     program: Option<program::Answer>,
     hip_runtimes: Vec<PathBuf>,
     engine: Engine,
+    strategy: &'static str,
+    rules: Vec<decisions::InForce>,
+    steering: Vec<decisions::Variable>,
+    journal: decisions::Journal,
     settings: Vec<InForce>,
+    /// What is wrong with files of settings.
+    complaints: Vec<String>,
     environment: Vec<Variable>,
     folders: Vec<folders::Folder>,
     notes: Vec<String>,
@@ -66,20 +74,38 @@ struct Variable {
 }
 
 pub fn run(args: &Args, output: &mut Output) -> Result<Ending, Failure> {
-    let gpus = gpu::gpus(&args.root, |name| std::env::var(name).ok());
+    let config = Config::read(|name| std::env::var_os(name));
+    let topology = if args.root == Path::new("/") {
+        config.kfd_topology.clone()
+    } else {
+        args.root.join("sys/class/kfd/kfd/topology")
+    };
+    let gpus = gpu::gpus(&topology, |name| std::env::var(name).ok());
+    let cards: Vec<Card> = gpus.iter().map(|gpu| gpu.card).collect();
+    let strategy = config.live.strategy;
     let folders_with_libraries = crate::install::target::all_folders(&args.root);
     let libraries = libraries::libraries(&folders_with_libraries);
     let report = Report {
         version: env!("CARGO_PKG_VERSION"),
         kernel_driver: args.root.join("dev/kfd").exists(),
-        notes: notes(&gpus, &libraries),
+        notes: notes(&gpus, &libraries, strategy),
         program: args.program.as_deref().map(program::answer).transpose()?,
         hip_runtimes: libraries::hip_runtimes(&folders_with_libraries),
         folders: folders::folders(&libraries),
         gpus,
         libraries,
         engine: engine(),
-        settings: in_force(&Config::read(|name| std::env::var_os(name))),
+        strategy: strategy.name(),
+        rules: decisions::rules(&cards, strategy),
+        steering: decisions::steering(&cards, strategy),
+        journal: decisions::journal(&config.journal),
+        settings: in_force(&config),
+        complaints: config
+            .unusable
+            .iter()
+            .filter(|one| one.setting.is_none())
+            .map(ToString::to_string)
+            .collect(),
         environment: environment(),
     };
     if args.json {
@@ -130,25 +156,26 @@ fn environment() -> Vec<Variable> {
     variables
 }
 
-fn notes(gpus: &[gpu::Gpu], libraries: &[libraries::Library]) -> Vec<String> {
+fn notes(gpus: &[gpu::Gpu], libraries: &[libraries::Library], strategy: Strategy) -> Vec<String> {
     let mut notes = Vec::new();
-    if gpus.iter().any(|gpu| gpu.is_rdna1) {
+    let rdna1 = || gpus.iter().filter(|gpu| gpu.is_rdna1);
+    if rdna1().next().is_none() {
+        notes.push("No RDNA1 card: with a real libMIOpen every call is forwarded.".to_owned());
+    } else if strategy == Strategy::Off {
+        notes.push("The strategy is off: every call is forwarded, on RDNA1 too.".to_owned());
+    }
+    if rdna1().any(|gpu| gpu.card.runs_foreign_code()) {
         notes.push(
-            "This version has no table of hazards: with a real libMIOpen every call is forwarded, \
-             on RDNA1 too. MIOPEN_BYPASS_DEVICE=cpu is for programs whose buffers are host memory."
-                .to_owned(),
-        );
-    } else {
-        notes.push(
-            "Hazard rules are not part of this version: with a real libMIOpen every call is \
-             forwarded."
+            "HSA_OVERRIDE_GFX_VERSION makes programs compile for another chip than the card's. \
+             Convolutions are computed here then (strategy auto); what is no convolution still runs \
+             foreign code, which nothing here can prevent."
                 .to_owned(),
         );
     }
-    if gpus.iter().any(|gpu| gpu.reported != gpu.physical) {
+    if rdna1().any(|gpu| !gpu.card.runs_foreign_code()) {
         notes.push(
-            "HSA_OVERRIDE_GFX_VERSION makes programs compile for another architecture than the \
-             card's."
+            "Batch normalisation in training is no convolution and is forwarded; on native gfx101x \
+             MIOpen's kernels for it use an operation that this chip lacks (MIOpen#1528)."
                 .to_owned(),
         );
     }

@@ -26,6 +26,9 @@ mod output;
 mod own_library;
 mod paste;
 mod peak;
+mod probe;
+mod replay;
+mod report;
 mod run;
 mod status;
 mod uninstall;
@@ -49,7 +52,10 @@ enum Command {
     Status(status::Args),
     Config(config::Args),
     Doctor(doctor::Args),
+    Probe(probe::Args),
     Conv(conv::Args),
+    Report(report::Args),
+    Replay(replay::Args),
     Kernels(kernels::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -65,7 +71,10 @@ impl Command {
             Command::Status(args) => status::run(&args, output),
             Command::Config(args) => config::run(&args, output),
             Command::Doctor(args) => doctor::run(&args, output),
+            Command::Probe(args) => probe::run(&args, output),
             Command::Conv(args) => conv::run(&args, output),
+            Command::Report(args) => report::run(&args, output),
+            Command::Replay(args) => replay::run(&args, output),
             Command::Kernels(args) => kernels::run(&args, output),
             Command::Completions(args) => completions::run(args, Cli::command(), output),
             Command::Man(args) => man::run(&args, Cli::command(), output),

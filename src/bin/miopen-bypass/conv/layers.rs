@@ -52,16 +52,24 @@ pub fn of_flags(flags: &[String]) -> Result<(Vec<Layer>, DriverCommand), Failure
 /// lines, a line of column names and lines that begin with `#` are passed over. `filter`: only names
 /// that contain it.
 pub fn of_file(path: &Path, flags: &[String], filter: &str) -> Result<Vec<Layer>, Failure> {
-    let text = read(path)?;
+    of_text(&read(path)?, &path.display().to_string(), flags, filter)
+}
+
+/// The layers of a file's text, which complaints name `source`.
+pub fn of_text(
+    text: &str,
+    source: &str,
+    flags: &[String],
+    filter: &str,
+) -> Result<Vec<Layer>, Failure> {
     let mut layers = Vec::new();
     for (number, line) in text.lines().enumerate() {
         let line = line.trim();
         if line.is_empty() || line.starts_with('#') || is_header(line) {
             continue;
         }
-        let at_line = |failure: Failure| {
-            Failure::Usage(format!("{}:{}: {failure}", path.display(), number + 1))
-        };
+        let at_line =
+            |failure: Failure| Failure::Usage(format!("{source}:{}: {failure}", number + 1));
         let (name, words) = line_of_file(line).map_err(at_line)?;
         if !name.contains(filter) {
             continue;
@@ -70,12 +78,13 @@ pub fn of_file(path: &Path, flags: &[String], filter: &str) -> Result<Vec<Layer>
         layers.extend(problems.into_iter().map(|problem| Layer { name: name.clone(), problem }));
     }
     if layers.is_empty() {
-        return Err(Failure::Usage(format!("{}: no layers", path.display())));
+        return Err(Failure::Usage(format!("{source}: no layers")));
     }
     Ok(layers)
 }
 
-fn read(path: &Path) -> Result<String, Failure> {
+/// A file's text; `-` is standard input.
+pub fn read(path: &Path) -> Result<String, Failure> {
     let result = if path == Path::new("-") {
         let mut text = String::new();
         std::io::stdin().read_to_string(&mut text).map(|_| text)
@@ -114,7 +123,7 @@ fn line_of_file(line: &str) -> Result<(String, Vec<String>), Failure> {
 }
 
 /// Parses a line's words and, after them, the flags of the command line: the last one counts.
-fn parse(line: &[String], flags: &[String]) -> Result<DriverCommand, Failure> {
+pub fn parse(line: &[String], flags: &[String]) -> Result<DriverCommand, Failure> {
     let base = if line.is_empty() { &["conv".to_owned()] } else { line };
     let words: Vec<&String> = base.iter().chain(flags).collect();
     let words: Vec<&str> = words.into_iter().map(String::as_str).collect();

@@ -72,11 +72,29 @@ fn switch(value: &str) -> Option<bool> {
     }
 }
 
+/// Runs the layers, prints their results, and says whether they are right.
 pub fn run(
     session: &Session<'_>,
     options: &Options,
     output: &mut Output,
 ) -> Result<Ending, Failure> {
+    let results = run_all(session, options, output)?;
+    session.finish(&results, output)?;
+    Ok(ending(&results))
+}
+
+/// Whether all results that were verified are right.
+pub fn ending(results: &[RunResult]) -> Ending {
+    let is_wrong = |result: &RunResult| result.verification.as_ref().is_some_and(|v| !v.passed);
+    if results.iter().any(is_wrong) { Ending::CheckFailed } else { Ending::Done }
+}
+
+/// Runs the layers; prints a row for each as it comes, where a table is wanted.
+pub fn run_all(
+    session: &Session<'_>,
+    options: &Options,
+    output: &mut Output,
+) -> Result<Vec<RunResult>, Failure> {
     let progress = Progress::new(session.layers.len());
     let mut results = Vec::new();
     if session.is_table() {
@@ -117,9 +135,7 @@ pub fn run(
             mean.exp()
         ))?;
     }
-    session.finish(&results, output)?;
-    let is_wrong = |result: &RunResult| result.verification.as_ref().is_some_and(|v| !v.passed);
-    Ok(if results.iter().any(is_wrong) { Ending::CheckFailed } else { Ending::Done })
+    Ok(results)
 }
 
 fn run_one(

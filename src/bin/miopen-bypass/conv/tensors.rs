@@ -66,6 +66,33 @@ impl Elements {
         }
     }
 
+    /// As they lie in memory.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        match self {
+            Elements::F32(v) => v.iter().flat_map(|e| e.to_ne_bytes()).collect(),
+            Elements::F16(v) => v.iter().flat_map(|e| e.to_ne_bytes()).collect(),
+            Elements::BF16(v) => v.iter().flat_map(|e| e.to_ne_bytes()).collect(),
+            Elements::I32(v) => v.iter().flat_map(|e| e.to_ne_bytes()).collect(),
+            Elements::I8(v) => v.iter().flat_map(|e| e.to_ne_bytes()).collect(),
+        }
+    }
+
+    /// The inverse of [`Elements::to_bytes`]; elements beyond the bytes stay.
+    pub fn set_bytes(&mut self, bytes: &[u8]) {
+        fn each<T, const N: usize>(to: &mut [T], from: &[u8], make: fn([u8; N]) -> T) {
+            for (to, from) in to.iter_mut().zip(from.as_chunks::<N>().0) {
+                *to = make(*from);
+            }
+        }
+        match self {
+            Elements::F32(v) => each(v, bytes, f32::from_ne_bytes),
+            Elements::F16(v) => each(v, bytes, f16::from_ne_bytes),
+            Elements::BF16(v) => each(v, bytes, bf16::from_ne_bytes),
+            Elements::I32(v) => each(v, bytes, i32::from_ne_bytes),
+            Elements::I8(v) => each(v, bytes, i8::from_ne_bytes),
+        }
+    }
+
     /// The elements, to write.
     pub fn output(&mut self) -> OutputBuffer<'_> {
         match self {

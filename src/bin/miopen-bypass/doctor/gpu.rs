@@ -6,6 +6,8 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
+use MIOpen::card::Card;
+use MIOpen::hip::topology::{Architecture, architecture_of_device_id};
 use serde::Serialize;
 
 /// AMD's vendor id on the PCI bus.
@@ -30,11 +32,13 @@ pub struct Gpu {
     pub pci: String,
     pub name: Option<&'static str>,
     pub is_rdna1: bool,
+    #[serde(skip)]
+    pub card: Card,
 }
 
-/// All GPUs, in the driver's order; `variable` reads the environment.
-pub fn gpus(root: &Path, variable: impl Fn(&str) -> Option<String>) -> Vec<Gpu> {
-    let nodes = root.join("sys/class/kfd/kfd/topology/nodes");
+/// All GPUs of a topology folder, in the driver's order; `variable` reads the environment.
+pub fn gpus(topology: &Path, variable: impl Fn(&str) -> Option<String>) -> Vec<Gpu> {
+    let nodes = topology.join("nodes");
     let mut numbers: Vec<u32> = fs::read_dir(nodes.clone())
         .into_iter()
         .flatten()
@@ -60,35 +64,24 @@ fn gpu(node: u32, properties: &str, given: Option<&str>) -> Option<Gpu> {
         .filter_map(|(name, value)| Some((name, value.trim().parse().ok()?)))
         .collect();
     let of = |name: &str| properties.get(name).copied().unwrap_or(0);
-    let version = of("gfx_target_version");
-    if version == 0 {
-        return None;
-    }
-    let physical = architecture(version / 10000, version / 100 % 100, version % 100);
     let (vendor, device) = (of("vendor_id"), of("device_id"));
+    let physical = match u32::try_from(of("gfx_target_version")).ok()? {
+        // A driver before Linux 5.15, or a processor.
+        0 => architecture_of_device_id(u32::try_from(device).ok()?)?,
+        version => Architecture::from_target_version(version),
+    };
+    let reported = given.and_then(Architecture::from_override).unwrap_or(physical);
     let known = RDNA1_DEVICES.iter().find(|(ids, _)| vendor == AMD && ids.contains(&device));
+    let card = Card { ordinal: 0, physical, reported, library: None };
     Some(Gpu {
         node,
-        reported: given.and_then(overridden).unwrap_or_else(|| physical.clone()),
-        is_rdna1: physical.starts_with("gfx101") || known.is_some(),
-        physical,
+        physical: physical.to_string(),
+        reported: reported.to_string(),
         pci: format!("{vendor:04x}:{device:04x}"),
         name: known.map(|(_, name)| *name),
+        is_rdna1: card.is_affected(),
+        card,
     })
-}
-
-/// 10.3.0 is gfx1030.
-fn overridden(text: &str) -> Option<String> {
-    let parts: Vec<u64> = text.trim().split('.').map(str::parse).collect::<Result<_, _>>().ok()?;
-    match parts[..] {
-        [major, minor, step] => Some(architecture(major, minor, step)),
-        _ => None,
-    }
-}
-
-/// Minor and step are hexadecimal digits in the name: 9.0.10 is gfx90a.
-fn architecture(major: u64, minor: u64, step: u64) -> String {
-    format!("gfx{major}{minor:x}{step:x}")
 }
 
 #[cfg(test)]

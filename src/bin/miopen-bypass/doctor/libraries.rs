@@ -1,11 +1,13 @@
 //! Every libMIOpen that is found, looked at as a file.
 #![forbid(unsafe_code)]
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
+use MIOpen::card::LibraryVersion;
 use MIOpen::real::Identity;
 use MIOpen::real::layout::{self, Kind};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::install::manifest::hexadecimal;
 
@@ -18,6 +20,9 @@ pub struct Library {
     pub layout: &'static str,
     /// The release of ROCm, where the file's name or its folder's tells.
     pub rocm: Option<String>,
+    /// MIOpen's own, where its header lies in the same installation.
+    #[serde(serialize_with = "as_text")]
+    pub version: Option<LibraryVersion>,
     pub build_id: Option<String>,
     pub is_ours: bool,
     /// Why it is no library that could be used.
@@ -54,6 +59,7 @@ pub fn library(file: PathBuf) -> Library {
         links: Vec::new(),
         layout: Kind::of_folder(&folder).name(),
         rocm: release(&file),
+        version: version_of_header(&folder),
         build_id: of_identity.and_then(|one| one.build_id.as_deref()).map(hexadecimal),
         is_ours: of_identity.is_some_and(|one| one.is_ours),
         unusable: match &identity {
@@ -63,6 +69,27 @@ pub fn library(file: PathBuf) -> Library {
         },
         path: file,
     }
+}
+
+fn as_text<S: Serializer>(version: &Option<LibraryVersion>, to: S) -> Result<S::Ok, S::Error> {
+    version.map(|version| version.to_string()).serialize(to)
+}
+
+/// `#define MIOPEN_VERSION_MAJOR 3` and so on, in `include/miopen/version.h` beside `lib`.
+fn version_of_header(folder: &Path) -> Option<LibraryVersion> {
+    let text = fs::read_to_string(folder.parent()?.join("include/miopen/version.h")).ok()?;
+    let part = |name: &str| -> Option<u16> {
+        text.lines().find_map(|line| {
+            let mut words = line.split_whitespace();
+            let is_it = words.next() == Some("#define") && words.next() == Some(name);
+            is_it.then(|| words.next()?.parse().ok())?
+        })
+    };
+    Some(LibraryVersion::new(
+        part("MIOPEN_VERSION_MAJOR")?,
+        part("MIOPEN_VERSION_MINOR")?,
+        part("MIOPEN_VERSION_PATCH")?,
+    ))
 }
 
 fn release(file: &Path) -> Option<String> {

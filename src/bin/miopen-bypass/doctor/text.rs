@@ -60,7 +60,56 @@ pub fn print(report: &Report, output: &mut Output) -> Result<(), Failure> {
         engine.threads, engine.isa_allowed, engine.isa_detected
     ))?;
 
+    heading(&format!("Rules in force (strategy {})", report.strategy), output)?;
+    if report.rules.is_empty() {
+        output.line("  none")?;
+    }
+    for rule in &report.rules {
+        let until = rule
+            .fixed_in
+            .as_ref()
+            .map_or(String::new(), |version| format!(", before MIOpen {version}"));
+        output.line(format!("  {}: {} ({}{until})", rule.id, rule.problems, rule.strength))?;
+        output.line(format!("    {}", rule.reason))?;
+    }
+
+    heading("Set for the real library", output)?;
+    if report.steering.is_empty() {
+        output.line("  nothing")?;
+    }
+    for one in &report.steering {
+        let stays = match &one.users_value {
+            Some(value) => format!("; you set {value}, which stays"),
+            None => String::new(),
+        };
+        output.line(format!("  {}={} (rule {}{stays})", one.name, one.value, one.rule))?;
+    }
+
+    heading("Journal", output)?;
+    let journal = &report.journal;
+    output.line(format!("  {}", journal.text))?;
+    if let Some(folder) = &journal.folder {
+        output.line(format!(
+            "  {}: {} proven, {} trusted, {} bad, {} under way or left open",
+            folder.display(),
+            journal.proven,
+            journal.trusted,
+            journal.bad.len(),
+            journal.open
+        ))?;
+    }
+    const SHOWN: usize = 20;
+    for bad in journal.bad.iter().rev().take(SHOWN) {
+        output.line(format!("  computed here: {bad}"))?;
+    }
+    if journal.bad.len() > SHOWN {
+        output.line(format!("  and {} more", journal.bad.len() - SHOWN))?;
+    }
+
     heading("Settings that are not at their default", output)?;
+    for complaint in &report.complaints {
+        output.line(format!("  {complaint}"))?;
+    }
     let changed: Vec<_> = report
         .settings
         .iter()
@@ -108,7 +157,9 @@ fn print_library(library: &Library, output: &mut Output) -> Result<(), Failure> 
         (None, false) => "real".to_owned(),
     };
     output.line(format!("  {}", library.path.display()))?;
+    let version = library.version.map_or(String::new(), |version| format!(", MIOpen {version}"));
     let rocm = library.rocm.as_ref().map_or(String::new(), |rocm| format!(", ROCm {rocm}"));
+    let rocm = version + &rocm;
     let build_id = library.build_id.as_deref().unwrap_or("none");
     output.line(format!("    {whose} ({}{rocm}), build-id {build_id}", library.layout))?;
     if !library.links.is_empty() {

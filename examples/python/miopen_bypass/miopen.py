@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Sequence
-from ctypes import POINTER, byref, c_bool, c_char_p, c_float, c_int, c_size_t, c_uint64, c_void_p
+from collections.abc import Callable, Sequence
+from ctypes import POINTER, byref, c_bool, c_float, c_int, c_size_t, c_uint64, c_void_p
 from enum import Enum, IntEnum
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .library import LoadedLibrary, MiopenError
 
 FloatArray = NDArray[np.float32]
 ByteArray = NDArray[np.uint8]
@@ -39,15 +41,7 @@ class Direction(Enum):
 
     FORWARD = "Forward"
     BACKWARD_DATA = "BackwardData"
-
-
-class MiopenError(RuntimeError):
-    """A call that returned something else than miopenStatusSuccess."""
-
-    def __init__(self, function: str, status: int, message: str) -> None:
-        super().__init__(f"{function} returned {message} ({status})")
-        self.function = function
-        self.status = status
+    BACKWARD_WEIGHTS = "BackwardWeights"
 
 
 class AlgoPerf(ctypes.Structure):
@@ -98,31 +92,17 @@ for _direction in Direction:
         f"miopenConvolution{_direction.value}": _RUN,
         f"miopenConvolution{_direction.value}GetSolutionCount": (*_QUERY, _SIZE),
         f"miopenConvolution{_direction.value}GetSolution": (*_QUERY, c_size_t, _SIZE, POINTER(Solution)),
+        f"miopenConvolution{_direction.value}GetSolutionWorkspaceSize": (*_QUERY, c_uint64, _SIZE),
         f"miopenConvolution{_direction.value}CompileSolution": (*_QUERY, c_uint64),
         f"miopenConvolution{_direction.value}Immediate": (*_FIND, _PTR, c_size_t, c_uint64),
     }
 
 
-class Library:
+class Library(LoadedLibrary):
     """A loaded libMIOpen. `call` raises MiopenError for every status but success."""
 
     def __init__(self, path: Path | str) -> None:
-        self._lib = ctypes.CDLL(str(path))
-        try:
-            self._lib.miopenGetErrorString.argtypes = (c_int,)
-            self._lib.miopenGetErrorString.restype = c_char_p
-            for name, argtypes in _SIGNATURES.items():
-                function = getattr(self._lib, name)
-                function.argtypes = argtypes
-                function.restype = c_int
-        except AttributeError as error:
-            raise OSError(f"not a complete libMIOpen: {error}") from error
-
-    def call(self, name: str, *arguments: Any) -> None:
-        """Calls the C function `name`, which must be listed in _SIGNATURES."""
-        status = getattr(self._lib, name)(*arguments)
-        if status != 0:
-            raise MiopenError(name, status, self._lib.miopenGetErrorString(status).decode())
+        super().__init__(path, _SIGNATURES)
 
     @property
     def version(self) -> tuple[int, int, int]:
@@ -131,20 +111,6 @@ class Library:
         self.call("miopenGetVersion", *(byref(number) for number in numbers))
         major, minor, patch = (number.value for number in numbers)
         return major, minor, patch
-
-    @property
-    def answering_path(self) -> str:
-        """The file that miopenCreate really lies in, from the process's memory map.
-
-        Under LD_PRELOAD this is not the file that was asked for.
-        """
-        address = ctypes.cast(self._lib.miopenCreate, c_void_p).value or 0
-        for line in Path("/proc/self/maps").read_text(encoding="utf-8").splitlines():
-            fields = line.split(maxsplit=5)
-            start, end = (int(part, 16) for part in fields[0].split("-"))
-            if start <= address < end and len(fields) == 6:
-                return os.path.realpath(fields[5])
-        return "unknown"
 
 
 def open_standalone_cpu(path: Path | str) -> Library:
@@ -239,20 +205,23 @@ def _address(workspace: ByteArray) -> int | None:
 
 
 class Problem(NamedTuple):
-    """A convolution to be done. Source and target are x and y going forward, dy and dx in backward-data."""
+    """A convolution to be done, its tensors in the order in which Find takes them.
+
+    Forward: x, w and y; backward-data: dy, w and dx; backward-weights: dy, x and dw.
+    """
 
     direction: Direction
-    source: Tensor
-    weights: Tensor
+    first: Tensor
+    second: Tensor
     conv: ConvolutionDescriptor
     target: Tensor
 
     @property
     def query_order(self) -> tuple[Tensor, Tensor]:
-        """Source and weights as questions and immediate mode name them: forward, the filter comes first."""
+        """The inputs as questions and immediate mode take them: forward, the filter comes first."""
         if self.direction is Direction.FORWARD:
-            return self.weights, self.source
-        return self.source, self.weights
+            return self.second, self.first
+        return self.first, self.second
 
 
 class Handle(_Object):
@@ -281,10 +250,10 @@ class Handle(_Object):
         workspace = allocate_workspace(self.workspace_size(problem))
         perf, count = AlgoPerf(), c_int()
         name = f"miopenFindConvolution{problem.direction.value}Algorithm"
-        _, source, weights, conv, target = problem
+        _, first, second, conv, target = problem
         self.library.call(
             name,
-            *(self.pointer, source.pointer, source.data, weights.pointer, weights.data),
+            *(self.pointer, first.pointer, first.data, second.pointer, second.data),
             *(conv.pointer, target.pointer, target.data, 1, byref(count), byref(perf)),
             *(_address(workspace), workspace.nbytes, False),
         )
@@ -295,11 +264,11 @@ class Handle(_Object):
     def convolve(self, problem: Problem, algo: int, workspace: ByteArray) -> None:
         """Computes the target with the algorithm that Find chose."""
         one, zero = c_float(1.0), c_float(0.0)
-        _, source, weights, conv, target = problem
+        _, first, second, conv, target = problem
         self.library.call(
             f"miopenConvolution{problem.direction.value}",
-            *(self.pointer, ctypes.addressof(one), source.pointer, source.data),
-            *(weights.pointer, weights.data, conv.pointer, algo, ctypes.addressof(zero)),
+            *(self.pointer, ctypes.addressof(one), first.pointer, first.data),
+            *(second.pointer, second.data, conv.pointer, algo, ctypes.addressof(zero)),
             *(target.pointer, target.data, _address(workspace), workspace.nbytes),
         )
 
@@ -325,12 +294,38 @@ class Handle(_Object):
         """Prepares a solution so that the first run costs no more than the next."""
         self._ask("CompileSolution", problem, solution_id)
 
+    def solution_workspace_size(self, problem: Problem, solution_id: int) -> int:
+        """Workspace of a solution, in bytes."""
+        size = c_size_t()
+        self._ask("GetSolutionWorkspaceSize", problem, solution_id, byref(size))
+        return size.value
+
     def convolve_immediate(self, problem: Problem, solution_id: int, workspace: ByteArray) -> None:
         """Computes the target with one of `solutions`."""
+        self.immediate_call(problem, solution_id, workspace)()
+
+    def immediate_call(
+        self, problem: Problem, solution_id: int, workspace: ByteArray
+    ) -> Callable[[], None]:
+        """`convolve_immediate` with its arguments made ready, to be called again and again."""
         first, second = problem.query_order
-        self.library.call(
-            f"miopenConvolution{problem.direction.value}Immediate",
-            *(self.pointer, first.pointer, first.data, second.pointer, second.data),
-            *(problem.conv.pointer, problem.target.pointer, problem.target.data),
-            *(_address(workspace), workspace.nbytes, solution_id),
-        )
+        name = f"miopenConvolution{problem.direction.value}Immediate"
+        function = getattr(self.library.c, name)
+        pointers = (self.pointer, first.pointer, first.data, second.pointer, second.data)
+        target = (problem.conv.pointer, problem.target.pointer, problem.target.data)
+        arguments = [
+            kind(getattr(value, "value", value))
+            for kind, value in zip(
+                _SIGNATURES[name],
+                (*pointers, *target, _address(workspace), workspace.nbytes, solution_id),
+                strict=True,
+            )
+        ]
+
+        # The problem and the workspace live as long as the addresses in the arguments.
+        def run(_keep: object = (problem, workspace)) -> None:
+            status = function(*arguments)
+            if status != 0:
+                raise MiopenError(name, status, self.library.c.miopenGetErrorString(status).decode())
+
+        return run
