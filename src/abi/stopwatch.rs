@@ -5,7 +5,7 @@
 
 use crate::config::config;
 use crate::error::Result;
-use crate::hip::{CurrentDevice, Event, StreamRef};
+use crate::hip::{CurrentDevice, Event, Passage, StreamRef};
 use crate::per_process::PerProcess;
 use crate::report::Recorded;
 use std::collections::VecDeque;
@@ -84,17 +84,17 @@ fn look(count: usize) {
         // Not under the lock: HIP may take its time.
         let oldest = running.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
         let Some(one) = oldest else { return };
-        match one.stop.has_passed() {
-            Ok(true) => {
+        match one.stop.passage() {
+            Ok(Passage::Passed) => {
                 if let Ok(time_us) = one.stop.elapsed_us_since(&one.start) {
                     one.recorded.add_time_us(time_us);
                 }
             }
-            Ok(false) => {
+            Ok(Passage::Ahead) => {
                 running.lock().unwrap_or_else(PoisonError::into_inner).push_back(one);
             }
             // A fault, or a stream that is being captured: there is no time.
-            Err(_) => {}
+            Ok(Passage::Captured) | Err(_) => {}
         }
     }
 }
