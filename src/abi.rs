@@ -21,6 +21,7 @@ mod objects;
 mod own;
 mod proxy;
 mod resolve;
+mod stopwatch;
 mod tensor_descriptor;
 
 mod call;

@@ -16,6 +16,8 @@ mod transfer;
 pub use device::{CurrentDevice, device_count};
 pub use error::check;
 pub use library::{Runtime, is_loaded, runtime};
-pub use objects::{DeviceMemory, Event, Function, Module, PinnedMemory, Stream, StreamRef};
+pub use objects::{
+    DeviceMemory, Event, Function, Module, Passage, PinnedMemory, Stream, StreamRef,
+};
 pub use staging::Staging;
 pub use transfer::{download, upload};

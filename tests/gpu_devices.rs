@@ -3,6 +3,7 @@
 
 mod support;
 
+use MIOpen::engine::Choice;
 use MIOpen::error::{Error, Status};
 use MIOpen::gpu::{every_plan, gpu_of_device};
 use MIOpen::hip::{CurrentDevice, DeviceMemory, Event, StreamRef, device_count};
@@ -11,6 +12,7 @@ use MIOpen::problem::{ConvDesc, ConvProblem, DataType, Direction, Mode, Role, Te
 use MIOpen::solver::{Buffers, Context, ConvArgs, Plan};
 use std::ffi::c_void;
 use std::process::Command;
+use std::time::Instant;
 use support::Rng;
 use support::case::{Case, PLAIN, check_against_oracle};
 use support::device::{OnDevice, bytes_of, has_simhip, run_on_device, set_bytes};
@@ -47,6 +49,7 @@ fn child() {
         "compute" => (0..device_count().unwrap()).for_each(compute_on),
         "compute everything" => compute_all_on(0),
         "compute far apart" => compute_far_apart(),
+        "launch first" => first_launches(),
         "describe" => {
             for ordinal in 0..device_count().unwrap() {
                 println!("device {ordinal}: {:?}", gpu_of_device(ordinal));
@@ -144,18 +147,60 @@ fn compute_far_apart() {
     }
 }
 
-fn execute(plan: &dyn Plan, context: &Context, problem: &ConvProblem, pointers: [*mut c_void; 3]) {
+/// What the first convolution on a device takes until its kernels are enqueued: choosing, loading and
+/// relabelling code. The stand-in decodes code on the first device; a real runtime has no such step.
+fn first_launches() {
+    let case = Case::square(Direction::Fwd, 1, 64, 64, 8, 3);
+    let (problem, rng) = (case.problem(), &mut Rng::new(7));
+    let inputs = case.inputs(Fill::SmallIntegers, rng);
+    let mut shortest_us = f64::INFINITY;
+    for ordinal in 0..device_count().unwrap() {
+        let _current = CurrentDevice::set(ordinal).unwrap();
+        let [x, w] = inputs.each_ref().map(|tensor| OnDevice::from_bytes(&bytes_of(tensor)));
+        let y = OnDevice::of_length(problem.output_tensor().span_bytes());
+        let begin = Instant::now();
+        let context = Context::new(None).on_gpu(gpu_of_device(ordinal).unwrap());
+        let pointers = [x.pointer(), w.pointer(), y.pointer()];
+        enqueue(&problem, pointers, |args| {
+            MIOpen::engine::run(&problem, Choice::Default, &context, args).unwrap();
+        });
+        let took_us = begin.elapsed().as_secs_f64() * 1e6;
+        println!("device {ordinal}: {took_us:.0} us to the first launch");
+        if ordinal > 0 {
+            shortest_us = shortest_us.min(took_us);
+        }
+        StreamRef::from_address(0).synchronize().unwrap();
+    }
+    assert!(shortest_us < 50e3, "{shortest_us} us");
+    println!("shortest: {shortest_us:.0} us");
+}
+
+/// Calls `run` with a call's arguments; the caller keeps the memory until the stream was waited for.
+fn enqueue(problem: &ConvProblem, pointers: [*mut c_void; 3], run: impl FnOnce(&mut ConvArgs<'_>)) {
     let stream = std::ptr::null_mut();
-    // SAFETY: the caller keeps the memory until the stream was waited for, here.
+    // SAFETY: as told above.
     let buffers = unsafe { DeviceBuffers::new(problem, pointers, std::ptr::null_mut(), 0, stream) };
-    let mut args = ConvArgs {
+    run(&mut ConvArgs {
         buffers: Buffers::Device(buffers.unwrap()),
         alpha: 1.0,
         beta: 0.0,
         workspace: &mut [],
-    };
-    plan.execute(context, &mut args).unwrap();
+    });
+}
+
+fn execute(plan: &dyn Plan, context: &Context, problem: &ConvProblem, pointers: [*mut c_void; 3]) {
+    enqueue(problem, pointers, |args| plan.execute(context, args).unwrap());
     StreamRef::from_address(0).synchronize().unwrap();
+}
+
+#[test]
+fn the_first_launch_comes_soon() {
+    if !has_simhip() {
+        return;
+    }
+    let text = in_child("launch first", &[("SIMHIP_DEVICES", "6")]);
+    assert!(text.contains("shortest: "), "{text}");
+    println!("{text}");
 }
 
 #[test]

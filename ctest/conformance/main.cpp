@@ -26,6 +26,7 @@ public:
         add_output_dim_rows(kinds_);
         add_convolution_rows(kinds_);
         add_solution_rows(kinds_);
+        add_find2_rows(kinds_);
     }
 
     void compare(const Row& row)

@@ -26,6 +26,7 @@ void add_descriptor_rows(RowKinds&);
 void add_output_dim_rows(RowKinds&);
 void add_convolution_rows(RowKinds&);
 void add_solution_rows(RowKinds&);
+void add_find2_rows(RowKinds&);
 
 } // namespace conformance
 

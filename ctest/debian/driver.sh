@@ -82,7 +82,8 @@ miopen_bypass install --lib lib/libMIOpen.so.1 --library "$library"
 failures=0
 for strategy in implicit_gemm cpu_fallback; do
     for problem in "${problems[@]}"; do
-        settings=(MIOPEN_BYPASS_STRATEGY=$strategy MIOPEN_BYPASS_TRACE="$build/trace.$strategy")
+        settings=(MIOPEN_BYPASS_STRATEGY=$strategy MIOPEN_BYPASS_TRACE="$build/trace.$strategy"
+            MIOPEN_BYPASS_REPORT="$build/report.$strategy.json")
         read -r -a words <<<"$problem"
         drive "${words[@]}" -F 0 -V 1 -t 1 -i 1 >after.txt 2>&1 || echo "exit status $?" >>after.txt
         verified=$(grep -c 'Verifies OK' after.txt || true)
@@ -100,6 +101,17 @@ for trace in trace.implicit_gemm:hip trace.cpu_fallback:cpu; do
         failures=$((failures + 1))
     fi
 done
+
+# Kernels of ours are timed in their stream, with nobody waiting for them.
+if ! python3 - report.implicit_gemm.json <<'PYTHON'; then
+import json, sys
+rows = [row for row in json.load(open(sys.argv[1]))["rows"] if row["route"] == "hip"]
+timed = sum(row["timed_calls"] for row in rows)
+print(f"{timed} of {sum(row['calls'] for row in rows)} calls of our GPU kernels are timed")
+sys.exit(not rows or any(row["timed_calls"] != row["calls"] or row["time_us"] <= 0 for row in rows))
+PYTHON
+    failures=$((failures + 1))
+fi
 
 miopen_bypass uninstall --lib lib/libMIOpen.so.1
 contents >after.contents

@@ -202,6 +202,14 @@ static void wrong_pointer(const function_t* function, int at)
     }
 }
 
+/* Find 2.0 has objects of its own, and a test of its own for them: find2_pointers. */
+static int is_of_find2(const char* name)
+{
+    return strstr(name, "Problem") != NULL || strstr(name, "FindOption") != NULL
+        || strcmp(name, "miopenGetSolverIdConvAlgorithm") == 0
+        || (strstr(name, "Solution") != NULL && strncmp(name, "miopenConvolution", 17) != 0);
+}
+
 static void check_all_functions_are_here(const char* path)
 {
     char line[256], name[128], policy[32];
@@ -210,7 +218,8 @@ static void check_all_functions_are_here(const char* path)
     check_context("%s", path);
     while(CHECK(table != NULL) && fgets(line, sizeof line, table)) {
         if(sscanf(line, "%127[a-zA-Z0-9_] %31s", name, policy) != 2
-            || (strcmp(policy, "own") != 0 && strcmp(policy, "guard") != 0)) {
+            || (strcmp(policy, "own") != 0 && strcmp(policy, "guard") != 0)
+            || is_of_find2(name)) {
             continue;
         }
         own += 1;

@@ -1,6 +1,6 @@
 //! Tells the statistics of each convolution that ran, and of the end of the process.
 
-use super::fork;
+use super::{fork, stopwatch};
 use crate::config::config;
 use crate::report::{self, CallRecord, Recorded};
 use std::panic::catch_unwind;
@@ -21,7 +21,10 @@ pub(super) fn prepare_once() {
 
 extern "C" fn at_exit() {
     // There is nobody left to tell of a panic.
-    let _ = catch_unwind(report::at_exit);
+    let _ = catch_unwind(|| {
+        stopwatch::look_at_all();
+        report::at_exit();
+    });
 }
 
 /// Counts a call, whoever computed it.

@@ -3,6 +3,7 @@
 use super::args::Out;
 use super::backend;
 use super::guard::{self, guard};
+use super::stopwatch;
 use crate::config;
 use crate::error::{Error, Result};
 use crate::report::{self, Snapshot, Totals};
@@ -127,7 +128,7 @@ pub unsafe extern "C" fn miopenBypassGetTotals(
             // SAFETY: the caller passes a string that ends.
             false => Some(unsafe { text_of(label, "label") }?),
         };
-        let sums = sums_of(&report::snapshot(), label);
+        let sums = sums_of(&snapshot(), label);
         let written = miopenBypassTotals_t {
             struct_size,
             calls: sums.calls,
@@ -144,6 +145,12 @@ pub unsafe extern "C" fn miopenBypassGetTotals(
         }
         Ok(())
     })
+}
+
+/// What was counted so far, with the times of work that is over by now.
+fn snapshot() -> Snapshot {
+    stopwatch::look_at_all();
+    report::snapshot()
 }
 
 fn sums_of(snapshot: &Snapshot, label: Option<&str>) -> Totals {
@@ -171,7 +178,7 @@ pub unsafe extern "C" fn miopenBypassGetReport(
     length: *mut usize,
 ) -> miopenStatus_t {
     guard("miopenBypassGetReport", || {
-        let snapshot = report::snapshot();
+        let snapshot = snapshot();
         let text = match format {
             miopenBypassReportFormat_t::miopenBypassReportText => snapshot.to_text(),
             miopenBypassReportFormat_t::miopenBypassReportJson => snapshot.to_json(),

@@ -6,6 +6,7 @@ use super::conv_descriptor::conv_desc;
 use super::entries::RealFunctions;
 use super::guard::guard;
 use super::handle::Handle;
+use super::stopwatch::Stopwatch;
 use super::tensor_descriptor::conv_tensor;
 use crate::config::config;
 use crate::engine::{self, Choice, Solution};
@@ -173,16 +174,20 @@ impl ConvCall {
             trace::line(&format!("{}: {}", self.problem, solution.name));
         }
         let is_on_gpu = matches!(self.context.memory, Memory::Device(_));
+        let mut stopwatch = None;
         let (solver, time_us) = if self.handle.is_profiling() || !is_on_gpu {
             let (solver, time_us) =
                 engine::run_timed(&self.problem, choice, &self.context, &mut arguments)?;
             self.handle.record_kernel_time(time_us);
             (solver, Some(time_us))
         } else {
+            if let Memory::Device(gpu) = self.context.memory {
+                stopwatch = Stopwatch::start(gpu.ordinal, self.handle.stream());
+            }
             (engine::run(&self.problem, choice, &self.context, &mut arguments)?, None)
         };
         let is_own_kernel = is_on_gpu && solver != engine::STAGED;
-        account::record(&CallRecord {
+        let recorded = account::record(&CallRecord {
             problem: &self.problem,
             route: if is_own_kernel { Route::Hip } else { Route::Cpu },
             solver,
@@ -190,6 +195,9 @@ impl ConvCall {
             time_us,
             workspace_bytes: pointers.workspace_bytes,
         });
+        if let Some(stopwatch) = stopwatch {
+            stopwatch.stop(recorded);
+        }
         Ok(())
     }
 

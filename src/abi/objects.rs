@@ -107,7 +107,8 @@ impl<T> Table<T> {
         Ok(&self.shards[shard_index(key)])
     }
 
-    fn is_of_this_kind(&self, key: u64) -> bool {
+    /// Whether the key is one of ours, alive or not; what is none may be the real library's.
+    pub fn is_of_this_kind(&self, key: u64) -> bool {
         key >> KIND_SHIFT == (COOKIE >> KIND_SHIFT | self.kind)
     }
 

@@ -19,6 +19,7 @@ use super::backend;
 use super::call::{self, Asked, ConvCall, Launch};
 use super::entries::RealFunctions;
 use super::guard::guard;
+use super::stopwatch::Stopwatch;
 use crate::card;
 use crate::engine;
 use crate::error::{Error, Result, Status};
@@ -224,10 +225,14 @@ impl Proxy {
             return pass();
         }
         let token = self.begin(known);
+        let stopwatch = match launch {
+            Launch::Once { .. } => self.stopwatch(handle, known),
+            _ => None,
+        };
         let status = pass();
         if is_success(status) {
             if let Launch::Once { workspace_bytes } = launch {
-                self.launched(handle, known, token, workspace_bytes);
+                self.launched(handle, known, token, stopwatch, workspace_bytes);
             }
             // What a search found may have come out of a database: nothing is proven.
             return status;
@@ -275,17 +280,27 @@ impl Proxy {
         journal::begin(&known.problem, &known.card)
     }
 
+    /// Marks the stream in front of a launch by the real library, if its time is wanted.
+    fn stopwatch(&self, handle: miopenHandle_t, known: &Known) -> Option<Stopwatch> {
+        if !Stopwatch::is_wanted() {
+            return None;
+        }
+        let start = || Stopwatch::start(known.card.ordinal, self.stream_of(handle).ok()?);
+        catch_unwind(AssertUnwindSafe(start)).ok().flatten()
+    }
+
     /// After a launch by the real library: counted now, proven when the stream has passed it.
     fn launched(
         &self,
         handle: miopenHandle_t,
         known: &Known,
         token: Option<Token>,
+        stopwatch: Option<Stopwatch>,
         workspace_bytes: usize,
     ) {
         handles::ran_in_real_library(handle);
         let _ = catch_unwind(AssertUnwindSafe(|| {
-            account::record(&CallRecord {
+            let recorded = account::record(&CallRecord {
                 problem: &known.problem,
                 route: Route::Real,
                 solver: "",
@@ -293,6 +308,9 @@ impl Proxy {
                 time_us: None,
                 workspace_bytes,
             });
+            if let Some(stopwatch) = stopwatch {
+                stopwatch.stop(recorded);
+            }
             if let (Some(token), Ok(stream)) = (token, self.stream_of(handle)) {
                 pending::add(token, known.card.ordinal, stream);
             }

@@ -21,6 +21,15 @@ pub fn is_not_ready(code: Code) -> bool {
     code == NOT_READY
 }
 
+/// `hipErrorStreamCaptureUnsupported` to `hipErrorStreamCaptureWrongThread`, with
+/// `hipErrorCapturedEvent` among them.
+const CAPTURE: std::ops::RangeInclusive<Code> = 900..=908;
+
+/// Whether a query met a stream that is, or was, being recorded into a graph.
+pub fn is_of_a_capture(code: Code) -> bool {
+    CAPTURE.contains(&code)
+}
+
 /// Whether a module failed to load because its label names another architecture.
 pub fn is_wrong_architecture(code: Code) -> bool {
     [NO_BINARY_FOR_GPU, INVALID_IMAGE, INVALID_KERNEL_FILE].contains(&code)

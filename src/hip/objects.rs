@@ -1,7 +1,7 @@
 //! Modules, functions, streams, events and memory that free themselves.
 
 use super::api::Handle;
-use super::error::{check, is_not_ready, is_wrong_architecture};
+use super::error::{check, is_not_ready, is_of_a_capture, is_wrong_architecture};
 use super::library::runtime;
 use crate::error::Result;
 use std::ffi::{CStr, c_void};
@@ -180,6 +180,17 @@ impl Drop for Stream {
     }
 }
 
+/// Where a stream stands to an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Passage {
+    /// The work before it is done.
+    Passed,
+    /// It is not.
+    Ahead,
+    /// The stream was being recorded into a graph: nothing has run.
+    Captured,
+}
+
 /// A point in a stream.
 #[derive(Debug)]
 pub struct Event {
@@ -235,19 +246,22 @@ impl Event {
         check(runtime, "hipEventSynchronize", code)
     }
 
-    /// Whether the stream has come to the event; nobody waits.
+    /// How far the stream has come; nobody waits.
     ///
     /// # Errors
     /// What HIP reports: also faults of earlier kernels.
-    pub fn has_passed(&self) -> Result<bool> {
+    pub fn passage(&self) -> Result<Passage> {
         let runtime = runtime()?;
         // SAFETY: an event of ours.
         let code = unsafe { (runtime.api().hipEventQuery)(self.raw.0) };
         if is_not_ready(code) {
-            return Ok(false);
+            return Ok(Passage::Ahead);
+        }
+        if is_of_a_capture(code) {
+            return Ok(Passage::Captured);
         }
         check(runtime, "hipEventQuery", code)?;
-        Ok(true)
+        Ok(Passage::Passed)
     }
 
     /// Microseconds from `start` to this event; both were recorded and have happened.

@@ -34,9 +34,10 @@ fn about(
     forward: impl FnOnce(&RealFunctions) -> Option<miopenStatus_t>,
     ours: impl FnOnce(Arc<Solution>) -> Result<()>,
 ) -> miopenStatus_t {
-    match (SOLUTIONS.get(key_of(solution)), real()) {
-        (Err(_), Some(proxy)) => proxy.pass(name, forward),
-        (found, _) => guard(name, || ours(found?)),
+    let key = key_of(solution);
+    match real() {
+        Some(proxy) if !SOLUTIONS.is_of_this_kind(key) => proxy.pass(name, forward),
+        _ => guard(name, || ours(SOLUTIONS.get(key)?)),
     }
 }
 
@@ -144,7 +145,7 @@ pub(in crate::abi) unsafe extern "C" fn miopenDestroySolution(
 ) -> miopenStatus_t {
     let key = key_of(solution);
     match real() {
-        Some(proxy) if SOLUTIONS.get(key).is_err() => {
+        Some(proxy) if !SOLUTIONS.is_of_this_kind(key) => {
             // One that was loaded has no notes.
             let _ = REAL_SOLUTIONS.remove(key);
             proxy.pass("miopenDestroySolution", |functions| {
@@ -205,8 +206,9 @@ pub(in crate::abi) unsafe extern "C" fn miopenRunSolution(
             run(&call, call.choice(solution.solver))
         });
     };
-    if let Ok(solution) = found {
+    if SOLUTIONS.is_of_this_kind(key_of(solution)) {
         return guard(NAME, || {
+            let solution = found?;
             let (problem, swapped) = (solution.problem.clone(), solution.swapped);
             let call = proxy.call_of_problem(handle, problem, swapped)?;
             run(&call, call.choice(solution.solver))

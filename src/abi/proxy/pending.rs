@@ -6,7 +6,7 @@
 #![forbid(unsafe_code)]
 
 use crate::error::Result;
-use crate::hip::{CurrentDevice, Event, StreamRef};
+use crate::hip::{CurrentDevice, Event, Passage, StreamRef};
 use crate::journal::Token;
 use crate::per_process::PerProcess;
 use std::collections::VecDeque;
@@ -36,7 +36,10 @@ pub(super) fn add(token: Token, ordinal: u32, stream: usize) {
     let (Ok(event), Some(queue)) = (mark(), QUEUE.get(Queue::default)) else { return };
     let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
     if queue.len() >= MAX_PENDING {
-        queue.pop_front();
+        // Behind a stream that hangs the oldest is the culprit, so it must stay. The new one is not
+        // followed: its record stays open until the process ends in good order.
+        std::mem::forget(token);
+        return;
     }
     queue.push_back(Pending { token, event });
 }
@@ -49,12 +52,19 @@ pub(super) fn poll() {
         std::mem::take(&mut *queue)
     };
     let mut unfinished = VecDeque::new();
+    let mut has_faulted = false;
     for Pending { token, event } in waiting {
-        match event.has_passed() {
-            Ok(true) => token.complete(),
-            Ok(false) => unfinished.push_back(Pending { token, event }),
-            // The stream ended in a fault, or is being captured: nothing was proven.
-            Err(_) => drop(token),
+        match event.passage() {
+            Ok(Passage::Passed) => token.complete(),
+            Ok(Passage::Ahead) => unfinished.push_back(Pending { token, event }),
+            Ok(Passage::Captured) => drop(token),
+            // After a fault every event answers with it. The oldest that was not over is the one
+            // to suspect; of the others nothing is known.
+            Err(_) if has_faulted => drop(token),
+            Err(_) => {
+                has_faulted = true;
+                token.failed();
+            }
         }
     }
     let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
