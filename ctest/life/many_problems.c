@@ -7,8 +7,12 @@
 #include "memory.h"
 #include "world.h"
 
-/* After as many problems as fill whatever there is, as many again must find room in it. */
-enum { PROBLEMS = 4000, GROWTH_BYTES = 1024 * 1024 };
+/*
+ * After as many problems as fill whatever there is, more must find room in it. Images grow with
+ * the number, and their plans with them, so it takes three times the problems of a round until
+ * everything has the length that it keeps.
+ */
+enum { PROBLEMS = 4000, WARMING_UP = 3 * PROBLEMS, GROWTH_BYTES = 1024 * 1024 };
 
 static const float one = 1, zero = 0;
 
@@ -32,11 +36,11 @@ int main(void)
 {
     world_t world;
     world_new(&world);
-    for(int number = 0; number < PROBLEMS; ++number) {
+    for(int number = 0; number < WARMING_UP; ++number) {
         problem(&world, number);
     }
     long before = resident_bytes();
-    for(int number = PROBLEMS; number < 2 * PROBLEMS; ++number) {
+    for(int number = WARMING_UP; number < WARMING_UP + PROBLEMS; ++number) {
         problem(&world, number);
     }
     long growth = resident_bytes() - before;
