@@ -10,7 +10,7 @@ use MIOpen::gpu::code_object::{describe, embedded};
 use MIOpen::gpu::every_plan;
 use MIOpen::problem::{DataType, Direction};
 use support::Rng;
-use support::case::{ARRANGEMENTS, Arrangement, Case, PLAIN, RunOptions, check_against_oracle};
+use support::case::{Arrangement, Case, PLAIN, RunOptions, check_against_oracle, draw};
 use support::device::{has_simhip, on_gpu, run_on_device};
 use support::tensor::Fill;
 
@@ -69,34 +69,8 @@ fn random_shapes() {
 }
 
 fn random_case(rng: &mut Rng) -> Case {
-    let spatial_dim = rng.pick(&[1, 2, 2, 2, 3]);
-    let dtype = rng.pick(&[DataType::F32, DataType::F32, DataType::F16, DataType::BF16]);
-    let groups = rng.pick(&[1, 1, 2, 3]);
-    let (c_per_group, k_per_group) = (rng.between(1, 20), rng.between(1, 20));
-    let largest = [40, 14, 6][spatial_dim - 1];
-    let mut dims = |low: usize, high: usize| -> Vec<usize> {
-        (0..spatial_dim).map(|_| rng.between(low, high)).collect()
-    };
-    let as_i32 = |values: Vec<usize>| -> Vec<i32> { values.iter().map(|&v| v as i32).collect() };
-    let (input, filter) = (dims(1, largest), dims(1, 4));
-    let (pads, strides, dilations) = (as_i32(dims(0, 3)), as_i32(dims(1, 3)), as_i32(dims(1, 3)));
-    let mut case = Case {
-        direction: rng.pick(&DIRECTIONS),
-        dtype,
-        y_dtype: dtype,
-        n: rng.between(1, 3),
-        c: groups * c_per_group,
-        k: groups * k_per_group,
-        groups,
-        input,
-        filter,
-        out: vec![],
-        pads,
-        strides,
-        dilations,
-        arrangements: [0; 3].map(|_| rng.pick(&ARRANGEMENTS)),
-    };
-    if groups > 1 {
+    let mut case = draw(rng, 20);
+    if case.groups > 1 {
         // Group strides must divide, which gaps behind the channels prevent.
         case.arrangements = [Arrangement::ChannelsFirst; 3];
     }

@@ -58,6 +58,22 @@ fn random_shapes() {
     }
 }
 
+/// Every solver that serves the case, and is exact with whole numbers, against the oracle.
+fn check_exact(case: &Case, inputs: &[TestTensor; 2], old: &TestTensor) {
+    let mut want = old.clone();
+    oracle(&case.problem(), inputs, &mut want, 1.0, 0.0);
+    for solver in solvers() {
+        // Tiles of 4 divide by 3 and multiply by roots.
+        let is_inexact = solver.name().contains("winograd_4x4");
+        if is_inexact || solver.applicable(&case.problem(), &threads(2)).is_err() {
+            continue;
+        }
+        let mut got = old.clone();
+        run_solver(*solver, &case.problem(), inputs, &mut got, PLAIN);
+        assert_eq!(got.values(), want.values(), "{} {case:?}", solver.name());
+    }
+}
+
 /// Small integers are exact in f32 whatever the order of summation.
 #[test]
 fn integers_are_exact() {
@@ -66,18 +82,7 @@ fn integers_are_exact() {
         let case = random(rng).with_dtype(DataType::F32);
         let inputs = case.inputs(Fill::SmallIntegers, rng);
         let old = case.output(Fill::Garbage, rng);
-        let mut want = old.clone();
-        oracle(&case.problem(), &inputs, &mut want, 1.0, 0.0);
-        for solver in solvers() {
-            // Tiles of 4 divide by 3 and multiply by roots.
-            let is_inexact = solver.name().contains("winograd_4x4");
-            if is_inexact || solver.applicable(&case.problem(), &threads(2)).is_err() {
-                continue;
-            }
-            let mut got = old.clone();
-            run_solver(*solver, &case.problem(), &inputs, &mut got, PLAIN);
-            assert_eq!(got.values(), want.values(), "{} {case:?}", solver.name());
-        }
+        check_exact(&case, &inputs, &old);
     }
 }
 
@@ -306,18 +311,7 @@ fn int8_is_exact() {
         case.y_dtype = rng.pick(&[DataType::I32, DataType::F32, DataType::I8]);
         let inputs = case.inputs(Fill::WholeInt8, rng);
         let old = case.output(Fill::Garbage, rng);
-        let mut want = old.clone();
-        oracle(&case.problem(), &inputs, &mut want, 1.0, 0.0);
-        for solver in solvers() {
-            // Tiles of 4 divide by 3 and multiply by roots.
-            let is_inexact = solver.name().contains("winograd_4x4");
-            if is_inexact || solver.applicable(&case.problem(), &threads(2)).is_err() {
-                continue;
-            }
-            let mut got = old.clone();
-            run_solver(*solver, &case.problem(), &inputs, &mut got, PLAIN);
-            assert_eq!(got.values(), want.values(), "{} {case:?}", solver.name());
-        }
+        check_exact(&case, &inputs, &old);
     }
 }
 

@@ -401,13 +401,15 @@ fn reduction_terms(problem: &ConvProblem) -> f64 {
     terms as f64
 }
 
-/// A small convolution of any kind that the float types admit.
-pub fn random(rng: &mut Rng) -> Case {
+/// Draws a small convolution of any kind that the float types admit, in any arrangements, with at
+/// most so many channels a group; its output's lengths are still to be fitted.
+pub fn draw(rng: &mut Rng, channels_at_most: usize) -> Case {
     const DIRECTIONS: [Direction; 3] = [Direction::Fwd, Direction::Bwd, Direction::Wrw];
     let spatial_dim = rng.pick(&[1, 2, 2, 2, 3]);
     let dtype = rng.pick(&[DataType::F32, DataType::F32, DataType::F16, DataType::BF16]);
     let groups = rng.pick(&[1, 1, 2, 3]);
-    let (c_per_group, k_per_group) = (rng.between(1, 9), rng.between(1, 9));
+    let (c_per_group, k_per_group) =
+        (rng.between(1, channels_at_most), rng.between(1, channels_at_most));
     let largest = [40, 14, 6][spatial_dim - 1];
     let mut dims = |low: usize, high: usize| -> Vec<usize> {
         (0..spatial_dim).map(|_| rng.between(low, high)).collect()
@@ -415,7 +417,7 @@ pub fn random(rng: &mut Rng) -> Case {
     let as_i32 = |values: Vec<usize>| -> Vec<i32> { values.iter().map(|&v| v as i32).collect() };
     let (input, filter) = (dims(1, largest), dims(1, 4));
     let (pads, strides, dilations) = (as_i32(dims(0, 3)), as_i32(dims(1, 3)), as_i32(dims(1, 3)));
-    let mut case = Case {
+    Case {
         direction: rng.pick(&DIRECTIONS),
         dtype,
         y_dtype: dtype,
@@ -430,8 +432,13 @@ pub fn random(rng: &mut Rng) -> Case {
         strides,
         dilations,
         arrangements: [0; 3].map(|_| rng.pick(&ARRANGEMENTS)),
-    };
-    if groups > 1 {
+    }
+}
+
+/// A small convolution of any kind that the CPU's float solvers take.
+pub fn random(rng: &mut Rng) -> Case {
+    let mut case = draw(rng, 9);
+    if case.groups > 1 {
         // Groups are served in layouts whose group stride divides.
         case.arrangements =
             [0; 3].map(|_| rng.pick(&[Arrangement::ChannelsFirst, Arrangement::ChannelsLast]));
