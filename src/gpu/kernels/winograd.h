@@ -112,6 +112,25 @@ DEVICE void winograd_careful(const WinogradParams &w, u32 group, u32 m, const Ti
     }
 }
 
+// The outputs of a tile, from its sums, which lie 2048 bytes apart.
+DEVICE void winograd_tile(const char *sums, float (&y)[4]) {
+    float v[2][4];
+#pragma unroll
+    for (int j = 0; j < 4; j++) {
+        float s[4];
+#pragma unroll
+        for (int i = 0; i < 4; i++) s[i] = *(const float *)(sums + (i * 4 + j) * 2048);
+        // Rows lie in the order 0, 1, 3, 2.
+        v[0][j] = s[0] + s[1] + s[3];
+        v[1][j] = s[1] - s[3] + s[2];
+    }
+#pragma unroll
+    for (int i = 0; i < 2; i++) {
+        y[i * 2] = v[i][0] + v[i][1] + v[i][2];
+        y[i * 2 + 1] = v[i][1] - v[i][2] + v[i][3];
+    }
+}
+
 // Sums of the 16 slots to outputs: through LDS, because each thread has one slot, in two passes of
 // 16 channels.
 template <class T>
@@ -146,6 +165,8 @@ DEVICE void winograd_out(float *lds, const Place &at, u32 lane, u32 wave, u32 c,
     const u32 t = wave * 32 + lane, row = t % 16 / 4;
     const u32 write = t / 16 * 2048 + row * 512 + ((t % 4 * 16) ^ (row % 2 * 64));
     const u32 read = wave * 128 + ((lane * 4) ^ (wave / 4 * 64));
+    // Of each pass a wave takes two channels; of each the four outputs of the lane's tile.
+    float y[4][4];
 #pragma unroll
     for (int pass = 0; pass < 2; pass++) {
         lds_barrier();
@@ -158,39 +179,64 @@ DEVICE void winograd_out(float *lds, const Place &at, u32 lane, u32 wave, u32 c,
                     f32x4{sums[0], sums[1], sums[2], sums[3]};
             }
         lds_barrier();
+#pragma unroll
+        for (int i = 0; i < 2; i++)
+            winograd_tile((const char *)lds + read + i * 1024, y[pass * 2 + i]);
+    }
+
+    const u32 first_m = at.m_block * WINOGRAD_ROWS + wave;
+    // Differences are 0 unless a number is infinite or NaN, or a sum overflows.
+    float sum = 0.f;
+#pragma unroll
+    for (int n = 0; n < 4; n++) sum += (y[n][0] + y[n][1]) + (y[n][2] + y[n][3]);
+    if (sum - sum != 0.f) {
 #pragma unroll 1
-        for (u32 again = 0; again < 2; again++) {
-            const u32 m = at.m_block * WINOGRAD_ROWS + pass * 16 + again * 8 + wave;
-            if (m >= p.m) break;
-            const char *const sums = (const char *)lds + read + again * 1024;
-            float v[2][4];
+        for (u32 n = 0; n < 4; n++) {
+            float again[4];
+            winograd_careful<T>(w, at.group, first_m + n * 8, q, c, c_end, again);
 #pragma unroll
-            for (int j = 0; j < 4; j++) {
-                float s[4];
+            for (u32 to = 0; to < 4; to++)
 #pragma unroll
-                for (int i = 0; i < 4; i++) s[i] = *(const float *)(sums + (i * 4 + j) * 2048);
-                v[0][j] = s[0] + s[1] + s[3];
-                v[1][j] = s[1] - s[3] + s[2];
-            }
-            float y[4];
-#pragma unroll
-            for (int i = 0; i < 2; i++) {
-                y[i * 2] = v[i][0] + v[i][1] + v[i][2];
-                y[i * 2 + 1] = v[i][1] - v[i][2] + v[i][3];
-            }
-            // The difference is 0 unless one of them is infinite or NaN, or the sum overflows.
-            const float sum = (y[0] + y[1]) + (y[2] + y[3]);
-            if (sum - sum != 0.f) winograd_careful<T>(w, at.group, m, q, c, c_end, y);
-            if (is_partial) {
-#pragma unroll
-                for (int i = 0; i < 4; i++) store((float *)0, out, y[i], to[i], m * step_m);
-            } else {
-#pragma unroll
-                for (int i = 0; i < 4; i++) put<T>(out, y[i], p.beta, to[i], m * step_m);
-            }
+                for (int i = 0; i < 4; i++) y[to][i] = to == n ? again[i] : y[to][i];
         }
     }
+    // Of a channel that does not exist nothing is in range.
+    auto channel_out = [&](u32 n) INLINE {
+        Resource of = out;
+        of.z = first_m + n * 8 < p.m ? of.z : 0;
+        return of;
+    };
+    if (is_partial) {
+#pragma unroll
+        for (u32 n = 0; n < 4; n++)
+#pragma unroll
+            for (int i = 0; i < 4; i++)
+                store((float *)0, channel_out(n), y[n][i], to[i], (first_m + n * 8) * step_m);
+        return;
+    }
+    if (p.beta != 0.f) {
+#pragma unroll
+        for (u32 n = 0; n < 4; n++)
+#pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const u32 at_m = (first_m + n * 8) * step_m;
+                y[n][i] = fma(p.beta, load((T *)0, channel_out(n), to[i], at_m), y[n][i]);
+            }
+    }
+#pragma unroll
+    for (u32 n = 0; n < 4; n++)
+#pragma unroll
+        for (int i = 0; i < 4; i++)
+            store((T *)0, channel_out(n), y[n][i], to[i], (first_m + n * 8) * step_m);
 }
+
+// Whether arithmetic reads the storage type without a conversion (v_fma_mix_f32).
+template <class T> struct Mixes {
+    static constexpr bool value = false;
+};
+template <> struct Mixes<f16> {
+    static constexpr bool value = true;
+};
 
 template <class T> DEVICE void winograd(const WinogradParams &w, float *lds) {
     const ConvParams &p = w.conv;
@@ -224,6 +270,9 @@ template <class T> DEVICE void winograd(const WinogradParams &w, float *lds) {
         }
     }
     const float sign = half ? -1.f : 1.f;
+    // A multiply-add widens halves for nothing, if the compiler does not know that it multiplies by 1.
+    float one = 1.f;
+    if constexpr (Mixes<T>::value) asm volatile("" : "+s"(one));
 
     const u32 block_floats = p.phase[0].k_padded * (WINOGRAD_SLOTS * WINOGRAD_ROWS);
     const Resource filter = resource(
@@ -239,7 +288,7 @@ template <class T> DEVICE void winograd(const WinogradParams &w, float *lds) {
         4 * WINOGRAD_OPERAND + half * (8 * 4 * 4 * 32) + channel * (4 * 32) + lane * 4;
 
     f32x4 filtered[2];
-    float gathered[3][4];
+    T gathered[3][4];
     auto load_step = [&]() INLINE {
         // Of a channel that does not exist nothing is in range.
         in.z = step_channel < channels ? (int)in_bytes : 0;
@@ -248,7 +297,7 @@ template <class T> DEVICE void winograd(const WinogradParams &w, float *lds) {
         for (int i = 0; i < 3; i++)
 #pragma unroll
             for (int j = 0; j < 4; j++)
-                gathered[i][j] = load((T *)0, in, patch[i][j], channel_at);
+                gathered[i][j] = load_stored((T *)0, in, patch[i][j], channel_at);
 #pragma unroll
         for (int i = 0; i < 2; i++)
             filtered[i] = load4((float *)0, filter, t * 16, filter_at + i * 4096);
@@ -263,8 +312,9 @@ template <class T> DEVICE void winograd(const WinogradParams &w, float *lds) {
         float v[2][4];
 #pragma unroll
         for (int j = 0; j < 4; j++) {
-            v[0][j] = gathered[0][j] - gathered[1][j];
-            v[1][j] = fma(sign, gathered[1][j], gathered[2][j]);
+            const float shared = widen(gathered[1][j]);
+            v[0][j] = fma(one, widen(gathered[0][j]), -shared);
+            v[1][j] = fma(sign, shared, widen(gathered[2][j]));
         }
 #pragma unroll
         for (int i = 0; i < 2; i++) {
@@ -278,10 +328,12 @@ template <class T> DEVICE void winograd(const WinogradParams &w, float *lds) {
 
     float acc[8][8];
 #pragma unroll
-    for (int i = 0; i < 8; i++)
+    for (int i = 0; i < 8; i++) {
 #pragma unroll
         for (int j = 0; j < 8; j++) acc[i][j] = 0.f;
-
+        // Else they are cleared once for each way into the loop.
+        pin8(acc[i]);
+    }
     load_step();
     stage_step(0);
     lds_barrier();

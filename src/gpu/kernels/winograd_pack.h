@@ -6,8 +6,9 @@
 // Input channels of a block: a wave for each when they are written.
 static const int WINOGRAD_PACK_CHANNELS = 8;
 static const int WINOGRAD_PACK_TAPS = 9 * WINOGRAD_PACK_CHANNELS;
-// From row to row in LDS; odd, so that lanes along the rows meet different banks.
-static const int WINOGRAD_PACK_PITCH = WINOGRAD_PACK_TAPS + 1;
+// From row to row in LDS: odd, so that lanes along the rows meet different banks, and long enough for
+// the lanes of the third load of a row that lie beyond its 72 taps.
+static const int WINOGRAD_PACK_PITCH = 99;
 static const int WINOGRAD_PACK_LDS = WINOGRAD_ROWS * WINOGRAD_PACK_PITCH;
 
 // g0, (g0 + g1 + g2) / 2, (g0 - g1 + g2) / 2, g2.
@@ -26,7 +27,7 @@ template <class T> DEVICE void winograd_pack(const WinogradParams &w, float *lds
     const u32 lane = thread_in_block() % 32, wave = uniform(thread_in_block() / 32);
     const u32 first_m = at.m_block * WINOGRAD_ROWS;
     const u32 first_c = at.column_block * WINOGRAD_PACK_CHANNELS;
-    const Resource filter = resource(p.filter, p.filter_bytes);
+    Resource filter = resource(p.filter, p.filter_bytes);
 
     // Read with the lanes along the taps of neighbouring channels: as filters mostly lie.
 #pragma unroll
@@ -41,13 +42,13 @@ template <class T> DEVICE void winograd_pack(const WinogradParams &w, float *lds
         // Taps go against the coordinates in backward-data.
         const u32 row = f.tap_step[1] < 0 ? 2 - tap_h : tap_h;
         const u32 column = f.tap_step[2] < 0 ? 2 - tap_w : tap_w;
-        const u32 to = c * 9 + row * 3 + column;
+        float *const to = lds + wave * WINOGRAD_PACK_PITCH + c * 9 + row * 3 + column;
 #pragma unroll
-        for (u32 i = 0; i < WINOGRAD_ROWS; i += 8) {
-            const u32 m = first_m + wave + i;
-            const float value = load((T *)0, filter, m < p.m ? from : OUTSIDE, m * p.filter_m);
-            if (element < WINOGRAD_PACK_TAPS)
-                lds[(wave + i) * WINOGRAD_PACK_PITCH + to] = p.alpha * value;
+        for (u32 i = 0; i < WINOGRAD_ROWS / 8; i++) {
+            const u32 m = first_m + wave + i * 8;
+            // Of a channel that does not exist nothing is in range.
+            filter.z = m < p.m ? (int)p.filter_bytes : 0;
+            to[i * 8 * WINOGRAD_PACK_PITCH] = load((T *)0, filter, from, m * p.filter_m);
         }
     }
     lds_barrier();
@@ -57,7 +58,7 @@ template <class T> DEVICE void winograd_pack(const WinogradParams &w, float *lds
 #pragma unroll
     for (int j = 0; j < 3; j++) {
         float column[4];
-        winograd_filter(g[j], g[3 + j], g[6 + j], column);
+        winograd_filter(p.alpha * g[j], p.alpha * g[3 + j], p.alpha * g[6 + j], column);
 #pragma unroll
         for (int i = 0; i < 4; i++) rows[i][j] = column[i];
     }
