@@ -3,6 +3,8 @@
 
 mod support;
 
+use MIOpen::engine::{self, Choice};
+use MIOpen::gpu::code_object::embedded;
 use MIOpen::gpu::every_plan;
 use MIOpen::problem::{DataType, Direction};
 use MIOpen::solver::Memory;
@@ -152,6 +154,34 @@ fn what_it_does_not_serve() {
         }
         for case in cases {
             assert_eq!(check(&case, rng, PLAIN), 0, "{case:?}");
+        }
+    }
+}
+
+/// It is chosen where it is expected to be faster, and the tiles elsewhere.
+#[test]
+fn it_is_chosen_by_the_estimate() {
+    if embedded().is_empty() {
+        println!("skipped: this build has no GPU kernels");
+        return;
+    }
+    let context = on_gpu(36);
+    // Images, channels in and out, size; of ResNet-50 and YOLOv8n. With few points the transformed
+    // filter, twice as long as the filter, costs more than products are saved.
+    for (n, c, k, size, solver) in [
+        (1, 64, 64, 56, 1_001_005),
+        (1, 128, 128, 28, 1_001_005),
+        (4, 32, 32, 80, 1_001_005),
+        (4, 80, 80, 80, 1_001_005),
+        (1, 512, 512, 7, 1_001_001),
+        (1, 1024, 1024, 4, 1_001_001),
+    ] {
+        for direction in DIRECTIONS {
+            let problem = Case::square(direction, n, c, k, size, 3).problem();
+            let plan = engine::prepare(&problem, Choice::Default, &context).unwrap();
+            assert_eq!(plan.solver.0, solver, "{problem:?}");
+            let solutions = engine::solutions(&problem, &context).unwrap();
+            assert!(solutions.iter().any(|solution| solution.workspace_bytes == 0));
         }
     }
 }

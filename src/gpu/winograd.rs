@@ -47,11 +47,16 @@ const MIN_SPLIT_CHANNELS: u32 = 32;
 const MAX_PARTIAL_BYTES: u64 = 256 << 20;
 
 /// Instructions of a wave for each channel, and outside of the hot loop, about, as simhip counts them.
-const CHANNEL_INSTRUCTIONS: f64 = 83.0;
-const WAVE_OVERHEAD: f64 = 700.0;
+const CHANNEL_INSTRUCTIONS: f64 = 82.5;
+const WAVE_OVERHEAD: f64 = 655.0;
 const WAVES_PER_SIMD: u32 = 8;
+/// Loads of a wave for each channel: twelve for a step of four.
+const CHANNEL_LOADS: f64 = 3.0;
+/// Bytes of a cache line. An assumption: the address unit, which two SIMDs share, takes one a cycle.
+const LINE_BYTES: f64 = 128.0;
+const SIMDS: f64 = 2.0;
 /// Of a wave of the packing kernel, which brings 32 rows of a channel.
-const PACK_INSTRUCTIONS: f64 = 150.0;
+const PACK_INSTRUCTIONS: f64 = 280.0;
 
 /// The geometry without its bias, if the kernels serve it.
 fn checked(mut geometry: Geometry) -> std::result::Result<Geometry, Reason> {
@@ -95,6 +100,14 @@ fn packed_floats(geometry: &Geometry) -> u64 {
     u64::from(geometry.base.groups) * rows * k * u64::from(SLOTS)
 }
 
+/// Cycles of a wave for each channel: issuing instructions, or fetching lines where neighbouring tiles
+/// lie far apart in memory.
+fn channel_cycles(geometry: &Geometry) -> f64 {
+    let between_lanes = 2.0 * f64::from(geometry.base.in_dhw[2]);
+    let lines = (32.0 * between_lanes / LINE_BYTES).clamp(1.0, 32.0);
+    CHANNEL_INSTRUCTIONS.max(CHANNEL_LOADS * lines * SIMDS)
+}
+
 /// Channels of a part.
 fn split_length(channels: u32, splits: u32) -> u32 {
     channels.div_ceil(splits).next_multiple_of(TURN)
@@ -114,7 +127,7 @@ fn time_us(geometry: &Geometry, splits: u32, gpu: Gpu) -> Option<f64> {
             * u64::from(splits),
         waves_per_block: THREADS / 32,
         waves_per_simd: WAVES_PER_SIMD,
-        wave_instructions: part * CHANNEL_INSTRUCTIONS + WAVE_OVERHEAD,
+        wave_instructions: part * channel_cycles(geometry) + WAVE_OVERHEAD,
         bytes: geometry.traffic_bytes(),
     };
     // The packed filter is written and read.

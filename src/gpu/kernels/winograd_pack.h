@@ -8,7 +8,7 @@ static const int WINOGRAD_PACK_CHANNELS = 8;
 static const int WINOGRAD_PACK_TAPS = 9 * WINOGRAD_PACK_CHANNELS;
 // From row to row in LDS: odd, so that lanes along the rows meet different banks, and long enough for
 // the lanes of the third load of a row that lie beyond its 72 taps.
-static const int WINOGRAD_PACK_PITCH = 99;
+static const int WINOGRAD_PACK_PITCH = 97;
 static const int WINOGRAD_PACK_LDS = WINOGRAD_ROWS * WINOGRAD_PACK_PITCH;
 
 // g0, (g0 + g1 + g2) / 2, (g0 - g1 + g2) / 2, g2.
@@ -39,10 +39,7 @@ template <class T> DEVICE void winograd_pack(const WinogradParams &w, float *lds
                                  (int)tap_w * f.filter_tap_step[2]);
         const bool exists = (element < WINOGRAD_PACK_TAPS) & (first_c + c < f.k_total);
         const u32 from = exists ? offset : OUTSIDE;
-        // Taps go against the coordinates in backward-data.
-        const u32 row = f.tap_step[1] < 0 ? 2 - tap_h : tap_h;
-        const u32 column = f.tap_step[2] < 0 ? 2 - tap_w : tap_w;
-        float *const to = lds + wave * WINOGRAD_PACK_PITCH + c * 9 + row * 3 + column;
+        float *const to = lds + wave * WINOGRAD_PACK_PITCH + element;
 #pragma unroll
         for (u32 i = 0; i < WINOGRAD_ROWS / 8; i++) {
             const u32 m = first_m + wave + i * 8;
@@ -68,15 +65,20 @@ template <class T> DEVICE void winograd_pack(const WinogradParams &w, float *lds
     const Resource packed = resource(p.packed + block * block_floats, 4 * block_floats);
     const u32 c = first_c + wave;
     const u32 to = 4 * (c / WINOGRAD_STEP * WINOGRAD_OPERAND + c % WINOGRAD_STEP * WINOGRAD_ROWS);
+    // In backward-data taps go against the coordinates; of a filter turned round the first and the last
+    // row change places, and columns likewise.
+    const bool turned = f.tap_step[1] < 0;
+    const u32 slot_rows[4] = {turned ? 2u : 0u, 1, 3, turned ? 0u : 2u}; // see winograd.h
+    const u32 slot_columns[4] = {turned ? 3u : 0u, 1, 2, turned ? 0u : 3u};
 #pragma unroll
     for (int i = 0; i < 4; i++) {
         float of_row[4];
         winograd_filter(rows[i][0], rows[i][1], rows[i][2], of_row);
-        // The last two rows change places: see winograd.h.
-        const int slot_row = i < 2 ? i : 5 - i;
 #pragma unroll
-        for (int j = 0; j < 4; j++)
+        for (int j = 0; j < 4; j++) {
+            const u32 slot = slot_rows[i] * 4 + slot_columns[j];
             store((float *)0, packed, of_row[j], lane * 4,
-                  to + (slot_row * 4 + j) * (4 * WINOGRAD_STEP * WINOGRAD_ROWS));
+                  to + slot * (4 * WINOGRAD_STEP * WINOGRAD_ROWS));
+        }
     }
 }
