@@ -4,7 +4,7 @@
 
 #[path = "src/abi/codegen/emit.rs"]
 mod emit;
-#[path = "src/gpu/codegen/compile.rs"]
+#[path = "src/gpu/codegen/mod.rs"]
 mod gpu;
 #[path = "src/abi/codegen/header.rs"]
 mod header;
@@ -40,7 +40,7 @@ fn main() {
     fs::write(out_dir.join("real_functions.rs"), emit::real_functions(&table))
         .expect("write real_functions.rs");
 
-    gpu::embed(&out_dir);
+    gpu::compile::embed(&out_dir);
 
     // rustc passes a version script of its own that keeps everything else local; lld merges the
     // two as long as ours names no symbol. The symbols get the node by `.symver` (emit.rs).
