@@ -17,6 +17,8 @@ mod params;
 mod pool;
 mod solvers;
 mod wrw;
+mod wrw_geometry;
+mod wrw_shapes;
 
 pub use device::gpu_of_device;
 pub use solvers::{Direct, ImplicitGemm, WrwDirect, WrwImplicitGemm, every_plan};
