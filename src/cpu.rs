@@ -17,6 +17,7 @@ mod igemm_wrw;
 mod ids;
 mod isa;
 mod naive;
+mod placement;
 mod pool;
 mod rates;
 mod store;
