@@ -56,6 +56,7 @@ fn solver_ids_never_change() {
     assert_eq!(id_of("gpu_direct"), Some(1_001_002));
     assert_eq!(id_of("gpu_igemm_wrw"), Some(1_001_003));
     assert_eq!(id_of("gpu_direct_wrw"), Some(1_001_004));
+    assert_eq!(id_of("gpu_winograd"), Some(1_001_005));
     assert_eq!(id_of("cpu_staged"), Some(1_002_001));
 }
 

@@ -10,7 +10,9 @@ use MIOpen::gpu::code_object::{describe, embedded};
 use MIOpen::gpu::every_plan;
 use MIOpen::problem::{DataType, Direction};
 use support::Rng;
-use support::case::{Arrangement, Case, PLAIN, RunOptions, check_against_oracle, draw};
+use support::case::{
+    Arrangement, Case, PLAIN, RunOptions, Spread, check_against_oracle, check_error, draw,
+};
 use support::device::{has_simhip, on_gpu, run_on_device};
 use support::tensor::Fill;
 
@@ -33,7 +35,7 @@ fn check(case: &Case, rng: &mut Rng, options: RunOptions, compute_units: u32) {
             let plan = solver.plan(&problem, &context).unwrap();
             let mut got = old.clone();
             run_on_device(&*plan, &context, &problem, &inputs, &mut got, options);
-            check_against_oracle(case, &inputs, &old, &got, options);
+            check_error(case, &inputs, &old, &got, options, Spread::of(solver.name()));
             if fill == Fill::Reals {
                 // The same bits every time, wherever the scratch memory is.
                 let grants_workspace = !options.grants_workspace;
@@ -187,7 +189,7 @@ fn every_kernel() {
             for (kernel, plan) in every_plan(&problem, gpu) {
                 let mut got = old.clone();
                 run_on_device(&*plan, &context, &problem, &inputs, &mut got, options);
-                check_against_oracle(&case, &inputs, &old, &got, options);
+                check_error(&case, &inputs, &old, &got, options, Spread::of(&kernel));
                 launched.insert(kernel);
             }
         }

@@ -22,11 +22,30 @@ const MAX_KEPT_ELEMS: usize = 16 << 20;
 
 static PIECES: PerProcess<Mutex<Vec<Vec<f32>>>> = PerProcess::new();
 
+/// Pieces begin at a cache line: vectors that straddle two lines cost two loads.
+const LINE_ELEMS: usize = 16;
+
 /// A borrowed piece; undefined contents. It goes back when it is dropped.
 #[derive(Debug, Default)]
 pub struct Piece {
     memory: Vec<f32>,
+    /// Where the first line of `memory` begins.
+    first: usize,
     elems: usize,
+}
+
+impl Piece {
+    /// The first `elems` floats of `memory` from a line's begin on; it has a line more.
+    fn of(memory: Vec<f32>, elems: usize) -> Self {
+        let address = memory.as_ptr().addr();
+        let skipped_bytes = address.next_multiple_of(LINE_ELEMS * size_of::<f32>()) - address;
+        Piece { memory, first: skipped_bytes / size_of::<f32>(), elems }
+    }
+}
+
+/// The next length at which what follows begins at a cache line too.
+pub fn whole_lines(elems: usize) -> usize {
+    elems.next_multiple_of(LINE_ELEMS)
 }
 
 /// A piece of `elems` floats.
@@ -40,13 +59,13 @@ pub fn take(elems: usize) -> Result<Piece> {
     if let Some(pieces) = PIECES.get(Mutex::default) {
         let mut pieces = pieces.lock().unwrap_or_else(PoisonError::into_inner);
         let fitting = (0..pieces.len())
-            .filter(|&index| pieces[index].len() >= elems)
+            .filter(|&index| pieces[index].len() >= elems + LINE_ELEMS)
             .min_by_key(|&index| pieces[index].len());
         if let Some(index) = fitting {
-            return Ok(Piece { memory: pieces.swap_remove(index), elems });
+            return Ok(Piece::of(pieces.swap_remove(index), elems));
         }
     }
-    Ok(Piece { memory: zeroed_f32(elems)?, elems })
+    Ok(Piece::of(zeroed_f32(elems.saturating_add(LINE_ELEMS))?, elems))
 }
 
 impl Drop for Piece {
@@ -71,12 +90,12 @@ impl Deref for Piece {
     type Target = [f32];
 
     fn deref(&self) -> &[f32] {
-        &self.memory[..self.elems]
+        &self.memory[self.first..][..self.elems]
     }
 }
 
 impl DerefMut for Piece {
     fn deref_mut(&mut self) -> &mut [f32] {
-        &mut self.memory[..self.elems]
+        &mut self.memory[self.first..][..self.elems]
     }
 }

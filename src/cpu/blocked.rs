@@ -14,6 +14,7 @@
 #![forbid(unsafe_code)]
 
 mod data;
+mod operand;
 mod planes;
 mod shape;
 mod wrw;
@@ -98,7 +99,7 @@ impl Solver for Blocked {
             Direction::Fwd | Direction::Bwd => {
                 Kind::Data(Box::new(DataPlan::new(problem, isa, context.cpu_threads)))
             }
-            Direction::Wrw => Kind::Wrw(Box::new(WrwPlan::new(problem, isa))),
+            Direction::Wrw => Kind::Wrw(Box::new(WrwPlan::new(problem, isa, context.cpu_threads))),
         };
         Ok(FloatPlan::boxed(problem, kernel, ImplicitGemm))
     }

@@ -176,7 +176,8 @@ impl Phase {
 
     /// Floats of planes, sums and weights for tasks of so many channels.
     fn scratch_elems(&self, channels: usize) -> usize {
-        self.planes.elems(1) + self.out_elems() + channels * self.gather.taps()
+        let weights = arena::whole_lines(channels * self.gather.taps());
+        weights + arena::whole_lines(self.planes.elems(1)) + self.out_elems()
     }
 }
 
@@ -245,9 +246,9 @@ impl Phase {
     ) {
         let taps = self.gather.taps();
         let channels = out.lengths()[1];
-        let (weights, rest) = scratch.split_at_mut(channels * taps);
-        self.filter.pack_rows(filter, first_channel, weights);
-        let (planes, sums) = rest.split_at_mut(self.planes.elems(1));
+        let (weights, rest) = scratch.split_at_mut(arena::whole_lines(channels * taps));
+        self.filter.pack_rows(isa, filter, first_channel, &mut weights[..channels * taps]);
+        let (planes, sums) = rest.split_at_mut(arena::whole_lines(self.planes.elems(1)));
         let lines = self.planes.lines(pixels);
         for channel in 0..channels {
             let group = first_channel + channel;

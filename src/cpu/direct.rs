@@ -240,7 +240,7 @@ impl Kernel {
         let [depths, lines, _] = self.blocking.pixel_box.spatial;
         let row_elems = lines * self.planes.layout.strides[2] + RUN_SLACK_ELEMS;
         let runs = Runs { depths, row_elems, rows: self.rows() };
-        [planes, runs.begin(phases, 0, 0)]
+        [arena::whole_lines(planes), runs.begin(phases, 0, 0)]
     }
 
     fn tasks<'a, O: Copy>(&self, out: TensorMut<'a, O>) -> Vec<Task<'a, O>> {
@@ -477,7 +477,14 @@ impl FloatKernel for Kernel {
         let mut grant = self.workspace.grant(workspace);
         let mut packed_filter = grant.take(WorkspaceKey::PackedFilter)?;
         let filters = self.phases.iter().map(|phase| &phase.filter);
-        pack_filters(threads, self.problem.groups(), filters, filter, &mut packed_filter)?;
+        pack_filters(
+            self.isa,
+            threads,
+            self.problem.groups(),
+            filters,
+            filter,
+            &mut packed_filter,
+        )?;
         pool::for_each(
             threads,
             self.tasks(out),

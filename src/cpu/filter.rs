@@ -6,7 +6,10 @@ use std::ops::Range;
 
 use super::element::Element;
 use super::gather::{Gather, Order};
+use super::isa::Isa;
 use super::pool;
+use super::tiles::pieces;
+use super::ukernel::{FilterBlock, pack_filter_block};
 use crate::error::Result;
 use crate::memory::{MatrixRef, merge_dims};
 use crate::problem::{ConvProblem, Direction, Role};
@@ -82,12 +85,22 @@ impl FilterMatrix {
     }
 
     /// Packs rows `first_row..` of all groups together, each in the order of the reduction.
-    pub fn pack_rows<T: Element>(&self, filter: &[T], first_row: usize, packed: &mut [f32]) {
+    pub fn pack_rows<T: Element>(
+        &self,
+        isa: Isa,
+        filter: &[T],
+        first_row: usize,
+        packed: &mut [f32],
+    ) {
         if self.gather.gemm_k() == 0 {
             return;
         }
         match self.gather.order {
-            Order::TapInner => self.pack_rows_by_taps(filter, first_row, packed),
+            Order::TapInner => {
+                for channels in self.channel_blocks() {
+                    self.pack_channels(isa, filter, first_row, channels, packed);
+                }
+            }
             Order::ChannelInner => self.pack_rows_by_channels(filter, first_row, packed),
         }
     }
@@ -97,46 +110,42 @@ impl FilterMatrix {
         row / self.gemm_m * self.group_stride + row % self.gemm_m * self.row_stride
     }
 
-    /// Some channels of all rows at a time: in backward-data neighbouring rows are
+    /// Channels packed at a time, of all rows: in backward-data neighbouring rows are
     /// neighbours in the filter, while a row's own channels are far apart.
-    fn pack_rows_by_taps<T: Element>(&self, filter: &[T], first_row: usize, packed: &mut [f32]) {
-        /// As many cache lines as fall into one set of an 8-way L1 cache, where
-        /// the distance of channels is a power of two.
-        const CHANNELS_AT_ONCE: usize = 8;
-        /// A run of fewer is not worth a loop of its own.
-        const MIN_RUN: usize = 4;
-        let (gemm_k, taps) = (self.gather.gemm_k(), self.tap_offsets.len());
-        let rows = packed.len() / gemm_k;
-        let begins: Vec<usize> = (first_row..first_row + rows).map(|r| self.row_begin(r)).collect();
-        let first_tap = self.tap_offsets[0];
-        let taps_are_a_run =
-            taps >= MIN_RUN && self.tap_offsets.iter().copied().eq(first_tap..first_tap + taps);
-        let step = self.channel_stride.max(1);
-        for first in (0..self.gather.channels).step_by(CHANNELS_AT_ONCE) {
-            let channels = CHANNELS_AT_ONCE.min(self.gather.channels - first);
-            for (row, &begin) in packed.chunks_exact_mut(gemm_k).zip(&begins) {
-                let begin = begin + first * self.channel_stride;
-                let row = &mut row[first * taps..(first + channels) * taps];
-                if taps == 1 {
-                    let weights = filter[begin + first_tap..].iter().step_by(step);
-                    for (value, weight) in row.iter_mut().zip(weights) {
-                        *value = weight.to_f32();
-                    }
-                    continue;
-                }
-                for (channel, run) in row.chunks_exact_mut(taps).enumerate() {
-                    let filter = &filter[begin + channel * self.channel_stride..];
-                    if taps_are_a_run {
-                        for (value, weight) in run.iter_mut().zip(&filter[first_tap..]) {
-                            *value = weight.to_f32();
-                        }
-                    } else {
-                        for (value, &tap_offset) in run.iter_mut().zip(&self.tap_offsets) {
-                            *value = filter[tap_offset].to_f32();
-                        }
-                    }
-                }
-            }
+    fn channel_blocks(&self) -> Vec<Range<usize>> {
+        /// Twice as many cache lines as fall into one set of an 8-way L1 cache, where the
+        /// distance of channels is a power of two: 8 and 32 took longer on Zen 3.
+        const CHANNELS_AT_ONCE: usize = 16;
+        pieces(&(0..self.gather.channels), CHANNELS_AT_ONCE)
+    }
+
+    /// Packs some channels of rows `first_row..`, taps innermost.
+    fn pack_channels<T: Element>(
+        &self,
+        isa: Isa,
+        filter: &[T],
+        first_row: usize,
+        channels: Range<usize>,
+        packed: &mut [f32],
+    ) {
+        let gemm_k = self.gather.gemm_k();
+        let end_row = first_row + packed.len() / gemm_k;
+        let mut row = first_row;
+        while row < end_row {
+            // Rows of one group are equidistant.
+            let rows = (self.gemm_m - row % self.gemm_m).min(end_row - row);
+            let begin = self.row_begin(row) + channels.start * self.channel_stride;
+            let block = FilterBlock {
+                data: &filter[begin..],
+                rows,
+                row_stride: self.row_stride,
+                channels: channels.len(),
+                channel_stride: self.channel_stride,
+                tap_offsets: &self.tap_offsets,
+            };
+            let to = (row - first_row) * gemm_k + channels.start * self.tap_offsets.len();
+            pack_filter_block(isa, block, &mut packed[to..], gemm_k);
+            row += rows;
         }
     }
 
@@ -159,40 +168,61 @@ impl FilterMatrix {
     }
 }
 
-/// Packs the filters of several gathers, each with all its groups, one behind the other.
+/// Packs the filters of the phases of a problem, each with all its groups, one behind the other.
 ///
 /// # Errors
 /// What the threads report.
 pub fn pack_filters<'a, T: Element>(
+    isa: Isa,
     threads: NonZeroUsize,
     groups: usize,
-    filters: impl Iterator<Item = &'a FilterMatrix>,
+    phases: impl Iterator<Item = &'a FilterMatrix>,
     filter: &[T],
     packed: &mut [f32],
 ) -> Result<()> {
-    /// Floats a thread packs at a time: 256 KiB, so that lines of the result
-    /// stay in the L2 cache until they are full.
-    const PIECE_ELEMS: usize = 1 << 16;
-    let mut parts = Vec::new();
+    /// Floats a thread packs at a time: 512 KiB. With fewer rows it would read but a line or two
+    /// from each page of a filter of many channels.
+    const PIECE_ELEMS: usize = 1 << 17;
+    let mut of_phases = Vec::new();
     let mut rest = packed;
-    for matrix in filters {
-        let gemm_k = matrix.gather.gemm_k();
-        let (of_matrix, after) = rest.split_at_mut(groups * matrix.gemm_m * gemm_k);
+    for phase in phases {
+        let (of_phase, after) = rest.split_at_mut(groups * phase.gemm_m * phase.gather.gemm_k());
         rest = after;
-        if gemm_k == 0 {
-            continue;
+        if !of_phase.is_empty() {
+            of_phases.push((phase, of_phase));
         }
-        let rows_per_part = (PIECE_ELEMS / gemm_k).max(1);
-        for (index, part) in of_matrix.chunks_mut(rows_per_part * gemm_k).enumerate() {
-            parts.push((matrix, index * rows_per_part, part));
+    }
+    let row_elems: usize = of_phases.iter().map(|(phase, _)| phase.gather.gemm_k()).sum();
+    let rows_per_part = (PIECE_ELEMS / row_elems.max(1)).max(1);
+    // All phases of some rows: what they read lies side by side.
+    let mut parts: Vec<Vec<_>> = Vec::new();
+    for (phase, of_phase) in of_phases {
+        let rows = of_phase.chunks_mut(rows_per_part * phase.gather.gemm_k());
+        for (index, rows) in rows.enumerate() {
+            if parts.len() == index {
+                parts.push(Vec::new());
+            }
+            parts[index].push((phase, rows));
         }
     }
     pool::for_each(
         threads,
-        parts,
+        parts.into_iter().enumerate().collect(),
         || Ok(()),
-        |(), (matrix, first_row, part)| {
-            matrix.pack_rows(filter, first_row, part);
+        |(), (index, mut part)| {
+            let first_row = index * rows_per_part;
+            let (first, _) = &part[0];
+            if first.gather.order == Order::ChannelInner {
+                for (phase, rows) in part {
+                    phase.pack_rows(isa, filter, first_row, rows);
+                }
+                return Ok(());
+            }
+            for channels in first.channel_blocks() {
+                for (phase, rows) in &mut part {
+                    phase.pack_channels(isa, filter, first_row, channels.clone(), rows);
+                }
+            }
             Ok(())
         },
     )

@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use super::element::{Element, Output, Scalars, Sum};
 use super::filter::{FilterMatrix, pack_filters};
 use super::gather::{Gather, PixelBox, gathers_of, split_phases};
+use super::isa::Isa;
 use super::pool;
 use super::store::store_tile;
 use super::tiles::{DataTiles, GemmShape, REDUCE_CHUNK, pieces};
@@ -121,7 +122,14 @@ impl DataPlan {
         let mut packed_filter = grant.take(WorkspaceKey::PackedFilter)?;
         if self.packs_filter {
             let filters = self.phases.iter().map(|phase| &phase.filter);
-            pack_filters(threads, self.groups, filters, filter, &mut packed_filter)?;
+            pack_filters(
+                Isa::highest(),
+                threads,
+                self.groups,
+                filters,
+                filter,
+                &mut packed_filter,
+            )?;
         }
         let inputs = Inputs {
             input,

@@ -25,6 +25,12 @@ impl Isa {
         Self::supported(level).filter(|_| admitted)
     }
 
+    /// The highest level that this machine has and `MIOPEN_BYPASS_ISA` admits.
+    pub fn highest() -> Isa {
+        let level = config().isa.map_or(detected(), |highest| highest.min(detected()));
+        Isa(level)
+    }
+
     /// As [`Isa::allowed`].
     ///
     /// # Errors

@@ -7,6 +7,7 @@
 mod block;
 mod depthwise;
 mod dot;
+mod filter;
 mod gemm;
 mod lines;
 mod panel;
@@ -19,6 +20,7 @@ mod winograd;
 pub use block::{Rows, block_rows, multiply_block, panel_columns};
 pub use depthwise::sum_shifted;
 pub use dot::{DotStart, add_dots};
+pub use filter::{FilterBlock, pack_filter_block};
 pub use gemm::gemm_f32;
 pub use lines::{LINE_SLACK_ELEMS, Line, LineShape, stage_lines};
 pub use panel::{ReduceOffsets, Segment, pack_panel, pack_panel_transposed};

@@ -209,6 +209,7 @@ impl Kernel {
             self.dy_planes.as_ref().map_or(0, |planes| planes.elems(pixel_box.images)),
             groups * rows * channels * self.x.taps(),
         ]
+        .map(arena::whole_lines)
     }
 
     fn tasks<'a, O: Copy>(&self, out: TensorMut<'a, O>) -> Vec<Task<'a, O>> {

@@ -7,6 +7,7 @@ use crate::solver::Solver;
 use crate::{cpu, gpu};
 
 static SOLVERS: &[&dyn Solver] = &[
+    &gpu::Winograd,
     &gpu::ImplicitGemm,
     &gpu::Direct,
     &gpu::WrwImplicitGemm,

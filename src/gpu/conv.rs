@@ -193,10 +193,23 @@ fn padded_k(phase: &Phase) -> u32 {
 }
 
 /// Floats of one part of a partial result.
-fn partial_floats(geometry: &Geometry, images: usize) -> u64 {
+pub fn partial_floats(geometry: &Geometry, images: usize) -> u64 {
     let rows = u64::from(geometry.base.groups) * u64::from(geometry.base.m);
     let columns: u64 = geometry.phases.iter().map(|p| u64::from(p.by_points.divisor)).sum();
     rows * columns * images as u64
+}
+
+/// Sets how many blocks a grid has, and tells their number if a grid can have so many.
+pub fn set_blocks(params: &mut ConvParams, columns: u32, m: u32, splits: u32) -> Option<u32> {
+    params.column_blocks = columns;
+    params.m_blocks = m;
+    params.by_column_blocks = Divisor::new(columns);
+    params.by_m_blocks = Divisor::new(m);
+    let blocks = [columns, m, params.groups, params.phases, splits]
+        .iter()
+        .try_fold(1u64, |product, &count| product.checked_mul(u64::from(count)))?;
+    // Threads of a grid are counted in 32 bits; no block has more than 256.
+    u32::try_from(blocks).ok().filter(|&blocks| blocks <= u32::MAX / 256)
 }
 
 /// A guess of the time, of the best tile of a family.
@@ -401,32 +414,20 @@ impl ConvPlan {
         params.phase.iter().map(|phase| phase.columns).max().unwrap_or(0)
     }
 
-    fn set_blocks(params: &mut ConvParams, columns: u32, m: u32, splits: u32) -> Option<u32> {
-        params.column_blocks = columns;
-        params.m_blocks = m;
-        params.by_column_blocks = Divisor::new(columns);
-        params.by_m_blocks = Divisor::new(m);
-        let blocks = [columns, m, params.groups, params.phases, splits]
-            .iter()
-            .try_fold(1u64, |product, &count| product.checked_mul(u64::from(count)))?;
-        // Threads of a grid are counted in 32 bits; no block has more than 256.
-        u32::try_from(blocks).ok().filter(|&blocks| blocks <= u32::MAX / 256)
-    }
-
     fn pack_grid(&self, params: &mut ConvParams, batch: &[Phase]) -> Option<u32> {
         let longest = batch.iter().map(|phase| phase.k_padded).max().unwrap_or(STEP);
         let k_blocks = (longest + TABLE_SLACK).div_ceil(PACK_TILE);
-        Self::set_blocks(params, k_blocks, self.m_padded.div_ceil(PACK_ROWS), 1)
+        set_blocks(params, k_blocks, self.m_padded.div_ceil(PACK_ROWS), 1)
     }
 
     fn tile_grid(&self, params: &mut ConvParams) -> Option<u32> {
         let columns = Self::longest_columns(params).div_ceil(self.shape.columns());
-        Self::set_blocks(params, columns, self.m_padded / self.shape.rows(), self.splits)
+        set_blocks(params, columns, self.m_padded / self.shape.rows(), self.splits)
     }
 
     fn reduce_grid(&self, params: &mut ConvParams) -> Option<u32> {
         let columns = Self::longest_columns(params).div_ceil(PACK_THREADS);
-        Self::set_blocks(params, columns, params.m, 1)
+        set_blocks(params, columns, params.m, 1)
     }
 
     /// Enqueues the convolution in the caller's stream.

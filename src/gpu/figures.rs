@@ -16,7 +16,8 @@ pub struct Figures {
     /// Name of the code object that holds it.
     pub object: &'static str,
     pub kernel: Kernel,
-    /// Output channels and points (or input channels) of a block, for matrix kernels.
+    /// Output channels and points (or input channels, or Winograd's tiles) of a block, for matrix
+    /// kernels.
     pub tile: Option<[u32; 2]>,
     /// Instructions of the hot loop; `None` without a disassembler, or without a loop.
     pub mix: Option<Mix>,
@@ -43,11 +44,14 @@ pub fn figures() -> Result<(Vec<Figures>, Option<String>)> {
         all.extend(kernels.into_iter().map(|kernel| {
             let code: &[Instruction] = code.get(&kernel.name).map_or(&[], Vec::as_slice);
             let layout = Layout::of(&kernel);
+            let winograd = winograd_tile(&kernel);
             Figures {
                 object,
-                tile: layout.map(|layout| [layout.rows, layout.columns]),
+                tile: layout.map(|layout| [layout.rows, layout.columns]).or(winograd),
                 mix: hot_loop(code).map(|body| Mix::of(&body)),
-                bank_conflict_cycles: layout.map(Layout::conflict_cycles),
+                bank_conflict_cycles: layout
+                    .map(Layout::conflict_cycles)
+                    .or(winograd.map(|_| winograd_conflict_cycles())),
                 kernel,
             }
         }));
@@ -79,8 +83,7 @@ impl Layout {
             "wrw" => true,
             _ => return None,
         };
-        let (rows, columns) = words.next()?.split_once('x')?;
-        let (rows, columns): (u32, u32) = (rows.parse().ok()?, columns.parse().ok()?);
+        let [rows, columns] = tile_of(words.next()?)?;
         // Two buffers of floats.
         let step = if is_wrw { WRW_STEP } else { kernel.lds_bytes / (8 * (rows + columns)) };
         Some(Layout { rows, columns, threads: kernel.threads, is_wrw, step })
@@ -91,14 +94,8 @@ impl Layout {
         let (row_pitch, column_pitch) = (self.rows + skew, self.columns + skew);
         let columns_at = self.step * row_pitch;
         let thread_columns = self.columns / 8;
-        let over_waves = |bytes: u32, address: &dyn Fn(u32) -> u32| -> u32 {
-            (0..self.threads)
-                .step_by(32)
-                .map(|first| {
-                    let end = (first + 32).min(self.threads);
-                    bank_conflicts(&(first..end).map(address).collect::<Vec<_>>(), bytes)
-                })
-                .sum()
+        let over_waves = |bytes: u32, address: &dyn Fn(u32) -> u32| {
+            conflicts_of_block(self.threads, bytes, address)
         };
         let mut cycles = 0;
         // Threads that share a tile take different k.
@@ -148,6 +145,55 @@ impl Layout {
         }
         cycles
     }
+}
+
+/// `ROWSxCOLUMNS`.
+fn tile_of(word: &str) -> Option<[u32; 2]> {
+    let (rows, columns) = word.split_once('x')?;
+    Some([rows.parse().ok()?, columns.parse().ok()?])
+}
+
+/// From the name, `TYPE_winograd_ROWSxTILES`.
+fn winograd_tile(kernel: &Kernel) -> Option<[u32; 2]> {
+    let (_, rest) = kernel.name.split_once("_winograd_")?;
+    tile_of(rest.split('_').next()?)
+}
+
+/// Conflicts in one step of the Winograd kernel, as `kernels/winograd.h` places its threads.
+fn winograd_conflict_cycles() -> u32 {
+    /// Bytes of one operand's four channels at one slot, and of one channel.
+    const SLOT: u32 = 512;
+    const CHANNEL: u32 = 128;
+    const PATCHES_AT: u32 = 16 * SLOT;
+    let over_waves =
+        |bytes: u32, address: &dyn Fn(u32) -> u32| conflicts_of_block(256, bytes, address);
+    let mut cycles = 0;
+    for channel in 0..4 {
+        for half in [0, 64] {
+            let at = channel * CHANNEL + half;
+            cycles += over_waves(16, &|t| t / 16 * SLOT + t % 16 / 4 * 16 + at);
+            cycles += over_waves(16, &|t| PATCHES_AT + t / 16 * SLOT + t % 4 * 16 + at);
+        }
+    }
+    for i in 0..2 {
+        cycles += over_waves(16, &|t| t * 16 + i * 4096);
+    }
+    for slot in 0..8 {
+        let of_wave = |wave: u32| wave / 4 * 8 * SLOT + wave % 4 * CHANNEL;
+        cycles += over_waves(4, &|t| PATCHES_AT + of_wave(t / 32) + t % 32 * 4 + slot * SLOT);
+    }
+    cycles
+}
+
+/// Cycles that the waves of a block lose together in one access.
+fn conflicts_of_block(threads: u32, bytes: u32, address: &dyn Fn(u32) -> u32) -> u32 {
+    (0..threads)
+        .step_by(32)
+        .map(|first| {
+            let end = (first + 32).min(threads);
+            bank_conflicts(&(first..end).map(address).collect::<Vec<_>>(), bytes)
+        })
+        .sum()
 }
 
 /// Cycles beyond the least that one access of a wave to LDS takes, by the byte addresses of its

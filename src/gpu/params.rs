@@ -115,6 +115,19 @@ pub struct ConvParams {
     pub phase: [Phase; MAX_PHASES],
 }
 
+/// `WinogradParams` of the kernels.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[repr(C)]
+pub struct WinogradParams {
+    pub conv: ConvParams,
+    pub by_tiles: Divisor,
+    pub by_tile_plane: Divisor,
+    pub by_tile_row: Divisor,
+    pub tiles: u32,
+    pub patch_first: [i32; 2],
+    pub out_len: [u32; 2],
+}
+
 /// `WrwParams` of the kernels.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[repr(C)]

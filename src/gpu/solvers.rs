@@ -2,6 +2,7 @@
 
 use super::conv::{self, ConvPlan};
 use super::geometry::{Geometry, type_name};
+use super::winograd::{self, WinogradPlan};
 use super::wrw::{self, WrwPlan, refused};
 use crate::error::{Error, Result};
 use crate::hip::{CurrentDevice, Event, StreamRef};
@@ -20,6 +21,9 @@ pub struct ImplicitGemm;
 /// Forward and backward-data where a group has few output channels.
 pub struct Direct;
 
+/// Forward and backward-data of 3 x 3 filters with stride and dilation 1, by fewer products.
+pub struct Winograd;
+
 /// Backward-weights as a matrix product in tiles.
 pub struct WrwImplicitGemm;
 
@@ -35,6 +39,15 @@ trait Enqueue: Send + Sync {
 impl Enqueue for ConvPlan {
     fn workspace_bytes(&self) -> usize {
         ConvPlan::workspace_bytes(self)
+    }
+    fn enqueue(&self, buffers: DeviceBuffers, alpha: f32, beta: f32) -> Result<()> {
+        self.execute(buffers, alpha, beta)
+    }
+}
+
+impl Enqueue for WinogradPlan {
+    fn workspace_bytes(&self) -> usize {
+        WinogradPlan::workspace_bytes(self)
     }
     fn enqueue(&self, buffers: DeviceBuffers, alpha: f32, beta: f32) -> Result<()> {
         self.execute(buffers, alpha, beta)
@@ -101,6 +114,10 @@ pub fn every_plan(problem: &ConvProblem, gpu: Gpu) -> Vec<(String, Box<dyn Plan>
             let kernel = plan.kernel();
             plans.push((kernel, Box::new(GpuPlan { plan, gpu, is_without_workspace: false })));
         }
+        for plan in WinogradPlan::every(&geometry, name, gpu) {
+            let kernel = plan.kernel();
+            plans.push((kernel, Box::new(GpuPlan { plan, gpu, is_without_workspace: false })));
+        }
     }
     if let Ok(geometry) = wrw::Geometry::new(problem) {
         for plan in WrwPlan::every(&geometry, name, gpu) {
@@ -113,7 +130,7 @@ pub fn every_plan(problem: &ConvProblem, gpu: Gpu) -> Vec<(String, Box<dyn Plan>
 
 macro_rules! solver {
     ($solver:ident, $id:expr, $name:literal, $algorithm:ident, $module:ident, $geometry:ty,
-     $plan:ident, $family:expr, $is_without_workspace:literal) => {
+     $plan:ident, [$($family:expr)?], $is_without_workspace:literal) => {
         impl Solver for $solver {
             fn id(&self) -> SolverId {
                 SolverId($id)
@@ -135,12 +152,12 @@ macro_rules! solver {
                 let gpu = gpu_of(context)?;
                 let geometry = <$geometry>::new(problem)?;
                 let name = type_name(problem).unwrap_or_default();
-                $plan::new(geometry, name, $family, gpu).map(drop)
+                $plan::new(geometry, name, $($family,)? gpu).map(drop)
             }
 
             fn estimate_us(&self, problem: &ConvProblem, context: &Context) -> f64 {
                 match (gpu_of(context), <$geometry>::new(problem)) {
-                    (Ok(gpu), Ok(geometry)) => $module::estimate_us(&geometry, $family, gpu),
+                    (Ok(gpu), Ok(geometry)) => $module::estimate_us(&geometry, $($family,)? gpu),
                     _ => f64::INFINITY,
                 }
             }
@@ -149,7 +166,7 @@ macro_rules! solver {
                 let gpu = gpu_of(context).map_err(refused)?;
                 let geometry = <$geometry>::new(problem).map_err(refused)?;
                 let plan =
-                    $plan::new(geometry, storage(problem)?, $family, gpu).map_err(refused)?;
+                    $plan::new(geometry, storage(problem)?, $($family,)? gpu).map_err(refused)?;
                 let is_without_workspace = $is_without_workspace;
                 Ok(Box::new(GpuPlan { plan, gpu, is_without_workspace }))
             }
@@ -165,7 +182,7 @@ solver!(
     conv,
     Geometry,
     ConvPlan,
-    conv::Family::Tiles,
+    [conv::Family::Tiles],
     false
 );
 solver!(
@@ -176,7 +193,7 @@ solver!(
     conv,
     Geometry,
     ConvPlan,
-    conv::Family::Direct,
+    [conv::Family::Direct],
     true
 );
 solver!(
@@ -187,7 +204,7 @@ solver!(
     wrw,
     wrw::Geometry,
     WrwPlan,
-    wrw::Family::Tiles,
+    [wrw::Family::Tiles],
     false
 );
 solver!(
@@ -198,6 +215,17 @@ solver!(
     wrw,
     wrw::Geometry,
     WrwPlan,
-    wrw::Family::Direct,
+    [wrw::Family::Direct],
     true
+);
+solver!(
+    Winograd,
+    FIRST_ID + 4,
+    "gpu_winograd",
+    Winograd,
+    winograd,
+    Geometry,
+    WinogradPlan,
+    [],
+    false
 );

@@ -282,12 +282,12 @@ pub enum Spread {
 }
 
 impl Spread {
-    /// Of the solver of that name.
+    /// Of the solver, or the kernel, of that name.
     pub fn of(solver: &str) -> Self {
-        if solver.contains("winograd_2x2") {
-            Spread::Tile { amplification: amplification(&WEIGHTS_2X2, &ROW_SUMS_2X2) }
-        } else if solver.contains("winograd_4x4") {
+        if solver.contains("winograd_4x4") {
             Spread::Tile { amplification: amplification(&WEIGHTS_4X4, &ROW_SUMS_4X4) }
+        } else if solver.contains("winograd") {
+            Spread::Tile { amplification: amplification(&WEIGHTS_2X2, &ROW_SUMS_2X2) }
         } else {
             Spread::None
         }

@@ -42,7 +42,7 @@ pub struct Args {
 struct Row<'a> {
     kernel: &'a str,
     code_object: &'a str,
-    /// Output channels and points (or input channels) of a block.
+    /// Output channels and points (or input channels, or Winograd's tiles) of a block.
     tile: Option<[u32; 2]>,
     threads: u32,
     vgprs: u32,

@@ -24,11 +24,11 @@ use crate::memory::{MatrixMut, TensorMut};
 use crate::problem::{ConvProblem, DataType, Direction, Role};
 use crate::solver::{WorkspaceKey, WorkspaceLayout};
 
-/// What packing a filter element costs, in multiply-adds: 1.2 ns where the packed
-/// filter stays in the L2 cache, else 2.4 ns (measured on Zen 3, backward-data of filters of
-/// 256 x 256 and of 512 x 512 to 1024 x 2048 channels).
-const PACK_FILTER_COST: f64 = 60.0;
-const PACK_FAR_FILTER_COST: f64 = 120.0;
+/// What packing a filter element costs, in multiply-adds: 0.4 ns where the packed filter stays in
+/// the L2 cache, else 1 ns (measured on Zen 3, backward-data of filters of 256 x 1024 and of
+/// 512 x 512 to 1024 x 2048 channels).
+const PACK_FILTER_COST: f64 = 20.0;
+const PACK_FAR_FILTER_COST: f64 = 50.0;
 
 /// What is prepared for a forward or backward-data problem.
 pub struct DataPlan {
@@ -100,7 +100,7 @@ impl DataPlan {
             let gemm_k = gather.gemm_k();
             let shape = BlockShape::new(problem, &gather);
             let blocking = Blocking::choose(&shape, isa, threads);
-            let direct = direct_layout(&gather, problem.n()).filter(|_| is_f32);
+            let direct = PixelLayout::of_tensor(&gather, problem.n()).filter(|_| is_f32);
             let planes = match direct {
                 Some(_) => None,
                 None => Some(Planes::new(&gather, &blocking.pixel_box, blocking.channels)),
@@ -186,7 +186,7 @@ impl DataPlan {
         if self.packs_filter {
             let filters = self.phases.iter().map(|phase| &phase.filter);
             let groups = self.problem.groups();
-            pack_filters(threads, groups, filters, filter, &mut packed_filter)?;
+            pack_filters(self.isa, threads, groups, filters, filter, &mut packed_filter)?;
         }
         let inputs = Inputs { input, filter, packed_filter: &packed_filter };
         let has_nan = AtomicBool::new(false);
@@ -276,7 +276,8 @@ impl ScratchElems {
             let Blocking { pixel_box, channels, .. } = phase.blocking;
             if let Some(planes) = &phase.planes {
                 // Panels are read whole, so beyond the end of the planes too.
-                elems.planes = elems.planes.max(planes.elems(pixel_box.images) + panel_cols);
+                let of_phase = planes.elems(pixel_box.images) + panel_cols;
+                elems.planes = elems.planes.max(arena::whole_lines(of_phase));
             }
             let columns = pixel_box.pixels().next_multiple_of(panel_cols);
             let gemm_k = channels * phase.gather.taps();
@@ -284,31 +285,6 @@ impl ScratchElems {
         }
         elems
     }
-}
-
-/// The tensor itself as the source of panels: where no tap leaves it and pixels are contiguous.
-fn direct_layout(gather: &Gather, images: usize) -> Option<PixelLayout> {
-    let all = gather.all_pixels(images);
-    let [d, h, w] = &*gather.axes;
-    let is_contiguous = w.out_len == 1 || w.step * w.in_stride == 1;
-    if !is_contiguous || gather.taps() == 0 || gather.touches_padding(&all) {
-        return None;
-    }
-    let mut tap_offsets = vec![0];
-    for axis in gather.axes.iter() {
-        tap_offsets = tap_offsets
-            .into_iter()
-            .flat_map(|outer| {
-                // No tap leaves the input, so no offset is negative.
-                axis.taps.iter().map(move |tap| outer + tap.offset as usize * axis.in_stride)
-            })
-            .collect();
-    }
-    Some(PixelLayout {
-        strides: [gather.n_stride, d.step * d.in_stride, h.step * h.in_stride],
-        channel_stride: gather.channel_stride,
-        tap_offsets,
-    })
 }
 
 /// The pixels of a task, whatever its rows.
@@ -363,12 +339,8 @@ impl<T: Element> Tile<'_, T> {
                 (planes, 0)
             }
             (None, Some(input)) => {
-                let [n_stride, d_stride, h_stride] = phase.layout.strides;
-                let base = channels.start * phase.layout.channel_stride
-                    + pixels.n.start * n_stride
-                    + pixels.o[0].start * d_stride
-                    + pixels.o[1].start * h_stride
-                    + pixels.o[2].start;
+                let base =
+                    channels.start * phase.layout.channel_stride + phase.layout.first_pixel(pixels);
                 (input, base)
             }
             (None, None) => unreachable!("only f32 is read without planes"),

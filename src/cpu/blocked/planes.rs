@@ -94,6 +94,53 @@ pub struct PixelLayout {
 }
 
 impl PixelLayout {
+    /// In the tensor itself: where no tap leaves it and pixels of a line are contiguous.
+    pub fn of_tensor(gather: &Gather, images: usize) -> Option<PixelLayout> {
+        let all = gather.all_pixels(images);
+        let [d, h, w] = &*gather.axes;
+        let is_contiguous = w.out_len == 1 || w.step * w.in_stride == 1;
+        if !is_contiguous || gather.taps() == 0 || gather.touches_padding(&all) {
+            return None;
+        }
+        let mut tap_offsets = vec![0];
+        for axis in gather.axes.iter() {
+            tap_offsets = tap_offsets
+                .into_iter()
+                .flat_map(|outer| {
+                    // No tap leaves the input, so no offset is negative.
+                    axis.taps.iter().map(move |tap| outer + tap.offset as usize * axis.in_stride)
+                })
+                .collect();
+        }
+        Some(PixelLayout {
+            strides: [gather.n_stride, d.step * d.in_stride, h.step * h.in_stride],
+            channel_stride: gather.channel_stride,
+            tap_offsets,
+        })
+    }
+
+    /// Where a box begins, from pixel 0 on.
+    pub fn first_pixel(&self, pixels: &PixelBox) -> usize {
+        let [n_stride, d_stride, h_stride] = self.strides;
+        pixels.n.start * n_stride
+            + pixels.o[0].start * d_stride
+            + pixels.o[1].start * h_stride
+            + pixels.o[2].start
+    }
+
+    /// The contiguous runs of a box of one image: where each begins, from the box's first pixel
+    /// on, and their length.
+    pub fn runs(&self, pixels: &PixelBox) -> (Vec<usize>, usize) {
+        let [_, d_stride, h_stride] = self.strides;
+        let [len_d, len_h, len_w] = [0, 1, 2].map(|dim| pixels.o[dim].len());
+        let are_lines_one = len_h == 1 || h_stride == len_w;
+        if are_lines_one && (len_d == 1 || d_stride == len_h * len_w) {
+            return (vec![0], len_d * len_h * len_w);
+        }
+        let line = |d: usize| move |h: usize| d * d_stride + h * h_stride;
+        ((0..len_d).flat_map(|d| (0..len_h).map(line(d))).collect(), len_w)
+    }
+
     /// The segments of the panel of `panel_cols` columns that begins with
     /// pixel `first` of `pixels`; offsets count from the box's first pixel.
     pub fn segments(

@@ -1,15 +1,18 @@
-//! Backward-weights by blocks: rows of dy times packed, transposed panels of x.
+//! Backward-weights by blocks: rows of one tensor times packed, transposed panels of the other.
 //!
 //! The result of a task is a block of output channels by input channels and
-//! taps; the reduction runs over boxes of pixels, in their order. Which task
-//! sums what depends on the problem alone, so the bits do not depend on threads.
+//! taps; the reduction runs over boxes of pixels, in their order. How that is cut into tasks has
+//! no influence on any sum, so the bits do not depend on threads.
+//!
+//! Panels are of x. Where the filter is 1 x 1 and has few output channels they may be of dy, so that
+//! more rows share a panel; the result is then transposed.
 #![forbid(unsafe_code)]
 
 use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::planes::Planes;
+use super::operand::Operand;
 use crate::cpu::arena;
 use crate::cpu::cache::CacheSizes;
 use crate::cpu::element::{Element, Output, Scalars};
@@ -18,9 +21,9 @@ use crate::cpu::isa::Isa;
 use crate::cpu::pool;
 use crate::cpu::store::store_filter_tile;
 use crate::cpu::tiles::{BoxLengths, even_piece, pieces};
-use crate::cpu::ukernel::{Rows, block_rows, multiply_block, pack_panel_transposed, panel_columns};
+use crate::cpu::ukernel::{block_rows, multiply_block, panel_columns, transpose};
 use crate::error::Result;
-use crate::memory::{MatrixMut, TensorMut, merge_dims};
+use crate::memory::{MatrixMut, TensorMut};
 use crate::problem::{ConvProblem, DataType, Role};
 
 /// Columns of a task at most: a panel row of 1 KiB, and 256 KiB of panels for
@@ -31,8 +34,8 @@ const MAX_COLUMNS: usize = 256;
 /// spread the cost of packing.
 const MAX_ROWS: usize = 512;
 
-/// Tasks wanted at least, for an even load on machines with several threads.
-const WANTED_TASKS: usize = 8;
+/// Tasks wanted for each of several threads, for an even load.
+const TASKS_PER_THREAD: usize = 4;
 
 /// Multiply-adds that are worth a task of their own: some twenty microseconds.
 const MIN_TASK_MULTIPLY_ADDS: usize = 1 << 20;
@@ -41,6 +44,10 @@ const MIN_TASK_MULTIPLY_ADDS: usize = 1 << 20;
 /// 32 floats takes some 24 instructions (measured on Zen 3, staging included).
 const PACK_COST: f64 = 8.0;
 
+/// What an element of the result costs beside its sum, and once more where it is transposed: 0.3 ns
+/// each.
+const STORE_COST: f64 = 16.0;
+
 /// What starting a task costs, in multiply-adds: about 1 us at 50 G/s.
 const TASK_COST: f64 = 5e4;
 
@@ -48,76 +55,67 @@ const TASK_COST: f64 = 5e4;
 pub struct WrwPlan {
     isa: Isa,
     problem: ConvProblem,
-    gather: Gather,
-    dy: Gather,
-    /// Output channels and input channels of a task.
-    rows: usize,
-    channels: usize,
+    x: Operand,
+    dy: Operand,
+    blocking: Blocking,
     box_lengths: BoxLengths,
-    x_planes: Planes,
-    /// `None`: rows of dy are read from the tensor itself.
-    dy_planes: Option<Planes>,
     touches_padding: bool,
+}
+
+/// How the result is cut.
+#[derive(Clone, Copy, Debug)]
+struct Blocking {
+    /// Panels are of dy, and rows of x.
+    is_swapped: bool,
+    /// Output channels of a task.
+    k: usize,
+    /// Input channels of a task.
+    c: usize,
 }
 
 /// A block of the filter gradient of one group.
 struct Task<'a, O> {
     group: usize,
-    rows: Range<usize>,
-    channels: Range<usize>,
+    k: Range<usize>,
+    c: Range<usize>,
     out: TensorMut<'a, O>,
 }
 
-/// What a task multiplies.
-struct Block<'a> {
-    group: usize,
-    rows: Range<usize>,
-    channels: Range<usize>,
-    boxes: &'a [PixelBox],
+/// A thread's scratch.
+struct Scratch<'a> {
+    x_planes: &'a mut [f32],
+    dy_planes: &'a mut [f32],
+    panels: &'a mut [f32],
+    sums: &'a mut [f32],
+    transposed: &'a mut [f32],
 }
 
 impl WrwPlan {
-    /// Prepares `problem`, which must be backward-weights.
-    pub fn new(problem: &ConvProblem, isa: Isa) -> Self {
-        let mut gather = Gather::over_x(problem);
-        gather.order = Order::TapInner;
-        let mut dy = Gather::pixels_of_y(problem);
-        dy.order = Order::TapInner;
-        let taps = gather.taps();
-        let (rows, channels) = tile(problem, &gather, &dy, isa);
-
+    /// Prepares `problem`, which must be backward-weights, for some number of threads.
+    pub fn new(problem: &ConvProblem, isa: Isa, threads: NonZeroUsize) -> Self {
+        let (x, dy) = (Gather::over_x(problem), Gather::pixels_of_y(problem));
+        debug_assert!(x.taps() > 0);
+        let (blocking, _) = Blocking::choose(problem, [&x, &dy], isa, threads);
         // A panel of a box in half of the L1 cache.
         let max_pixels = CacheSizes::get().l1_bytes / 2 / (panel_columns(isa) * size_of::<f32>());
         let lengths = BoxLengths::choose(1, problem.out_spatial(), max_pixels);
-        let y = problem.tensor5(Role::Y);
-        let pixel_dims = [2, 3, 4].map(|dim| (y.lengths[dim], y.strides[dim]));
-        let is_direct = problem.input_dtype() == DataType::F32
-            && merge_dims(&pixel_dims).is_some_and(|(len, stride)| len == 1 || stride == 1);
-        debug_assert!(taps > 0);
+        let is_f32 = problem.input_dtype() == DataType::F32;
+        let images = problem.n();
         WrwPlan {
             isa,
-            x_planes: Planes::new(&gather, &lengths, channels),
-            dy_planes: (!is_direct).then(|| Planes::new(&dy, &lengths, rows)),
-            touches_padding: gather.touches_padding(&gather.all_pixels(problem.n())),
+            touches_padding: x.touches_padding(&x.all_pixels(images)),
+            x: Operand::new(x, images, is_f32, &lengths, blocking.c),
+            dy: Operand::new(dy, images, is_f32, &lengths, blocking.k),
             problem: problem.clone(),
-            gather,
-            dy,
-            rows,
-            channels,
+            blocking,
             box_lengths: lengths,
         }
     }
 
     /// The estimated time in multiply-adds of the busiest thread.
     pub fn cost(problem: &ConvProblem, isa: Isa, threads: NonZeroUsize) -> f64 {
-        let (gather, dy) = (Gather::over_x(problem), Gather::pixels_of_y(problem));
-        let (rows, channels) = tile(problem, &gather, &dy, isa);
-        let columns = (channels * gather.taps()).next_multiple_of(panel_columns(isa));
-        let pixels = (problem.n() * problem.out_spatial().iter().product::<usize>()) as f64;
-        let tasks =
-            problem.groups() * dy.channels.div_ceil(rows) * gather.channels.div_ceil(channels);
-        let task = pixels * columns as f64 * ((rows as f64).max(4.0) + PACK_COST) + TASK_COST;
-        tasks.div_ceil(threads.get()) as f64 * task
+        let (x, dy) = (Gather::over_x(problem), Gather::pixels_of_y(problem));
+        Blocking::choose(problem, [&x, &dy], isa, threads).1
     }
 
     /// Runs, with alpha 1 and beta 0. The slices span the tensors of the problem.
@@ -131,28 +129,31 @@ impl WrwPlan {
         out: &mut [O],
     ) -> Result<bool> {
         let out = TensorMut::new(out, self.problem.tensor5(Role::W))?;
+        let (all_k, all_c) = (self.dy.gather.channels, self.x.gather.channels);
         let mut tasks = Vec::new();
-        for (group, of_group) in out.split_every(0, self.dy.channels).into_iter().enumerate() {
-            let row_pieces = pieces(&(0..self.dy.channels), self.rows);
-            for (rows, of_rows) in row_pieces.into_iter().zip(of_group.split_every(0, self.rows)) {
-                let channel_pieces = pieces(&(0..self.gather.channels), self.channels);
-                let parts = of_rows.split_every(1, self.channels);
-                tasks.extend(channel_pieces.into_iter().zip(parts).map(|(channels, out)| Task {
+        for (group, of_group) in out.split_every(0, all_k).into_iter().enumerate() {
+            let k_pieces = pieces(&(0..all_k), self.blocking.k);
+            for (k, of_k) in k_pieces.into_iter().zip(of_group.split_every(0, self.blocking.k)) {
+                let c_pieces = pieces(&(0..all_c), self.blocking.c);
+                let parts = of_k.split_every(1, self.blocking.c);
+                tasks.extend(c_pieces.into_iter().zip(parts).map(|(c, out)| Task {
                     group,
-                    rows: rows.clone(),
-                    channels,
+                    k: k.clone(),
+                    c,
                     out,
                 }));
             }
         }
-        let boxes = self.box_lengths.cut(&self.dy.all_pixels(self.problem.n()));
+        let boxes = self.box_lengths.cut(&self.dy.gather.all_pixels(self.problem.n()));
         let has_nan = AtomicBool::new(false);
         pool::for_each(
             threads,
             tasks,
             || arena::take(self.scratch_elems().iter().sum()),
             |scratch, task| {
-                if self.run_task(x, dy, &boxes, scratch, task) {
+                let x = &x[self.x.gather.group_offset(task.group)..];
+                let dy = &dy[self.dy.gather.group_offset(task.group)..];
+                if self.run_task([x, dy], &boxes, self.split(scratch), task) {
                     has_nan.store(true, Ordering::Relaxed);
                 }
                 Ok(())
@@ -164,146 +165,168 @@ impl WrwPlan {
         Ok(!is_spoiled)
     }
 
-    /// Floats of planes of x, planes of dy, panels, sums.
-    fn scratch_elems(&self) -> [usize; 4] {
+    /// Floats of each part of [`Scratch`].
+    fn scratch_elems(&self) -> [usize; 5] {
         let panel_cols = panel_columns(self.isa);
-        let columns = self.channels * self.gather.taps();
+        let Blocking { is_swapped, k, c } = self.blocking;
+        let columns = if is_swapped { self.dy.columns(k) } else { self.x.columns(c) };
+        let sums = k * self.x.columns(c);
         [
-            // Lines are read in steps of four pixels.
-            self.x_planes.elems(1) + 3,
-            self.dy_planes.as_ref().map_or(0, |planes| planes.elems(1)),
+            self.x.planes_elems(),
+            self.dy.planes_elems(),
+            // Packing writes up to three rows more.
             columns.next_multiple_of(panel_cols) * self.box_lengths.pixels() + 3 * panel_cols,
-            self.rows * columns,
+            sums,
+            if is_swapped { sums } else { 0 },
         ]
+        .map(arena::whole_lines)
+    }
+
+    fn split<'a>(&self, scratch: &'a mut [f32]) -> Scratch<'a> {
+        let [x_planes, dy_planes, panels, sums, _] = self.scratch_elems();
+        let (x_planes, rest) = scratch.split_at_mut(x_planes);
+        let (dy_planes, rest) = rest.split_at_mut(dy_planes);
+        let (panels, rest) = rest.split_at_mut(panels);
+        let (sums, transposed) = rest.split_at_mut(sums);
+        Scratch { x_planes, dy_planes, panels, sums, transposed }
     }
 
     /// Returns whether the result has a NaN, as far as that matters.
     fn run_task<T: Element, O: Output<f32>>(
         &self,
-        x: &[T],
-        dy: &[T],
+        inputs: [&[T]; 2],
         boxes: &[PixelBox],
-        scratch: &mut [f32],
+        mut scratch: Scratch<'_>,
         task: Task<'_, O>,
     ) -> bool {
-        let (parts, sums) = scratch.split_at_mut(self.scratch_elems()[..3].iter().sum());
-        let columns = task.channels.len() * self.gather.taps();
-        let Task { group, rows, channels, mut out } = task;
-        let block = Block { group, rows, channels, boxes };
+        let Task { k, c, mut out, .. } = task;
         let direct = out.as_matrix(0).and_then(O::as_f32_matrix);
-        if let Some(mut dst) = direct.filter(|dst| dst.shape().1 == 1 || dst.strides().1 == 1) {
-            self.multiply(x, dy, &block, parts, &mut dst);
+        let direct = direct.filter(|dst| dst.shape().1 == 1 || dst.strides().1 == 1);
+        if let Some(mut dst) = direct.filter(|_| !self.blocking.is_swapped) {
+            self.multiply(inputs, boxes, [&k, &c], &mut scratch, &mut dst);
             return self.touches_padding && dst.any(f32::is_nan);
         }
-        let sums = &mut sums[..block.rows.len() * columns];
-        let mut dst = MatrixMut::row_major(sums, block.rows.len(), columns);
-        self.multiply(x, dy, &block, parts, &mut dst);
+        let (mut rows, mut columns) = (k.len(), self.x.columns(c.len()));
+        if self.blocking.is_swapped {
+            (rows, columns) = (columns, rows);
+        }
+        let sums = std::mem::take(&mut scratch.sums);
+        let mut dst = MatrixMut::row_major(&mut sums[..rows * columns], rows, columns);
+        self.multiply(inputs, boxes, [&k, &c], &mut scratch, &mut dst);
         let has_nan = self.touches_padding && dst.any(f32::is_nan);
-        store_filter_tile(sums, Order::TapInner, out, Scalars { alpha: 1.0, beta: 0.0 });
+        let sums = if self.blocking.is_swapped {
+            transpose(self.isa, sums, rows, columns, scratch.transposed);
+            scratch.transposed
+        } else {
+            sums
+        };
+        let scalars = Scalars { alpha: 1.0, beta: 0.0 };
+        store_filter_tile(&sums[..rows * columns], Order::TapInner, out, scalars);
         has_nan
     }
 
-    /// `dst = dy * x`, the whole reduction.
+    /// `dst = rows * panels`, the whole reduction.
     fn multiply<T: Element>(
         &self,
-        x: &[T],
-        dy: &[T],
-        block: &Block<'_>,
-        scratch: &mut [f32],
+        [x, dy]: [&[T]; 2],
+        boxes: &[PixelBox],
+        [k, c]: [&Range<usize>; 2],
+        scratch: &mut Scratch<'_>,
         dst: &mut MatrixMut<'_, f32>,
     ) {
-        let [x_elems, dy_elems, ..] = self.scratch_elems();
-        let (planes, rest) = scratch.split_at_mut(x_elems);
-        let (dy_planes, panels) = rest.split_at_mut(dy_elems);
-        let column_offsets = self.column_offsets(block.channels.len());
-        let x = &x[self.gather.group_offset(block.group)..];
-        let dy = &dy[self.dy.group_offset(block.group)..];
-        let mut lines = Vec::new();
-        for (index, pixels) in block.boxes.iter().enumerate() {
-            self.x_planes.stage(self.isa, x, block.channels.clone(), pixels, planes);
-            self.lines(pixels, &mut lines);
-            let (panel_cols, len) = (panel_columns(self.isa), pixels.o[2].len());
-            let one_panel = pixels.len() * panel_cols;
-            for (number, offsets) in column_offsets.chunks_exact(panel_cols).enumerate() {
-                let panel = &mut panels[number * one_panel..];
-                pack_panel_transposed(self.isa, planes, offsets, &lines, len, panel);
-            }
-            let a = self.rows_of_dy(dy, &block.rows, pixels, dy_planes);
-            multiply_block(self.isa, pixels.len(), a, panels, dst, index > 0);
-        }
-    }
-
-    /// Where each column begins in the planes; panels are filled up with the first.
-    fn column_offsets(&self, channels: usize) -> Vec<usize> {
-        let layout = &self.x_planes.layout;
-        let mut offsets: Vec<usize> = (0..channels)
-            .flat_map(|channel| {
-                layout.tap_offsets.iter().map(move |tap| channel * layout.channel_stride + tap)
-            })
-            .collect();
-        let first = offsets.first().copied().unwrap_or(0);
-        offsets.resize(offsets.len().next_multiple_of(panel_columns(self.isa)), first);
-        offsets
-    }
-
-    /// Where each line of a box begins in the planes.
-    fn lines(&self, pixels: &PixelBox, lines: &mut Vec<usize>) {
-        let [_, d_stride, h_stride] = self.x_planes.layout.strides;
-        lines.clear();
-        for d in 0..pixels.o[0].len() {
-            lines.extend((0..pixels.o[1].len()).map(|h| d * d_stride + h * h_stride));
-        }
-    }
-
-    fn rows_of_dy<'a, T: Element>(
-        &self,
-        dy: &'a [T],
-        rows: &Range<usize>,
-        pixels: &PixelBox,
-        planes: &'a mut [f32],
-    ) -> Rows<'a> {
-        match (&self.dy_planes, T::as_f32(dy)) {
-            (None, Some(dy)) => {
-                let strides = self.problem.tensor5(Role::Y).strides;
-                let first = pixels.n.start * strides[0]
-                    + rows.start * strides[1]
-                    + pixels.o[0].start * strides[2]
-                    + pixels.o[1].start * strides[3]
-                    + pixels.o[2].start * strides[4];
-                Rows { data: &dy[first..], stride: strides[1] }
-            }
-            (Some(stager), _) => {
-                stager.stage(self.isa, dy, rows.clone(), pixels, planes);
-                Rows { data: planes, stride: stager.layout.channel_stride }
-            }
-            (None, None) => unreachable!("only f32 is read without planes"),
+        let isa = self.isa;
+        let Scratch { x_planes, dy_planes, panels, .. } = scratch;
+        for (index, pixels) in boxes.iter().enumerate() {
+            let rows = if self.blocking.is_swapped {
+                self.dy.pack(isa, dy, k, pixels, dy_planes, panels);
+                self.x.rows(isa, x, c, pixels, x_planes)
+            } else {
+                self.x.pack(isa, x, c, pixels, x_planes, panels);
+                self.dy.rows(isa, dy, k, pixels, dy_planes)
+            };
+            multiply_block(isa, pixels.len(), rows, panels, dst, index > 0);
         }
     }
 }
 
-/// Output channels and input channels of a task.
-fn tile(problem: &ConvProblem, gather: &Gather, dy: &Gather, isa: Isa) -> (usize, usize) {
-    let taps = gather.taps();
-    let pixels: usize = problem.n() * problem.out_spatial().iter().product::<usize>();
-    let mut max_rows = MAX_ROWS;
-    let mut max_channels = (MAX_COLUMNS / taps).max(1);
-    loop {
-        let channels = even_piece(gather.channels, max_channels);
-        let rows = even_piece(dy.channels, max_rows).next_multiple_of(block_rows(isa));
-        let rows = rows.min(dy.channels);
-        let tasks =
-            problem.groups() * dy.channels.div_ceil(rows) * gather.channels.div_ceil(channels);
-        let work = rows.saturating_mul(channels * taps).saturating_mul(pixels);
-        if tasks >= WANTED_TASKS || work < 2 * MIN_TASK_MULTIPLY_ADDS {
-            return (rows, channels);
+impl Blocking {
+    /// The blocks with the least estimated time, and that time in multiply-adds of the busiest
+    /// thread.
+    fn choose(
+        problem: &ConvProblem,
+        gathers: [&Gather; 2],
+        isa: Isa,
+        threads: NonZeroUsize,
+    ) -> (Self, f64) {
+        let of = |is_swapped| {
+            let blocking = Self::within(problem, gathers, isa, threads, is_swapped);
+            (blocking, blocking.cost(problem, gathers, isa, threads))
+        };
+        let plain = of(false);
+        // Shifted rows of several taps are not equidistant.
+        if gathers[0].taps() > 1 {
+            return plain;
         }
-        // Fewer columns rather than fewer rows, which would pack x twice.
-        if channels > 1 && channels * taps > 2 * panel_columns(isa) {
-            max_channels = channels.div_ceil(2);
-        } else if rows > 2 * block_rows(isa) {
-            max_rows = rows.div_ceil(2);
-        } else {
-            return (rows, channels);
+        let swapped = of(true);
+        if swapped.1 < plain.1 { swapped } else { plain }
+    }
+
+    fn within(
+        problem: &ConvProblem,
+        [x, dy]: [&Gather; 2],
+        isa: Isa,
+        threads: NonZeroUsize,
+        is_swapped: bool,
+    ) -> Self {
+        let taps = x.taps();
+        let pixels: usize = problem.n() * problem.out_spatial().iter().product::<usize>();
+        let wanted = if threads.get() == 1 { 1 } else { TASKS_PER_THREAD * threads.get() };
+        // The channels of rows and of columns.
+        let (of_rows, of_columns) = if is_swapped { (x, dy) } else { (dy, x) };
+        let mut max_rows = MAX_ROWS;
+        let mut max_channels = (MAX_COLUMNS / taps).max(1);
+        loop {
+            let channels = even_piece(of_columns.channels, max_channels);
+            let rows = even_piece(of_rows.channels, max_rows).next_multiple_of(block_rows(isa));
+            let rows = rows.min(of_rows.channels);
+            let (k, c) = if is_swapped { (channels, rows) } else { (rows, channels) };
+            let blocking = Blocking { is_swapped, k, c };
+            let tasks = blocking.tasks(problem, [x, dy]);
+            let work = rows.saturating_mul(channels * taps).saturating_mul(pixels);
+            if tasks >= wanted || work < 2 * MIN_TASK_MULTIPLY_ADDS {
+                return blocking;
+            }
+            // Fewer columns rather than fewer rows, which would pack panels twice.
+            if channels > 1 && channels * taps > 2 * panel_columns(isa) {
+                max_channels = channels.div_ceil(2);
+            } else if rows > 2 * block_rows(isa) {
+                max_rows = rows.div_ceil(2);
+            } else {
+                return blocking;
+            }
         }
+    }
+
+    fn tasks(&self, problem: &ConvProblem, [x, dy]: [&Gather; 2]) -> usize {
+        problem.groups() * dy.channels.div_ceil(self.k) * x.channels.div_ceil(self.c)
+    }
+
+    fn cost(
+        &self,
+        problem: &ConvProblem,
+        gathers: [&Gather; 2],
+        isa: Isa,
+        threads: NonZeroUsize,
+    ) -> f64 {
+        let (mut rows, mut columns) = (self.k, self.c * gathers[0].taps());
+        if self.is_swapped {
+            (rows, columns) = (columns, rows);
+        }
+        let pixels = (problem.n() * problem.out_spatial().iter().product::<usize>()) as f64;
+        let stored = (rows * columns) as f64 * if self.is_swapped { 2.0 } else { 1.0 };
+        let columns = columns.next_multiple_of(panel_columns(isa)) as f64;
+        let sums = pixels * columns * ((rows as f64).max(4.0) + PACK_COST);
+        let task = sums + stored * STORE_COST + TASK_COST;
+        self.tasks(problem, gathers).div_ceil(threads.get()) as f64 * task
     }
 }

@@ -2,7 +2,9 @@
 
 use super::simd::{MAX_LANES, Simd, isa_kernel};
 use crate::config::IsaLevel;
+use crate::cpu::cache::CacheSizes;
 use crate::cpu::isa::Isa;
+use crate::cpu::tiles::{even_piece, pieces};
 use crate::memory::MatrixMut;
 
 /// Vectors in a panel.
@@ -63,22 +65,35 @@ pub fn multiply_block(
     assert!((rows - 1) * a.stride + gemm_k <= a.data.len());
     let panel_elems = gemm_k * panel_columns(isa);
     assert!(cols.div_ceil(panel_columns(isa)) * panel_elems <= panels.len());
-    // SAFETY: `a` and `panels` are long enough by the assertions; `c` is an
-    // exclusive matrix of `rows` x `cols` whose columns are contiguous.
-    unsafe {
-        block(
-            isa,
-            rows,
-            cols,
-            gemm_k,
-            a.data.as_ptr(),
-            a.stride,
-            panels.as_ptr(),
-            c.as_mut_ptr(),
-            c_stride,
-            accumulate,
-        );
+    for rows in pieces(&(0..rows), rows_at_once(isa, rows, gemm_k)) {
+        // SAFETY: `a` and `panels` are long enough by the assertions; `c` is an
+        // exclusive matrix of `rows` x `cols` whose columns are contiguous.
+        unsafe {
+            block(
+                isa,
+                rows.len(),
+                cols,
+                gemm_k,
+                a.data.as_ptr().add(rows.start * a.stride),
+                a.stride,
+                panels.as_ptr(),
+                c.as_mut_ptr().add(rows.start * c_stride),
+                c_stride,
+                accumulate,
+            );
+        }
     }
+}
+
+/// Rows that are multiplied with all panels before the next ones: a quarter of the L2 cache.
+///
+/// For each panel they come from there. More of them, and rows whose distance is a power of two
+/// share few sets of the cache: 252 rows of 256 at a distance of 1024 floats reached 85 % of the
+/// FMA peak of a Zen 3 core, 126 rows 93 %; at a distance of 512 it was 92 and 98 %.
+fn rows_at_once(isa: Isa, rows: usize, gemm_k: usize) -> usize {
+    let most = CacheSizes::get().l2_bytes / 4 / (size_of::<f32>() * gemm_k.max(1));
+    let tile = block_rows(isa);
+    even_piece(rows, (most / tile * tile).max(tile)).next_multiple_of(tile)
 }
 
 isa_kernel! {

@@ -56,10 +56,29 @@ pub fn stage_pixels(
 /// # Panics
 /// Where a slice is too short.
 pub fn transpose(isa: Isa, from: &[f32], rows: usize, cols: usize, to: &mut [f32]) {
-    assert!(rows * cols <= from.len() && rows * cols <= to.len());
-    let matrix =
-        Matrix { from: from.as_ptr(), from_stride: cols, to: to.as_mut_ptr(), to_stride: rows };
-    // SAFETY: both matrices lie inside their slices by the assertion.
+    transpose_strided(isa, from, cols, rows, cols, to, rows);
+}
+
+/// `to[col * to_stride + row] = from[row * from_stride + col]`.
+///
+/// # Panics
+/// Where a slice is too short.
+pub(super) fn transpose_strided(
+    isa: Isa,
+    from: &[f32],
+    from_stride: usize,
+    rows: usize,
+    cols: usize,
+    to: &mut [f32],
+    to_stride: usize,
+) {
+    if rows == 0 || cols == 0 {
+        return;
+    }
+    assert!((rows - 1) * from_stride + cols <= from.len());
+    assert!((cols - 1) * to_stride + rows <= to.len());
+    let matrix = Matrix { from: from.as_ptr(), from_stride, to: to.as_mut_ptr(), to_stride };
+    // SAFETY: both matrices lie inside their slices by the assertions.
     unsafe { scatter_columns(isa, matrix, rows, cols) }
 }
 

@@ -41,6 +41,8 @@ pub struct DataPlan {
     filter: FilterMatrix,
     /// Whether filter rows must be packed before they are transformed.
     packs_rows: bool,
+    /// Planes of rows that are stored together.
+    places: usize,
     /// Whether the filter runs against the direction of the tiles.
     is_reversed: bool,
     planes: Planes,
@@ -133,11 +135,11 @@ impl DataPlan {
         let is_turned = out.strides[1] == 1 && out.strides[4] > 1;
         let places = if is_turned { ROWS_TURNED.min(blocking.chunk_rows) } else { 1 };
         let scratch = ScratchElems {
-            planes: planes.elems(blocking.images),
+            planes: arena::whole_lines(planes.elems(blocking.images)),
             panels: shape.positions() * position_elems(shape.channels * tiles),
             sums: shape.positions() * position_elems(blocking.chunk_rows * tiles),
-            out_planes: places * out_plane_elems,
-            pixels: if places > 1 { places * out_plane_elems } else { 0 },
+            out_planes: arena::whole_lines(places * out_plane_elems),
+            pixels: if places > 1 { arena::whole_lines(places * out_plane_elems) } else { 0 },
             filter: if blocking.is_fused { chunk_filter } else { 0 },
             filter_rows: if packs_rows { ROWS_PACKED * shape.channels * 9 } else { 0 },
         };
@@ -156,6 +158,7 @@ impl DataPlan {
             gather,
             filter,
             packs_rows,
+            places,
             is_reversed,
             planes,
             filter_stride,
@@ -253,7 +256,12 @@ impl DataPlan {
                 Some(direct) if !self.packs_rows => direct,
                 _ => {
                     let packed = &mut row_scratch[..some.len() * kk.len()];
-                    self.filter.pack_rows(filter, group * self.shape.rows + first, packed);
+                    self.filter.pack_rows(
+                        self.isa,
+                        filter,
+                        group * self.shape.rows + first,
+                        packed,
+                    );
                     (&*packed, kk.len())
                 }
             };
@@ -357,7 +365,7 @@ impl DataPlan {
                 let mut dst = MatrixMut::row_major(sums, rows.len(), tiles);
                 multiply_block(self.isa, channels, a, panels, &mut dst, false);
             }
-            let places = scratch.out_planes.len() / self.out_plane_elems();
+            let places = self.places;
             for (index, row) in rows.clone().enumerate() {
                 let place = index % places;
                 let plane = &mut scratch.out_planes[place * self.out_plane_elems()..];

@@ -22,7 +22,7 @@ const OLDEST_CLANG: u32 = 15;
 const NEWEST_CLANG: u32 = 24;
 
 /// Translation units, each compiled for every storage type.
-const UNITS: [&str; 2] = ["conv", "wrw"];
+const UNITS: [&str; 3] = ["conv", "winograd", "wrw"];
 /// Storage type and its name in the sources.
 const TYPES: [(&str, &str); 3] = [("f32", "float"), ("f16", "f16"), ("bf16", "bf16")];
 

@@ -98,6 +98,20 @@ __attribute__((device)) void raw_store_f32(float, Resource, int offset, int scal
 
 DEVICE float from_bf16(u32 bits) { return __builtin_bit_cast(float, bits << 16); }
 
+// As it is stored: to be widened when it is used.
+DEVICE float load_stored(float *, Resource r, u32 offset, u32 scalar_offset) {
+    return raw_load_f32(r, (int)offset, (int)scalar_offset, 0);
+}
+DEVICE f16 load_stored(f16 *, Resource r, u32 offset, u32 scalar_offset) {
+    return __builtin_bit_cast(f16, raw_load_u16(r, (int)offset, (int)scalar_offset, 0));
+}
+DEVICE bf16 load_stored(bf16 *, Resource r, u32 offset, u32 scalar_offset) {
+    return bf16{raw_load_u16(r, (int)offset, (int)scalar_offset, 0)};
+}
+DEVICE float widen(float v) { return v; }
+DEVICE float widen(f16 v) { return (float)v; }
+DEVICE float widen(bf16 v) { return from_bf16(v.bits); }
+
 DEVICE float load(float *, Resource r, u32 offset, u32 scalar_offset) {
     return raw_load_f32(r, (int)offset, (int)scalar_offset, 0);
 }
