@@ -18,6 +18,8 @@ mod pool;
 mod solvers;
 mod winograd;
 mod wrw;
+mod wrw_geometry;
+mod wrw_shapes;
 
 pub use device::gpu_of_device;
 pub use solvers::{Direct, ImplicitGemm, Winograd, WrwDirect, WrwImplicitGemm, every_plan};

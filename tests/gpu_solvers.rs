@@ -170,6 +170,11 @@ fn every_kernel() {
             cases.push(long);
         }
         cases.push(Case::square(Direction::Wrw, 2, 128, 128, 4, 1));
+        // Tiles that overlap, with taps beside the channels; rows of points longer than two steps.
+        let mut rows = Case::square(Direction::Wrw, 1, 20, 36, 3, 3);
+        rows.input = vec![3, 19];
+        rows.fit_out();
+        cases.push(rows);
         let mut volume = Case::square(Direction::Wrw, 2, 3, 4, 0, 0);
         (volume.input, volume.filter, volume.pads) = (vec![4, 3, 5], vec![2, 3, 3], vec![1; 3]);
         (volume.strides, volume.dilations) = (vec![1; 3], vec![1; 3]);

@@ -100,27 +100,33 @@ impl Layout {
             conflicts_of_block(self.threads, bytes, address)
         };
         let mut cycles = 0;
-        for k in 0..self.step {
+        // Threads that share a tile take different k.
+        let of_tile = self.rows * self.columns / 64;
+        let shares = self.threads / of_tile;
+        for first_k in (0..self.step).step_by(shares as usize) {
             for half in [0, 1] {
-                let row =
-                    |t: u32| t / thread_columns * 16 + 4 * (k * row_pitch + half * self.rows / 2);
+                let k = |t: u32| first_k + t / of_tile;
+                let row = |t: u32| {
+                    t % of_tile / thread_columns * 16
+                        + 4 * (k(t) * row_pitch + half * self.rows / 2)
+                };
                 let column = |t: u32| {
                     t % thread_columns * 16
-                        + 4 * (columns_at + k * column_pitch + half * self.columns / 2)
+                        + 4 * (columns_at + k(t) * column_pitch + half * self.columns / 2)
                 };
                 cycles += over_waves(16, &row) + over_waves(16, &column);
             }
         }
         if self.is_wrw {
-            let lane_rows = self.threads / self.step;
-            for i in 0..self.rows / lane_rows {
-                let row = |t: u32| 4 * (t % self.step * row_pitch + t / self.step + i * lane_rows);
-                cycles += over_waves(4, &row);
+            let lane_rows = self.threads / self.step * 4;
+            let channel = |t: u32| t / self.step * 4;
+            for first in (0..self.rows).step_by(lane_rows as usize) {
+                let row = |t: u32| 4 * (t % self.step * row_pitch + channel(t) + first);
+                cycles += over_waves(16, &row);
             }
-            for i in 0..self.columns / lane_rows {
-                let channel = |t: u32| t / self.step + i * lane_rows;
-                let column = |t: u32| 4 * (columns_at + t % self.step * column_pitch + channel(t));
-                cycles += over_waves(4, &column);
+            for first in (0..self.columns).step_by(lane_rows as usize) {
+                let at = |t: u32| t % self.step * column_pitch + channel(t) + first;
+                cycles += over_waves(16, &|t| 4 * (columns_at + at(t)));
             }
             return cycles;
         }
@@ -256,9 +262,9 @@ mod tests {
     fn a_layout_without_skew_would_be_found() {
         let layout = Layout { rows: 64, columns: 64, threads: 64, is_wrw: true, step: 8 };
         assert_eq!(layout.conflict_cycles(), 0);
-        // Eight lanes of a store lie a whole row apart: without the skew in the same bank.
-        let row = |pitch: u32| lanes(|t| 4 * (t % 8 * pitch + t / 8));
-        assert_eq!(bank_conflicts(&row(64 + WRW_SKEW), 4), 0);
-        assert_eq!(bank_conflicts(&row(64), 4), 7);
+        // Eight lanes of a store lie a whole row apart: without the skew in the same four banks.
+        let row = |pitch: u32| lanes(|t| 4 * (t % 8 * pitch + t / 8 * 4));
+        assert_eq!(bank_conflicts(&row(64 + WRW_SKEW), 16), 0);
+        assert_eq!(bank_conflicts(&row(64), 16), 4 * 7);
     }
 }

@@ -60,34 +60,31 @@ DEVICE void conv_careful(const ConvParams &p, const Phase &f, Resource in, Resou
 // acc = dy * x over the points from `point` to `end`, for taps that stand beside the channels.
 // `row_of` gives the output channel within the group, `column_of` what a column of x is.
 template <class T, class RowOf, class ColumnOf>
-DEVICE void wrw_careful(const WrwParams &p, u32 group, u32 point, u32 end, RowOf row_of,
+DEVICE void wrw_careful(const WrwParams &p, u32 group, u32 begin, u32 end, RowOf row_of,
                         ColumnOf column_of, float (&acc)[8][8]) {
     const Resource x = resource(p.x, p.x_bytes), dy = resource(p.dy, p.dy_bytes);
     const Tap tap = tap_of(p, 0);
+    // Column by column: no other one's registers are needed beside the sums.
 #pragma unroll
-    for (int i = 0; i < 8; i++)
+    for (int j = 0; j < 8; j++) {
 #pragma unroll
-        for (int j = 0; j < 8; j++) acc[i][j] = 0.f;
+        for (int i = 0; i < 8; i++) acc[i][j] = 0.f;
+        const auto column = column_of(j);
 #pragma unroll 1
-    for (; point < end; point++) {
-        Walk<true> walk;
-        walk.start(p, point, tap);
-        float gradient[8];
-#pragma unroll
-        for (int i = 0; i < 8; i++) {
-            const u32 m = row_of(i);
-            const u32 offset = walk.dy_offset + group * p.dy_g + m * p.dy_m;
-            gradient[i] = load((T *)0, dy, m < p.m ? offset : OUTSIDE, 0);
-        }
-#pragma unroll
-        for (int j = 0; j < 8; j++) {
-            const auto row = column_of(j);
-            const bool inside = walk.inside(p, row.d, row.h, row.w);
-            const u32 offset = walk.x_offset + group * p.x_g + row.offset;
+        for (u32 point = begin; point < end; point++) {
+            Walk<true> walk;
+            walk.start(p, point, 0, tap);
+            const bool inside = walk.inside(p, column.d, column.h, column.w);
+            const u32 offset = walk.x_offset + group * p.x_g + column.offset;
             const float value = load((T *)0, x, inside ? offset : OUTSIDE, tap.offset);
 #pragma unroll
-            for (int i = 0; i < 8; i++)
-                acc[i][j] = inside ? fma(gradient[i], value, acc[i][j]) : acc[i][j];
+            for (int i = 0; i < 8; i++) {
+                const u32 m = row_of(i);
+                const u32 of_row = walk.dy_offset + group * p.dy_g + m * p.dy_m;
+                const float gradient = load((T *)0, dy, m < p.m ? of_row : OUTSIDE, 0);
+                acc[i][j] = inside ? fma(gradient, value, acc[i][j]) : acc[i][j];
+            }
         }
+        schedule_fence();
     }
 }

@@ -152,4 +152,7 @@ DEVICE void store(bf16 *, Resource r, float value, u32 offset, u32 scalar_offset
     raw_store_u16((u16)(bits >> 16), r, (int)offset, (int)scalar_offset, 0);
 }
 
+// Either zero, found out by the scalar unit: a uniform branch on a float costs vector work.
+DEVICE bool is_zero(float value) { return __builtin_bit_cast(u32, value) << 1 == 0; }
+
 DEVICE float fma(float a, float b, float c) { return __builtin_fmaf(a, b, c); }

@@ -70,6 +70,27 @@ struct Tile {
         }
     }
 
+    // The same for the first elements of a step, one after the other.
+    __attribute__((device)) INLINE static void multiply_some(const float *lds, u32 row_offset,
+                                                             u32 column_offset,
+                                                             float (&acc)[8][8], u32 count) {
+#pragma unroll 1
+        for (u32 k = 0; k < count; k++) {
+            const f32x4 a[2] = {read(lds, row_offset, 0), read(lds, row_offset, HALF_ROWS)};
+            const f32x4 b[2] = {read(lds, column_offset, 0),
+                                read(lds, column_offset, HALF_COLUMNS)};
+#pragma unroll
+            for (int i = 0; i < 8; i++)
+#pragma unroll
+                for (int j = 0; j < 8; j++)
+                    acc[i][j] = fma(a[i / 4][i % 4], b[j / 4][j % 4], acc[i][j]);
+#pragma unroll
+            for (int i = 0; i < 8; i++) pin8(acc[i]);
+            row_offset += 4 * ROW_PITCH;
+            column_offset += 4 * COLUMN_PITCH;
+        }
+    }
+
     __attribute__((device)) INLINE static void clear(float (&acc)[8][8]) {
 #pragma unroll
         for (int i = 0; i < 8; i++)

@@ -18,7 +18,7 @@ template <class T> DEVICE void wrw_direct(const WrwParams &p, float *lds) {
     for (int i = 0; i < WRW_DIRECT_TAPS; i++) acc[i] = 0.f;
     for (u32 point = begin + t; point < end; point += WRW_DIRECT_THREADS) {
         Walk<true> walk;
-        walk.start(p, point, Tap{0, 0, 0, 0});
+        walk.start(p, point, 0, Tap{0, 0, 0, 0});
         const float gradient = load((T *)0, dy, walk.dy_offset + dy_first, 0);
 #pragma unroll
         for (int i = 0; i < WRW_DIRECT_TAPS; i++) {

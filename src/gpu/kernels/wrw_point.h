@@ -36,13 +36,20 @@ DEVICE Tap tap_of(const WrwParams &p, u32 tap) {
     return at;
 }
 
+// Points that the lanes of a step lie apart: a block's threads walk over them side by side.
+static const int WRW_STEP = 8;
+
 // A thread's way over the points: no division from step to step.
 template <bool VOLUME> struct Walk {
     int d, h, w; // coordinates in x of a tap
     u32 dy_offset, x_offset;
     int d_end, h_end, w_end; // of the same tap at the point behind the last one
+    int room; // points behind the step in the row of its first lane, the same for all lanes
 
-    __attribute__((device)) INLINE void start(const WrwParams &p, u32 point, const Tap &tap) {
+    // At point `first` + `lane`; `first` and `tap` are the same for all lanes.
+    __attribute__((device)) INLINE void start(const WrwParams &p, u32 first, u32 lane,
+                                              const Tap &tap) {
+        const u32 point = first + lane;
         const u32 image = point / p.by_points;
         u32 rest = point - image * p.by_points.divisor;
         const u32 qd = rest / p.by_plane;
@@ -56,13 +63,13 @@ template <bool VOLUME> struct Walk {
         w_end = (int)(p.out_len[2] * p.x_point[2]) + tap.w;
         dy_offset = image * p.dy_n + qd * p.dy_step[0] + qh * p.dy_step[1] + qw * p.dy_step[2];
         x_offset = image * p.x_n + qd * p.x_step[0] + qh * p.x_step[1] + qw * p.x_step[2];
+        room = (int)(p.out_len[2] - WRW_STEP - first + first / p.by_row * p.out_len[2]);
     }
     __attribute__((device)) INLINE bool inside(const WrwParams &p, int dd = 0, int dh = 0,
                                                int dw = 0) const {
-        // `&`, not `&&`: a branch costs more than a comparison. Without depth the coordinate tells
-        // whether the row of a folded tile exists.
+        // `&`, not `&&`: a branch costs more than a comparison.
         return ((u32)(h + dh) < p.x_len[1]) & ((u32)(w + dw) < p.x_len[2]) &
-               ((u32)(d + dd) < p.x_len[0]);
+               (!VOLUME | ((u32)(d + dd) < p.x_len[0]));
     }
     __attribute__((device)) INLINE void advance(const WrwParams &p) {
         // Constants of the launch: the compiler keeps them in SGPRs.
@@ -73,6 +80,17 @@ template <bool VOLUME> struct Walk {
         dy_offset += dy_move;
         x_offset += x_move;
         w += (int)(p.advance[3] * p.x_point[2]);
+        const bool stays = room >= WRW_STEP; // all lanes in their row, as is true of most steps
+        room -= (int)p.advance[3];
+        if (!stays) {
+            room += room <= -WRW_STEP ? (int)p.out_len[2] : 0;
+            wrap(p);
+        }
+        // Done here and now: left open, the tail of it lives through the products in VGPRs.
+        asm volatile("" : "+v"(w), "+v"(h), "+v"(dy_offset), "+v"(x_offset));
+        if (VOLUME) asm volatile("" : "+v"(d));
+    }
+    __attribute__((device)) INLINE void wrap(const WrwParams &p) {
         const bool past_row = w >= w_end;
         w -= past_row ? (int)(p.out_len[2] * p.x_point[2]) : 0;
         dy_offset += past_row ? p.dy_step[1] - p.out_len[2] * p.dy_step[2] : 0;
@@ -92,9 +110,8 @@ template <bool VOLUME> struct Walk {
             dy_offset += past_plane ? p.dy_n - p.out_len[1] * p.dy_step[1] : 0;
             x_offset += past_plane ? p.x_n - p.out_len[1] * p.x_step[1] : 0;
         }
-        // Done here and now: left open, the tail of it lives through the products in VGPRs.
+        // Without it the compiler forms the whole of it in every step, and selects.
         asm volatile("" : "+v"(w), "+v"(h), "+v"(dy_offset), "+v"(x_offset));
-        if (VOLUME) asm volatile("" : "+v"(d));
     }
 };
 
