@@ -313,7 +313,7 @@ template <class T, FilterSource SOURCE> DEVICE void winograd(const WinogradParam
 
     const u32 block_floats = p.phase[0].k_padded * (WINOGRAD_SLOTS * WINOGRAD_ROWS);
     const u64 block = (u64)at.group * p.m_blocks + at.m_block;
-    Resource filter = SOURCE == PACKED ? resource(p.packed + block * block_floats, 4 * block_floats)
+    const Resource filter = SOURCE == PACKED ? resource(p.packed + block * block_floats, 4 * block_floats)
                                        : resource(p.filter, p.filter_bytes);
     // Four lanes take the channels of a row, because those lie side by side in memory in forward.
     const u32 my_m = t % 128 / 4, my_c = t % 4, m = at.m_block * WINOGRAD_ROWS + my_m;
@@ -321,7 +321,7 @@ template <class T, FilterSource SOURCE> DEVICE void winograd(const WinogradParam
     u32 filter_offset =
         SOURCE == PACKED ? t * 16
                          : m < p.m ? filter_first + m * p.filter_m + my_c * p.filter_c : OUTSIDE;
-    const u32 filter_bytes = p.filter_bytes, filter_c = p.filter_c;
+    const u32 filter_c = p.filter_c;
     Resource in = resource(p.in, p.in_bytes);
     const u32 in_bytes = p.in_bytes, channels = p.phase[0].k_total, in_c = p.in_c;
     u32 step_channel = k_begin + channel;
@@ -356,9 +356,9 @@ template <class T, FilterSource SOURCE> DEVICE void winograd(const WinogradParam
         } else {
             // One register for all taps: else the compiler keeps an offset of each.
             asm volatile("" : "+v"(filter_offset));
-            // The step as a whole exists or does not.
-            filter.z = step_channel < channels ? (int)filter_bytes : 0;
-            load_taps(filter, filter_offset, (step_channel - channel) * filter_c, taps);
+            // A step exists as a whole, or meets zeros: then any taps of the row will do.
+            const u32 step = step_channel - channel, last = channels - WINOGRAD_STEP;
+            load_taps(filter, filter_offset, (step < last ? step : last) * filter_c, taps);
         }
         step_channel += WINOGRAD_STEP;
     };
