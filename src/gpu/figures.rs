@@ -160,6 +160,7 @@ fn tile_of(word: &str) -> Option<[u32; 2]> {
 struct Winograd {
     tile: [u32; 2],
     is_packed: bool,
+    is_pixels: bool,
 }
 
 impl Winograd {
@@ -167,7 +168,9 @@ impl Winograd {
     fn of(kernel: &Kernel) -> Option<Winograd> {
         let (_, rest) = kernel.name.split_once("_winograd_")?;
         let (tile, source) = rest.split_once('_')?;
-        Some(Winograd { tile: tile_of(tile)?, is_packed: source == "packed" })
+        let is_pixels = source == "pixels";
+        let is_packed = is_pixels || source == "packed";
+        Some(Winograd { tile: tile_of(tile)?, is_packed, is_pixels })
     }
 
     /// Conflicts in one step.
@@ -180,13 +183,14 @@ impl Winograd {
             |bytes: u32, address: &dyn Fn(u32) -> u32| conflicts_of_block(256, bytes, address);
         let mut cycles = 0;
         for channel in 0..4 {
-            // An unpacked filter is swizzled by its channel.
-            let swizzle = if self.is_packed { 0 } else { channel * 32 };
+            // An unpacked filter, and the channels of pixels, are swizzled by the channel.
+            let swizzle = |is_swizzled: bool| if is_swizzled { channel * 32 } else { 0 };
+            let (of_rows, of_columns) = (swizzle(!self.is_packed), swizzle(self.is_pixels));
             for half in [0, 64] {
-                let at = channel * CHANNEL;
+                let at = |t: u32| t / 16 * SLOT + channel * CHANNEL;
+                cycles += over_waves(16, &|t| at(t) + ((t % 16 / 4 * 16 + half) ^ of_rows));
                 cycles +=
-                    over_waves(16, &|t| t / 16 * SLOT + at + ((t % 16 / 4 * 16 + half) ^ swizzle));
-                cycles += over_waves(16, &|t| PATCHES_AT + t / 16 * SLOT + at + t % 4 * 16 + half);
+                    over_waves(16, &|t| PATCHES_AT + at(t) + ((t % 4 * 16 + half) ^ of_columns));
             }
         }
         if self.is_packed {
@@ -194,10 +198,15 @@ impl Winograd {
         }
         for slot in 0..8 {
             let half = |t: u32| t / 128 * 8 * SLOT + slot * SLOT;
-            cycles += over_waves(4, &|t| PATCHES_AT + half(t) + t / 32 % 4 * CHANNEL + t % 32 * 4);
+            // Four lanes, or a wave, for a channel; the others go along the tiles or rows.
+            let swizzled = |t: u32| t % 4 * CHANNEL + ((t % 128 / 4 * 4) ^ (t % 4 * 32));
+            let patch = |t: u32| match self.is_pixels {
+                true => swizzled(t),
+                false => t / 32 % 4 * CHANNEL + t % 32 * 4,
+            };
+            cycles += over_waves(4, &|t| PATCHES_AT + half(t) + patch(t));
             if !self.is_packed {
-                let row = |t: u32| t % 128 / 4 * 4;
-                cycles += over_waves(4, &|t| half(t) + t % 4 * CHANNEL + (row(t) ^ (t % 4 * 32)));
+                cycles += over_waves(4, &|t| half(t) + swizzled(t));
             }
         }
         cycles

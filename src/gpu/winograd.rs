@@ -59,35 +59,47 @@ const SIMDS: f64 = 2.0;
 /// Of a wave of the packing kernel, which brings 32 rows of a channel.
 const PACK_INSTRUCTIONS: f64 = 280.0;
 
-/// Where the matrix kernel takes the filter from.
+/// Where the matrix kernel takes the filter from, and how it reads the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Source {
     /// The workspace, where it lies transformed and in the order of the steps.
     Packed,
+    /// The same, for an input whose channels lie side by side.
+    Pixels,
     /// The filter itself.
     Unpacked,
 }
 
 impl Source {
-    const ALL: [Source; 2] = [Source::Packed, Source::Unpacked];
+    const ALL: [Source; 3] = [Source::Packed, Source::Pixels, Source::Unpacked];
 
     /// Instructions of a wave for each channel, by the hot loops of the code objects (the mean over
     /// the storage types).
     fn channel_instructions(self) -> f64 {
         match self {
             Source::Packed => 84.0,
+            Source::Pixels => 85.0,
             Source::Unpacked => 92.0,
         }
     }
 
-    /// Whether a filter can be used so: unpacked, its taps must lie side by side, because a lane
-    /// loads all nine, and steps must be whole.
+    /// Whether tensors can be used so. A lane loads the nine taps of an unpacked filter; for these
+    /// and for pixels, steps must be whole.
     fn serves(self, geometry: &Geometry) -> bool {
         let phase = &geometry.phases[0];
         let elem_bytes = geometry.elem_bytes as i32;
-        self == Source::Packed
-            || phase.filter_tap_step[1..] == [3 * elem_bytes, elem_bytes]
-                && phase.k_total.is_multiple_of(STEP)
+        let is_whole = phase.k_total.is_multiple_of(STEP);
+        match self {
+            Source::Packed => true,
+            Source::Pixels => is_whole && u64::from(geometry.base.in_c) == geometry.elem_bytes,
+            Source::Unpacked => {
+                is_whole && phase.filter_tap_step[1..] == [3 * elem_bytes, elem_bytes]
+            }
+        }
+    }
+
+    fn is_packed(self) -> bool {
+        self != Source::Unpacked
     }
 }
 
@@ -137,7 +149,8 @@ fn packed_floats(geometry: &Geometry) -> u64 {
 /// lie far apart in memory.
 fn channel_cycles(geometry: &Geometry, source: Source) -> f64 {
     let between_lanes = 2.0 * f64::from(geometry.base.in_dhw[2]);
-    let lines = (32.0 * between_lanes / LINE_BYTES).clamp(1.0, 32.0);
+    let lanes = if source == Source::Pixels { 8.0 } else { 32.0 };
+    let lines = (lanes * between_lanes / LINE_BYTES).clamp(1.0, lanes);
     source.channel_instructions().max(CHANNEL_LOADS * lines * SIMDS)
 }
 
@@ -165,9 +178,9 @@ fn time_us(geometry: &Geometry, source: Source, splits: u32, gpu: Gpu) -> Option
         waves_per_simd: WAVES_PER_SIMD,
         wave_instructions: part * channel_cycles(geometry, source) + WAVE_OVERHEAD,
         bytes: geometry.traffic_bytes()
-            + match source {
-                Source::Packed => 4.0 * packed_floats(geometry) as f64,
-                Source::Unpacked => f64::from(base.filter_bytes),
+            + match source.is_packed() {
+                true => 4.0 * packed_floats(geometry) as f64,
+                false => f64::from(base.filter_bytes),
             },
     };
     let pack_grid = Grid {
@@ -178,7 +191,7 @@ fn time_us(geometry: &Geometry, source: Source, splits: u32, gpu: Gpu) -> Option
         bytes: f64::from(base.filter_bytes) + 4.0 * packed_floats(geometry) as f64,
     };
     let mut time_us = tile_grid.time_us(gpu.compute_units);
-    if source == Source::Packed {
+    if source.is_packed() {
         time_us += pack_grid.time_us(gpu.compute_units);
     }
     if splits > 1 {
@@ -274,9 +287,9 @@ impl WinogradPlan {
             type_name,
             source,
             splits,
-            packed_bytes: match source {
-                Source::Packed => bytes(packed_floats(&geometry)),
-                Source::Unpacked => 0,
+            packed_bytes: match source.is_packed() {
+                true => bytes(packed_floats(&geometry)),
+                false => 0,
             },
             partial_bytes: if splits > 1 { bytes(part * u64::from(splits)) } else { 0 },
             geometry,
@@ -304,6 +317,7 @@ impl WinogradPlan {
         let is_forward = self.geometry.phases[0].tap_step[1] > 0;
         let source = match (self.source, is_forward) {
             (Source::Packed, _) => "packed",
+            (Source::Pixels, _) => "pixels",
             (Source::Unpacked, true) => "forward",
             (Source::Unpacked, false) => "backward",
         };
@@ -411,7 +425,7 @@ impl WinogradPlan {
             let partial = scratch + self.packed_bytes as u64;
             params.conv.partial = if self.splits > 1 { partial } else { 0 };
             (params.conv.alpha, params.conv.beta) = (alpha, beta);
-            if first == 0 && self.source == Source::Packed {
+            if first == 0 && self.source.is_packed() {
                 let blocks = self.pack_grid(&mut params);
                 launch(&format!("{}_winograd_pack", self.type_name), blocks, &params)?;
             }

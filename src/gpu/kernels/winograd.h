@@ -27,8 +27,8 @@ static const int WINOGRAD_LDS = 4 * WINOGRAD_OPERAND;
 struct SlotProduct {
     static constexpr int HALF = 16, PITCH = 32;
 
-    // The filter is swizzled (`filter_swizzle`) or not.
-    template <int BUFFER, bool SWIZZLED, class Aside>
+    // Rows or columns may be swizzled: position r of channel c lies at r ^ 8c.
+    template <int BUFFER, bool ROWS_SWIZZLED, bool COLUMNS_SWIZZLED, class Aside>
     __attribute__((device)) INLINE static void multiply(const float *lds, u32 &row_offset,
                                                         u32 &column_offset, float (&acc)[8][8],
                                                         Aside aside) {
@@ -39,8 +39,12 @@ struct SlotProduct {
             return *(const f32x4 *)((const char *)lds + offset + elems * 4);
         };
         auto read_rows = [&](int k, int half) INLINE {
-            const int stored_half = SWIZZLED ? half ^ (k >> 1) : half;
+            const int stored_half = ROWS_SWIZZLED ? half ^ (k >> 1) : half;
             return read(row_offset, ROWS_AT + k * PITCH + stored_half * HALF);
+        };
+        auto read_columns = [&](int k, int half) INLINE {
+            const int stored_half = COLUMNS_SWIZZLED ? half ^ (k >> 1) : half;
+            return read(column_offset, COLUMNS_AT + k * PITCH + stored_half * HALF);
         };
         auto quarter = [&](int i0, int j0, f32x4 &a, f32x4 &b) INLINE {
 #pragma unroll
@@ -50,8 +54,8 @@ struct SlotProduct {
                     acc[i0 + i][j0 + j] = fma(a[i], b[j], acc[i0 + i][j0 + j]);
         };
         a[0] = read_rows(0, 0);
-        b[0] = read(column_offset, COLUMNS_AT);
-        b[1] = read(column_offset, COLUMNS_AT + HALF);
+        b[0] = read_columns(0, 0);
+        b[1] = read_columns(0, 1);
         a[1] = read_rows(0, 1);
         schedule_fence();
         aside();
@@ -59,7 +63,8 @@ struct SlotProduct {
         for (int k = 0; k < WINOGRAD_STEP; k++) {
             const bool more = k + 1 < WINOGRAD_STEP;
             // From even to odd channels and back.
-            if (SWIZZLED) row_offset ^= 32;
+            if (ROWS_SWIZZLED) row_offset ^= 32;
+            if (COLUMNS_SWIZZLED) column_offset ^= 32;
             forget(row_offset, column_offset);
             schedule_fence();
             quarter(0, 0, a[0], b[0]);
@@ -68,7 +73,7 @@ struct SlotProduct {
             schedule_fence();
             if (more) {
                 a[0] = read_rows(k + 1, 0);
-                next = read(column_offset, COLUMNS_AT + (k + 1) * PITCH);
+                next = read_columns(k + 1, 0);
                 schedule_fence();
             }
             quarter(4, 4, a[1], b[1]);
@@ -77,7 +82,7 @@ struct SlotProduct {
             schedule_fence();
             if (more) {
                 b[0] = next;
-                b[1] = read(column_offset, COLUMNS_AT + (k + 1) * PITCH + HALF);
+                b[1] = read_columns(k + 1, 1);
                 a[1] = read_rows(k + 1, 1);
             }
         }
@@ -274,23 +279,27 @@ DEVICE void load_taps(Resource r, u32 offset, u32 scalar_offset, T (&taps)[9]) {
     for (int i = 0; i < 9; i++) taps[i] = load_stored((T *)0, r, offset + 2 * i, scalar_offset);
 }
 
-template <class T, FilterSource SOURCE> DEVICE void winograd(const WinogradParams &w, float *lds) {
+// PIXELS: channels lie side by side in memory, and 4 divides them.
+template <class T, FilterSource SOURCE, bool PIXELS> DEVICE void winograd(const WinogradParams &w, float *lds) {
     const ConvParams &p = w.conv;
     const Place at = place_of(p, block_index());
     const u32 t = thread_in_block(), lane = t % 32, wave = uniform(t / 32);
     const u32 k_begin = at.split * p.split_k, k_limit = k_begin + p.split_k;
     const u32 k_end = k_limit < p.phase[0].k_padded ? k_limit : p.phase[0].k_padded;
 
-    // A wave brings two rows of the transformed patches of one channel; a lane those of one tile.
-    const u32 channel = wave % 4, half = wave / 4;
-    const u32 tile = at.column_block * WINOGRAD_TILES + lane;
+    // A wave brings two rows of the transformed patches of one channel, a lane those of one tile; or a
+    // wave brings all four channels of eight tiles, so that four lanes read neighbours.
+    const u32 half = wave / 4, channel = PIXELS ? lane % 4 : wave % 4;
+    const u32 my_tile = PIXELS ? wave % 4 * 8 + lane / 4 : lane;
+    const u32 tile = at.column_block * WINOGRAD_TILES + my_tile;
     u32 patch[3][4];
     {
         const TilePlace q = tile_place(w, tile);
         const Phase &f = p.phase[0];
         const u32 d = q.d * p.in_point[0] + (u32)f.in_first[0];
         const bool exists = (tile < w.tiles) & (d < p.in_len[0]);
-        const u32 from = q.image * p.in_n + at.group * p.in_g + d * p.in_dhw[0];
+        const u32 from = q.image * p.in_n + at.group * p.in_g + d * p.in_dhw[0] +
+                         (PIXELS ? channel * p.in_c : 0);
         // The row that is alone, the shared one, the other one.
         const int rows[3] = {half ? 3 : 0, half ? 1 : 2, half ? 2 : 1};
 #pragma unroll
@@ -324,7 +333,9 @@ template <class T, FilterSource SOURCE> DEVICE void winograd(const WinogradParam
     const u32 filter_c = p.filter_c;
     Resource in = resource(p.in, p.in_bytes);
     const u32 in_bytes = p.in_bytes, channels = p.phase[0].k_total, in_c = p.in_c;
-    u32 step_channel = k_begin + channel;
+    // The wave's channel, or its first one.
+    const u32 wave_channel = PIXELS ? 0 : wave % 4;
+    u32 step_channel = k_begin + wave_channel;
     u32 filter_at = k_begin * (4 * WINOGRAD_SLOTS * WINOGRAD_ROWS);
 
     u32 read_row = (t / 16) * 512 + (t % 16) / 4 * 16, read_column = (t / 16) * 512 + t % 4 * 16;
@@ -334,7 +345,8 @@ template <class T, FilterSource SOURCE> DEVICE void winograd(const WinogradParam
         SOURCE == PACKED ? t * 16
                          : half * (8 * 4 * 4 * 32) + my_c * (4 * 32) + (my_m ^ (my_c * 8)) * 4;
     const u32 write_patch =
-        4 * WINOGRAD_OPERAND + half * (8 * 4 * 4 * 32) + channel * (4 * 32) + lane * 4;
+        4 * WINOGRAD_OPERAND + half * (8 * 4 * 4 * 32) + channel * (4 * 32) +
+        (PIXELS ? my_tile ^ (channel * 8) : my_tile) * 4;
 
     f32x4 filtered[2];
     T taps[9];
@@ -357,7 +369,7 @@ template <class T, FilterSource SOURCE> DEVICE void winograd(const WinogradParam
             // One register for all taps: else the compiler keeps an offset of each.
             asm volatile("" : "+v"(filter_offset));
             // A step exists as a whole, or meets zeros: then any taps of the row will do.
-            const u32 step = step_channel - channel, last = channels - WINOGRAD_STEP;
+            const u32 step = step_channel - wave_channel, last = channels - WINOGRAD_STEP;
             load_taps(filter, filter_offset, (step < last ? step : last) * filter_c, taps);
         }
         step_channel += WINOGRAD_STEP;
@@ -420,17 +432,17 @@ template <class T, FilterSource SOURCE> DEVICE void winograd(const WinogradParam
     lds_barrier();
     // Two steps a turn, one for each buffer.
     for (u32 k = k_begin + 2 * WINOGRAD_STEP; k < k_end; k += 2 * WINOGRAD_STEP) {
-        SlotProduct::multiply<0, SOURCE != PACKED>(lds, read_row, read_column, acc, load_step);
+        SlotProduct::multiply<0, SOURCE != PACKED, PIXELS>(lds, read_row, read_column, acc, load_step);
         stage_step(1);
         lds_barrier();
-        SlotProduct::multiply<1, SOURCE != PACKED>(lds, read_row, read_column, acc, load_step);
+        SlotProduct::multiply<1, SOURCE != PACKED, PIXELS>(lds, read_row, read_column, acc, load_step);
         stage_step(0);
         lds_barrier();
     }
-    SlotProduct::multiply<0, SOURCE != PACKED>(lds, read_row, read_column, acc, load_step);
+    SlotProduct::multiply<0, SOURCE != PACKED, PIXELS>(lds, read_row, read_column, acc, load_step);
     stage_step(1);
     lds_barrier();
-    SlotProduct::multiply<1, SOURCE != PACKED>(lds, read_row, read_column, acc, [] {});
+    SlotProduct::multiply<1, SOURCE != PACKED, PIXELS>(lds, read_row, read_column, acc, [] {});
 
     const u32 c_end = k_end < channels ? k_end : channels;
     winograd_out<T, SOURCE == PACKED>(lds, at, lane, wave, k_begin, c_end, acc);
