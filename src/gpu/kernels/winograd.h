@@ -16,14 +16,13 @@
 static const int WINOGRAD_SLOTS = 16;
 // Output channels, tiles and input channels of a block's step.
 static const int WINOGRAD_ROWS = 32, WINOGRAD_TILES = 32, WINOGRAD_STEP = 4;
-static const int WINOGRAD_THREADS = 256;
 // Floats of one operand in a step, and of LDS: two buffers of both operands.
 static const int WINOGRAD_OPERAND = WINOGRAD_SLOTS * WINOGRAD_STEP * 32;
 static const int WINOGRAD_LDS = 4 * WINOGRAD_OPERAND;
 
-// Two channels' outer products a turn: as `Tile`, but with 20 registers of fragments instead of 32,
-// because those of the patch and of the filter stay in registers meanwhile. Each fragment is read
-// when its registers become free, 16 to 48 products before it is needed.
+// The 8x8 outer products of a step, for the thread's slot: as `Tile`, but with 20 registers of
+// fragments instead of 32, because the next patch and filter are in registers meanwhile. A fragment is
+// read when its registers become free, 16 to 32 products before it is needed.
 struct SlotProduct {
     static constexpr int HALF = 16, PITCH = 32;
 
@@ -280,7 +279,8 @@ DEVICE void load_taps(Resource r, u32 offset, u32 scalar_offset, T (&taps)[9]) {
 }
 
 // PIXELS: channels lie side by side in memory, and 4 divides them.
-template <class T, FilterSource SOURCE, bool PIXELS> DEVICE void winograd(const WinogradParams &w, float *lds) {
+template <class T, FilterSource SOURCE, bool PIXELS>
+DEVICE void winograd(const WinogradParams &w, float *lds) {
     const ConvParams &p = w.conv;
     const Place at = place_of(p, block_index());
     const u32 t = thread_in_block(), lane = t % 32, wave = uniform(t / 32);
