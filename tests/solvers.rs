@@ -172,6 +172,14 @@ fn blocks_of_backward_weights() {
         for (n, c, size, filter) in [(3, 2, 6, 1), (1, 1, 40, 3), (2, 3, 9, 3), (1, 1, 11, 5)] {
             check(&Case::square(Direction::Wrw, n, c, k, size, filter), rng, PLAIN);
         }
+        // Fewer output channels than input channels, and filters of one tap.
+        for (stride, pad) in [(1, 0), (2, 0), (1, 1), (3, 2)] {
+            let mut pointwise = Case::square(Direction::Wrw, 2, 41, k, 9, 1);
+            pointwise.strides = vec![stride; 2];
+            pointwise.pads = vec![pad; 2];
+            pointwise.fit_out();
+            check(&pointwise, rng, PLAIN);
+        }
     }
     let mut long = Case::square(Direction::Wrw, 1, 2, 3, 9, 3);
     long.input = vec![2, 5000];

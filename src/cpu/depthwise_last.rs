@@ -1,19 +1,22 @@
 //! Depthwise convolution of channels-last tensors: vectors run along the channels.
 //!
-//! Forward and backward-data. A pixel of the result is a sum over taps of a pixel
-//! of the input times that tap's weights, channel by channel. Taps that meet padding
-//! are left out, so nothing has to be finite.
+//! Forward and backward-data: a pixel of the result is a sum over taps of a pixel
+//! of the input times that tap's weights, channel by channel. Backward-weights: see [`wrw`]. Taps
+//! that meet padding are left out, so nothing has to be finite.
 //!
 //! Numerics: f32 sums in the order of the taps.
 #![forbid(unsafe_code)]
 
+mod wrw;
+
 use std::num::NonZeroUsize;
+use std::ops::Range;
 
 use super::blocked::check_float;
 use super::element::{Element, Output};
 use super::filter::FilterMatrix;
 use super::float_plan::{FloatKernel, FloatPlan};
-use super::gather::{Gather, Order, gathers_of, split_phases};
+use super::gather::{Axis, Gather, Order, gathers_of, split_phases};
 use super::ids;
 use super::igemm::ImplicitGemm;
 use super::isa::Isa;
@@ -29,11 +32,11 @@ use crate::solver::{
     WorkspaceLayout,
 };
 
-/// What a multiply-add costs in those of the GEMM kernel: two loads each.
-const TAP_COST: f64 = 2.5;
+/// What a multiply-add costs in those of the GEMM kernel: a load each, and a quarter of one.
+const TAP_COST: f64 = 1.5;
 
-/// What a pixel costs beside its taps, in multiply-adds of the AVX2 kernel: some 60 ns.
-const PIXEL_COST: f64 = 3000.0;
+/// What a line costs beside its taps, in multiply-adds of the AVX2 kernel: some 300 ns.
+const LINE_COST: f64 = 15_000.0;
 
 /// Channels-last depthwise convolution at one instruction set level.
 pub struct DepthwiseLast(pub IsaLevel);
@@ -41,9 +44,29 @@ pub struct DepthwiseLast(pub IsaLevel);
 struct Kernel {
     isa: Isa,
     problem: ConvProblem,
-    phases: Vec<(Gather, FilterMatrix)>,
+    phases: Vec<Phase>,
     /// The filter, channels fastest.
     workspace: WorkspaceLayout,
+}
+
+/// One gather with its part of the filter; forward has one.
+struct Phase {
+    gather: Gather,
+    filter: FilterMatrix,
+    runs: Vec<Range<usize>>,
+}
+
+/// Lines of outputs in runs that meet the same taps all along.
+fn runs_of_line(axis: &Axis) -> Vec<Range<usize>> {
+    let taps_at = |w: usize| axis.taps.iter().map(move |&tap| axis.offset_at(tap, w).is_some());
+    let mut runs: Vec<Range<usize>> = Vec::new();
+    for w in 0..axis.out_len {
+        match runs.last_mut() {
+            Some(run) if taps_at(run.start).eq(taps_at(w)) => run.end = w + 1,
+            _ => runs.push(w..w + 1),
+        }
+    }
+    runs
 }
 
 impl Solver for DepthwiseLast {
@@ -65,9 +88,6 @@ impl Solver for DepthwiseLast {
 
     fn applicable(&self, problem: &ConvProblem, context: &Context) -> Applicability {
         check_float(problem, self.0)?;
-        if problem.direction() == Direction::Wrw {
-            return Err(Reason::new("serves forward and backward-data"));
-        }
         if problem.c() != problem.groups() || problem.k() != problem.groups() {
             return Err(Reason::new("serves one input and one output channel a group"));
         }
@@ -79,25 +99,34 @@ impl Solver for DepthwiseLast {
     }
 
     fn estimate_us(&self, problem: &ConvProblem, context: &Context) -> f64 {
-        let out = problem.tensor5(problem.direction().output_role());
-        let pixels =
-            out.lengths.iter().map(|&len| len as f64).product::<f64>() / out.lengths[1] as f64;
-        let cost = problem.multiply_adds() * TAP_COST + pixels * PIXEL_COST;
+        let pixels_of = match problem.direction() {
+            Direction::Bwd => Role::X,
+            Direction::Fwd | Direction::Wrw => Role::Y,
+        };
+        let [n, _, d, h, _] = problem.tensor5(pixels_of).lengths;
+        let cost = problem.multiply_adds() * TAP_COST + (n * d * h) as f64 * LINE_COST;
         cost / rates::kernel_multiply_adds_per_us(self.0) / context.cpu_threads.get() as f64
             + rates::memory_us(problem)
             + rates::overhead_us(context)
     }
 
     fn plan(&self, problem: &ConvProblem, _context: &Context) -> Result<Box<dyn Plan>> {
-        let phases: Vec<(Gather, FilterMatrix)> = gathers_of(problem)
+        let isa = Isa::require(self.0)?;
+        if problem.direction() == Direction::Wrw {
+            return Ok(FloatPlan::boxed(problem, wrw::Kernel::new(problem, isa), ImplicitGemm));
+        }
+        let phases: Vec<Phase> = gathers_of(problem)
             .into_iter()
             .map(|gather| Gather { order: Order::TapInner, ..gather })
-            .map(|gather| (gather.clone(), FilterMatrix::new(problem, &gather)))
+            .map(|gather| Phase {
+                filter: FilterMatrix::new(problem, &gather),
+                runs: runs_of_line(&gather.axes[2]),
+                gather,
+            })
             .collect();
-        let taps: usize = phases.iter().map(|(gather, _)| gather.taps()).sum();
+        let taps: usize = phases.iter().map(|phase| phase.gather.taps()).sum();
         let mut workspace = WorkspaceLayout::default();
         workspace.book_f32(WorkspaceKey::PackedFilter, taps * problem.c());
-        let isa = Isa::require(self.0)?;
         let kernel = Kernel { isa, problem: problem.clone(), phases, workspace };
         Ok(FloatPlan::boxed(problem, kernel, ImplicitGemm))
     }
@@ -122,7 +151,7 @@ impl FloatKernel for Kernel {
         let mut grant = self.workspace.grant(workspace);
         let mut weights = grant.take(WorkspaceKey::PackedFilter)?;
         let mut first = 0;
-        for (gather, matrix) in &self.phases {
+        for Phase { gather, filter: matrix, .. } in &self.phases {
             for tap in 0..gather.taps() {
                 let of_tap = &mut weights[(first + tap) * channels..][..channels];
                 for (channel, weight) in of_tap.iter_mut().enumerate() {
@@ -136,12 +165,12 @@ impl FloatKernel for Kernel {
         let mut tasks = Vec::new();
         for (n, image) in out.split_every(0, 1).into_iter().enumerate() {
             let mut first_tap = 0;
-            for ((gather, _), part) in self.phases.iter().zip(split_phases(&self.problem, image)) {
+            for (phase, part) in self.phases.iter().zip(split_phases(&self.problem, image)) {
                 for (d, part) in part.split_every(2, 1).into_iter().enumerate() {
                     let lines = part.split_every(3, 1).into_iter().enumerate();
-                    tasks.extend(lines.map(|(h, line)| (gather, first_tap, [n, d, h], line)));
+                    tasks.extend(lines.map(|(h, line)| (phase, first_tap, [n, d, h], line)));
                 }
-                first_tap += gather.taps();
+                first_tap += phase.gather.taps();
             }
         }
         let weights = &*weights;
@@ -149,17 +178,18 @@ impl FloatKernel for Kernel {
             threads,
             tasks,
             || Ok(Vec::new()),
-            |taps, (gather, first_tap, [n, d, h], mut line)| {
+            |taps, (phase, first_tap, [n, d, h], mut line)| {
                 let weights = &weights[first_tap * channels..];
-                for w in 0..line.lengths()[4] {
+                let line = line.as_matrix(4).and_then(O::as_f32_matrix);
+                let mut line = line.expect("applicable to contiguous channels of f32");
+                let axis = &phase.gather.axes[2];
+                for run in &phase.runs {
                     taps.clear();
-                    gather.taps_inside([n, d, h, w], |tap, offset| {
+                    phase.gather.taps_inside([n, d, h, run.start], |tap, offset| {
                         taps.push(PixelTap { weights: tap * channels, input: offset });
                     });
-                    let mut lane = line.lane(1, [0, 0, 0, 0, w]);
-                    let pixel = lane.as_slice().and_then(O::as_f32_slice);
-                    let pixel = pixel.expect("applicable to contiguous channels of f32");
-                    sum_taps(self.isa, input, weights, taps, pixel);
+                    let step = axis.step.saturating_mul(axis.in_stride);
+                    sum_taps(self.isa, input, step, weights, taps, &mut line, run.clone());
                 }
                 Ok(())
             },

@@ -146,11 +146,6 @@ pub trait Output<S>: Copy + Send + Sync + 'static {
 
     /// The matrix itself, where f32 sums can be formed in place.
     fn as_f32_matrix(out: MatrixMut<'_, Self>) -> Option<MatrixMut<'_, f32>>;
-
-    /// The slice itself, where f32 sums can be formed in place.
-    fn as_f32_slice(_out: &mut [Self]) -> Option<&mut [f32]> {
-        None
-    }
 }
 
 /// The factors of an execution: `out = alpha * sum + beta * out`.
@@ -187,9 +182,6 @@ impl Output<f32> for f32 {
         out.copy_from_slice(sums);
     }
     fn as_f32_matrix(out: MatrixMut<'_, f32>) -> Option<MatrixMut<'_, f32>> {
-        Some(out)
-    }
-    fn as_f32_slice(out: &mut [f32]) -> Option<&mut [f32]> {
         Some(out)
     }
 }

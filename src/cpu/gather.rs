@@ -61,7 +61,7 @@ impl Axis {
     }
 
     /// Element offset of the input coordinate of output `o` at `tap`, if it is inside.
-    fn offset_at(&self, tap: Tap, o: usize) -> Option<usize> {
+    pub fn offset_at(&self, tap: Tap, o: usize) -> Option<usize> {
         let coordinate = o as i64 * self.step as i64 + tap.offset;
         let is_inside = (0..self.in_len as i64).contains(&coordinate);
         is_inside.then(|| coordinate as usize * self.in_stride)

@@ -25,6 +25,6 @@ pub use gemm::gemm_f32;
 pub use lines::{LINE_SLACK_ELEMS, Line, LineShape, stage_lines};
 pub use panel::{ReduceOffsets, Segment, pack_panel, pack_panel_transposed};
 pub use shifted::{RUN_SLACK_ELEMS, multiply_shifted};
-pub use taps::{PixelTap, sum_taps};
+pub use taps::{PixelTap, add_tap_products, sum_taps};
 pub use transpose::{stage_pixels, transpose};
 pub use winograd::{InputTiles, transform_filter, transform_input, transform_output};

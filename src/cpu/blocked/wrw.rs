@@ -30,9 +30,11 @@ use crate::problem::{ConvProblem, DataType, Role};
 /// the longest box, half of Zen's L2 cache.
 const MAX_COLUMNS: usize = 256;
 
-/// Rows of a task at most: with as many columns, the sums are 512 KiB. More rows
-/// spread the cost of packing.
+/// Rows of a task at most. More rows spread the cost of packing.
 const MAX_ROWS: usize = 512;
+
+/// Sums of a task at most: 256 KiB, which are read and written again for each box.
+const MAX_SUMS: usize = 1 << 16;
 
 /// Tasks wanted for each of several threads, for an even load.
 const TASKS_PER_THREAD: usize = 4;
@@ -287,7 +289,8 @@ impl Blocking {
         let mut max_channels = (MAX_COLUMNS / taps).max(1);
         loop {
             let channels = even_piece(of_columns.channels, max_channels);
-            let rows = even_piece(of_rows.channels, max_rows).next_multiple_of(block_rows(isa));
+            let most_rows = max_rows.min(MAX_SUMS / (channels * taps)).max(1);
+            let rows = even_piece(of_rows.channels, most_rows).next_multiple_of(block_rows(isa));
             let rows = rows.min(of_rows.channels);
             let (k, c) = if is_swapped { (channels, rows) } else { (rows, channels) };
             let blocking = Blocking { is_swapped, k, c };
