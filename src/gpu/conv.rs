@@ -87,7 +87,7 @@ impl Shape {
     /// objects (rounded), and waves on a SIMD.
     fn density(self, is_run: bool) -> (f64, u32) {
         match self {
-            Shape::Tile { threads: 32, .. } => (if is_run { 0.82 } else { 0.79 }, 8),
+            Shape::Tile { threads: 32, .. } => (if is_run { 0.85 } else { 0.81 }, 8),
             Shape::Tile { .. } => (if is_run { 0.87 } else { 0.84 }, 8),
             Shape::Direct { rows: 16 } => (if is_run { 0.79 } else { 0.71 }, 9),
             Shape::Direct { rows: 4 } => (0.39, 18),

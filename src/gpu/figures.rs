@@ -86,8 +86,10 @@ impl Layout {
             _ => return None,
         };
         let [rows, columns] = tile_of(words.next()?)?;
-        // Two buffers of floats.
-        let step = if is_wrw { WRW_STEP } else { kernel.lds_bytes / (8 * (rows + columns)) };
+        // Two buffers of floats, or one where a wave is alone.
+        let buffers = if kernel.threads > 32 { 2 } else { 1 };
+        let step_bytes = 4 * buffers * (rows + columns);
+        let step = if is_wrw { WRW_STEP } else { kernel.lds_bytes / step_bytes };
         Some(Layout { rows, columns, threads: kernel.threads, is_wrw, step })
     }
 

@@ -63,7 +63,7 @@ const fn tile(
 /// Waves that fit on a SIMD, for all tiles.
 const TILE_WAVES: u32 = 8;
 
-const TILES: [Shape; 10] = [
+const TILES: [Shape; 11] = [
     tile("128x128_whole", [128, 128, 256], Columns::Whole, 0.86),
     tile("64x64_whole", [64, 64, 64], Columns::Whole, 0.85),
     tile("32x32_whole", [32, 32, 32], Columns::Whole, 0.79),
@@ -71,6 +71,7 @@ const TILES: [Shape; 10] = [
     tile("64x64_fours", [64, 64, 64], Columns::Fours, 0.83),
     tile("32x32_fours", [32, 32, 32], Columns::Fours, 0.75),
     tile("16x32_fours", [16, 32, 32], Columns::Fours, 0.65),
+    tile("32x16_fours", [32, 16, 32], Columns::Fours, 0.67),
     tile("32x32_folded", [32, 32, 32], Columns::Folded, 0.61),
     tile("16x32_folded", [16, 32, 32], Columns::Folded, 0.48),
     Shape { is_volume: true, ..tile("64x64_volume", [64, 64, 64], Columns::Folded, 0.7) },

@@ -10,7 +10,7 @@
 
 #define CONV_TILE(ROWS, COLUMNS, THREADS, STEP, GATHER, SUFFIX)                           \
     KERNEL(THREADS, 8) void NAMED(_igemm_##ROWS##x##COLUMNS##_##SUFFIX)(ConvParams p) {   \
-        SHARED float lds[2 * STEP * (ROWS + COLUMNS)];                                    \
+        SHARED float lds[CONV_LDS<ROWS, COLUMNS, THREADS, STEP>];                         \
         conv_tile<STORAGE, ROWS, COLUMNS, THREADS, STEP, GATHER>(p, lds);                 \
     }
 #define CONV_TILES(GATHER, SUFFIX)              \

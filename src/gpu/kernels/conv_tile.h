@@ -4,6 +4,10 @@
 #include "careful.h"
 #include "tile.h"
 
+// Floats of LDS. A wave alone reads and writes in order, so that one buffer does.
+template <int ROWS, int COLUMNS, int THREADS, int STEP>
+static constexpr int CONV_LDS = (THREADS > 32 ? 2 : 1) * STEP * (ROWS + COLUMNS);
+
 template <class T, int ROWS, int COLUMNS, int THREADS, int STEP, Gather GATHER>
 DEVICE void conv_tile(const ConvParams &p, float *lds) {
     typedef Tile<ROWS, COLUMNS, STEP, ROWS, COLUMNS> Product;
@@ -11,6 +15,10 @@ DEVICE void conv_tile(const ConvParams &p, float *lds) {
     constexpr int FILTERED = ROWS * STEP / THREADS / 4;  // fours of the filter
     constexpr int ROW_FOURS = ROWS / 4, FILTER_K = THREADS / ROW_FOURS;
     constexpr int THREAD_COLUMNS = COLUMNS / 8;
+    constexpr bool IS_DOUBLE = THREADS > 32;
+    // Elements in one turn of the loop: what a reduction's length is padded to.
+    constexpr int TURN = 8;
+    static_assert(TURN % STEP == 0, "whole steps");
     // A thread gathers for one column, or for several that lie THREADS apart.
     constexpr int SETS = COLUMNS > THREADS ? COLUMNS / THREADS : 1;
     constexpr int SET_COLUMNS = COLUMNS / SETS, OF_SET = GATHERED / SETS;
@@ -75,8 +83,10 @@ DEVICE void conv_tile(const ConvParams &p, float *lds) {
 #pragma unroll
             for (int i = 0; i < OF_SET; i++)
                 *(float *)(columns + (i * COLUMNS + s * SET_COLUMNS) * 4) = gathered[s][i];
-        swing.over(write_row);
-        swing.over(write_column);
+        if (IS_DOUBLE) {
+            swing.over(write_row);
+            swing.over(write_column);
+        }
     };
 
     float acc[8][8];
@@ -85,20 +95,27 @@ DEVICE void conv_tile(const ConvParams &p, float *lds) {
     load_step();
     fetch_next();
     stage_step();
-    lds_barrier();
-    // The last step stands outside the loop: one without conditions is shorter by 12 instructions.
-    for (u32 k = k_begin + STEP; k < k_end; k += STEP) {
+    lds_turn<THREADS>();
+    auto next_step = [&]() INLINE {
         load_step();
         schedule_fence();
         Product::multiply(lds, read_row, read_column, acc, fetch_next);
-        swing.over(read_row);
-        swing.over(read_column);
-        swing.turn();
+        if (IS_DOUBLE) {
+            swing.over(read_row);
+            swing.over(read_column);
+            swing.turn();
+        }
         stage_step();
         forget(read_row, read_column);
         forget(write_row, write_column);
-        lds_barrier();
-    }
+        lds_turn<THREADS>();
+    };
+    // The last step stands outside the loop: one without conditions is shorter by 12 instructions.
+    for (u32 k = k_begin + TURN; k < k_end; k += TURN)
+#pragma unroll
+        for (int i = 0; i < TURN; i += STEP) next_step();
+#pragma unroll
+    for (int i = STEP; i < TURN; i += STEP) next_step();
     Product::multiply(lds, read_row, read_column, acc, [] {});
 
     const u32 m = first_m + thread_row * 4;

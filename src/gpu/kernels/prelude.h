@@ -44,6 +44,15 @@ DEVICE void lds_barrier() {
 #endif
 }
 
+// What a block of so many threads needs between writing LDS and reading it, either way round. LDS
+// serves a wave in order, so that one alone needs neither barrier nor wait.
+template <int THREADS> DEVICE void lds_turn() {
+    if constexpr (THREADS > 32)
+        lds_barrier();
+    else
+        asm volatile("" ::: "memory");
+}
+
 // The arguments of the kernel, in a way that the compiler cannot connect with earlier reads.
 template <class Params> DEVICE const Params &arguments_again() {
     auto p = (const __attribute__((address_space(4))) Params *)

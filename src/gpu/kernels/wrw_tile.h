@@ -104,7 +104,7 @@ DEVICE void wrw_tile(const WrwParams &p, float *lds, FoldedColumn *folded) {
             const u32 loads = i / TOGETHER, four = loads / LOADS * TOGETHER + i % TOGETHER;
             folded[i] = folded_column(p, first_n + four * 4 + loads % LOADS);
         }
-        lds_barrier();
+        lds_turn<THREADS>();
     }
 
     const u32 thread_column = t % THREAD_COLUMNS, thread_row = t / THREAD_COLUMNS % THREAD_ROWS;
@@ -180,7 +180,7 @@ DEVICE void wrw_tile(const WrwParams &p, float *lds, FoldedColumn *folded) {
     Product::clear(acc);
     load_step();
     stage_step();
-    lds_barrier();
+    lds_turn<THREADS>();
     while (k < end) {
         load_step();
         schedule_fence();
@@ -195,12 +195,12 @@ DEVICE void wrw_tile(const WrwParams &p, float *lds, FoldedColumn *folded) {
             swing.turn();
         } else {
             // Who is ahead waits here until everybody has read. A wave alone waits for nothing.
-            lds_barrier();
+            lds_turn<THREADS>();
         }
         stage_step();
         forget(read_row, read_column);
         forget(write_row, write_column);
-        lds_barrier();
+        lds_turn<THREADS>();
     }
     // Few images of few points may end soon within a step.
     Product::multiply_some(lds, read_row, read_column, acc,
