@@ -35,7 +35,14 @@ fn check(case: &Case, rng: &mut Rng, options: RunOptions, compute_units: u32) {
             let plan = solver.plan(&problem, &context).unwrap();
             let mut got = old.clone();
             run_on_device(&*plan, &context, &problem, &inputs, &mut got, options);
-            check_error(case, &inputs, &old, &got, options, Spread::of(solver.name()));
+            check_error(
+                case,
+                &inputs,
+                &old,
+                &got,
+                options,
+                Spread::of(solver.name(), case.direction),
+            );
             if fill == Fill::Reals {
                 // The same bits every time, wherever the scratch memory is.
                 let grants_workspace = !options.grants_workspace;
@@ -189,7 +196,14 @@ fn every_kernel() {
             for (kernel, plan) in every_plan(&problem, gpu) {
                 let mut got = old.clone();
                 run_on_device(&*plan, &context, &problem, &inputs, &mut got, options);
-                check_error(&case, &inputs, &old, &got, options, Spread::of(&kernel));
+                check_error(
+                    &case,
+                    &inputs,
+                    &old,
+                    &got,
+                    options,
+                    Spread::of(&kernel, case.direction),
+                );
                 launched.insert(kernel);
             }
         }
