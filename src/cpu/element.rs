@@ -1,9 +1,9 @@
 //! Number types: how inputs become f32, and how sums become outputs.
 #![forbid(unsafe_code)]
 
-use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 
+use super::ukernel::{narrow_bf16, narrow_f16, widen_bf16, widen_f16};
 use crate::memory::MatrixMut;
 
 /// An element type of inputs. Every value is exact as f32.
@@ -47,7 +47,7 @@ impl Element for f16 {
         f16::to_f32(self)
     }
     fn widen(src: &[f16], dst: &mut [f32]) {
-        src.convert_to_f32_slice(dst);
+        widen_f16(src, dst);
     }
     fn as_f32(_src: &[f16]) -> Option<&[f32]> {
         None
@@ -63,10 +63,7 @@ impl Element for bf16 {
         f32::from_bits(u32::from(self.to_bits()) << 16)
     }
     fn widen(src: &[bf16], dst: &mut [f32]) {
-        assert_eq!(src.len(), dst.len());
-        for (wide, &narrow) in dst.iter_mut().zip(src) {
-            *wide = Element::to_f32(narrow);
-        }
+        widen_bf16(src, dst);
     }
     fn as_f32(_src: &[bf16]) -> Option<&[f32]> {
         None
@@ -196,7 +193,7 @@ impl Output<f32> for f16 {
         f16::from_f32(scalars.blend(sum, || old.to_f32()))
     }
     fn from_sums(sums: &[f32], out: &mut [f16]) {
-        out.convert_from_f32_slice(sums);
+        narrow_f16(sums, out);
     }
     fn as_f32_matrix(_out: MatrixMut<'_, f16>) -> Option<MatrixMut<'_, f32>> {
         None
@@ -213,7 +210,7 @@ impl Output<f32> for bf16 {
         bf16::from_f32(scalars.blend(sum, || Element::to_f32(old)))
     }
     fn from_sums(sums: &[f32], out: &mut [bf16]) {
-        out.convert_from_f32_slice(sums);
+        narrow_bf16(sums, out);
     }
     fn as_f32_matrix(_out: MatrixMut<'_, bf16>) -> Option<MatrixMut<'_, f32>> {
         None

@@ -25,6 +25,11 @@ impl Isa {
         Self::supported(level).filter(|_| admitted)
     }
 
+    /// The highest level that this machine has: for what gives the same bits at every level.
+    pub fn of_machine() -> Isa {
+        Isa(detected())
+    }
+
     /// The highest level that this machine has and `MIOPEN_BYPASS_ISA` admits.
     pub fn highest() -> Isa {
         let level = config().isa.map_or(detected(), |highest| highest.min(detected()));

@@ -5,6 +5,7 @@
               which do not inherit the instruction set"
 )]
 mod block;
+mod convert;
 mod depthwise;
 mod dot;
 mod filter;
@@ -18,6 +19,7 @@ mod transpose;
 mod winograd;
 
 pub use block::{Rows, block_rows, multiply_block, panel_columns};
+pub use convert::{narrow_bf16, narrow_f16, widen_bf16, widen_f16};
 pub use depthwise::sum_shifted;
 pub use dot::{DotStart, add_dots};
 pub use filter::{FilterBlock, pack_filter_block};

@@ -389,13 +389,16 @@ fn copy_lines<T: Element>(
 fn copy_run<T: Element>(input: &[T], stride: usize, run: &mut [f32]) {
     match stride {
         1 => T::widen(&input[..run.len()], run),
-        // A constant stride vectorises.
+        // Widened whole, then every other one: both vectorise.
         2 => {
-            let (last, pairs) = (run.len() - 1, input.as_chunks::<2>().0);
-            for (wide, pair) in run.iter_mut().zip(pairs) {
-                *wide = pair[0].to_f32();
+            let mut wide = [0f32; 128];
+            for (run, input) in run.chunks_mut(wide.len() / 2).zip(input.chunks(wide.len())) {
+                let wide = &mut wide[..input.len().min(2 * run.len())];
+                T::widen(&input[..wide.len()], wide);
+                for (to, pair) in run.iter_mut().zip(wide.chunks(2)) {
+                    *to = pair[0];
+                }
             }
-            run[last] = input[2 * last].to_f32();
         }
         _ => {
             for (wide, narrow) in run.iter_mut().zip(input.iter().step_by(stride)) {

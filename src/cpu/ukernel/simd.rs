@@ -4,6 +4,8 @@
 //! [`isa_kernel!`] inside functions that enable the instruction set, so that
 //! everything inlines into them.
 
+use half::f16;
+
 /// A vector register of f32.
 ///
 /// # Safety
@@ -31,6 +33,10 @@ pub(super) trait Simd: Copy {
     unsafe fn mul_add(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// `c - a * b`; rounded once where the instruction set can.
     unsafe fn neg_mul_add(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+
+    unsafe fn load_f16(from: *const f16) -> Self::V;
+    /// Rounded to the nearest, ties to even.
+    unsafe fn store_f16(to: *mut f16, v: Self::V);
 
     /// Every other one of `2 * LANES` floats, from the first on.
     unsafe fn load_even(from: *const f32) -> Self::V;
@@ -96,6 +102,16 @@ impl Simd for Scalar {
         std::array::from_fn(|i| c[i] - a[i] * b[i])
     }
     #[inline(always)]
+    unsafe fn load_f16(from: *const f16) -> [f32; 4] {
+        // SAFETY: four elements are valid there.
+        unsafe { from.cast::<[f16; 4]>().read_unaligned() }.map(f16::to_f32)
+    }
+    #[inline(always)]
+    unsafe fn store_f16(to: *mut f16, v: [f32; 4]) {
+        // SAFETY: as above.
+        unsafe { to.cast::<[f16; 4]>().write_unaligned(v.map(f16::from_f32)) }
+    }
+    #[inline(always)]
     unsafe fn load_even(from: *const f32) -> [f32; 4] {
         // SAFETY: eight floats are valid there.
         let pairs = unsafe { from.cast::<[f32; 8]>().read_unaligned() };
@@ -136,6 +152,8 @@ pub(super) use x86::{Avx2, Avx512};
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use std::arch::x86_64::*;
+
+    use half::f16;
 
     use super::{MAX_LANES, Simd};
 
@@ -189,6 +207,18 @@ mod x86 {
         unsafe fn neg_mul_add(a: __m256, b: __m256, c: __m256) -> __m256 {
             // SAFETY: the trait's condition.
             unsafe { _mm256_fnmadd_ps(a, b, c) }
+        }
+        #[inline(always)]
+        unsafe fn load_f16(from: *const f16) -> __m256 {
+            // SAFETY: eight elements are valid there.
+            unsafe { _mm256_cvtph_ps(_mm_loadu_si128(from.cast())) }
+        }
+        #[inline(always)]
+        unsafe fn store_f16(to: *mut f16, v: __m256) {
+            // SAFETY: as above.
+            unsafe {
+                _mm_storeu_si128(to.cast(), _mm256_cvtps_ph::<_MM_FROUND_TO_NEAREST_INT>(v));
+            }
         }
         #[inline(always)]
         unsafe fn load_even(from: *const f32) -> __m256 {
@@ -317,6 +347,18 @@ mod x86 {
         unsafe fn neg_mul_add(a: __m512, b: __m512, c: __m512) -> __m512 {
             // SAFETY: the trait's condition.
             unsafe { _mm512_fnmadd_ps(a, b, c) }
+        }
+        #[inline(always)]
+        unsafe fn load_f16(from: *const f16) -> __m512 {
+            // SAFETY: sixteen elements are valid there.
+            unsafe { _mm512_cvtph_ps(_mm256_loadu_si256(from.cast())) }
+        }
+        #[inline(always)]
+        unsafe fn store_f16(to: *mut f16, v: __m512) {
+            // SAFETY: as above.
+            unsafe {
+                _mm256_storeu_si256(to.cast(), _mm512_cvtps_ph::<_MM_FROUND_TO_NEAREST_INT>(v));
+            }
         }
         #[inline(always)]
         unsafe fn load_even(from: *const f32) -> __m512 {
