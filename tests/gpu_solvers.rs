@@ -97,6 +97,8 @@ fn sizes_about_tiles() {
         for (c, k) in [(4, 63), (64, 64), (65, 4), (8, 129), (128, 33)] {
             let mut case = Case::square(direction, 1, c, k, 9, 1);
             check(&case, rng, PLAIN, 1);
+            // With a factor no filter is read in place.
+            check(&case, rng, RunOptions { alpha: 0.5, ..PLAIN }, 36);
             case.arrangements = [Arrangement::ChannelsLast; 3];
             check(&case, rng, PLAIN, 36);
         }
@@ -176,6 +178,9 @@ fn every_kernel() {
             long.fit_out();
             cases.push(long);
         }
+        // Pointwise filters, read in place.
+        cases.push(Case::square(Direction::Fwd, 2, 24, 128, 5, 1));
+        cases.push(Case::square(Direction::Bwd, 2, 128, 24, 5, 1));
         cases.push(Case::square(Direction::Wrw, 2, 128, 128, 4, 1));
         // Tiles that overlap, with taps beside the channels; rows of points longer than two steps.
         let mut rows = Case::square(Direction::Wrw, 1, 20, 36, 3, 3);

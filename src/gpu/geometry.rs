@@ -106,7 +106,7 @@ pub struct Geometry {
     in_strides: [u64; 5],
     out_tensor: Tensor5,
     out_strides: [u64; 5],
-    elem_bytes: u64,
+    pub elem_bytes: u64,
 }
 
 impl Geometry {
