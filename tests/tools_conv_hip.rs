@@ -55,23 +55,29 @@ fn results_are_verified_and_instructions_counted() {
 
 /// Over whole layers, packing and partly empty tiles included.
 #[test]
-fn winograd_issues_half_of_the_instructions() {
+fn winograd_issues_fewer_instructions() {
     if !has_simhip() {
         return;
     }
-    for (layer, lanes_less, all_less) in [
+    for (layer, directions, lanes_less, all_less) in [
         // Of ResNet-50 with one image, and of YOLOv8n with four.
-        ("-n 1 -c 64 -H 56 -W 56 -k 64", 1.95, 1.8),
-        ("-n 4 -c 32 -H 80 -W 80 -k 32", 1.85, 1.7),
-        ("-n 4 -c 128 -H 20 -W 20 -k 128", 1.95, 1.9),
+        ("-n 1 -c 64 -H 56 -W 56 -k 64", [1, 2].as_slice(), 1.8, 1.7),
+        ("-n 1 -c 512 -H 7 -W 7 -k 512", &[1], 1.0, 1.2),
+        ("-n 4 -c 32 -H 80 -W 80 -k 32", &[2], 1.75, 1.6),
     ] {
-        for direction in [1, 2] {
+        for direction in directions {
             let counts = |solver: &str| {
-                let words = format!("{layer} -y 3 -x 3 -p 1 -q 1 -F {direction} --solver {solver}");
-                let result = results(&words).swap_remove(0);
-                assert_eq!(result["verification"]["passed"], true, "{result}");
-                // MIOpenDriver's tolerance.
-                assert!(result["verification"]["rms_error"].as_f64().unwrap() < 1.5e-6, "{result}");
+                let is_verified = u32::from(solver == "gpu_winograd");
+                let result = results(&format!(
+                    "{layer} -y 3 -x 3 -p 1 -q 1 -F {direction} --solver {solver} -V {is_verified}"
+                ))
+                .swap_remove(0);
+                if is_verified == 1 {
+                    let verification = &result["verification"];
+                    assert_eq!(verification["passed"], true, "{result}");
+                    // MIOpenDriver's tolerance.
+                    assert!(verification["rms_error"].as_f64().unwrap() < 1.5e-6, "{result}");
+                }
                 assert_eq!(result["counts"]["lds_conflict_cycles"], 0, "{result}");
                 let number = |name: &str| result["counts"][name].as_f64().unwrap();
                 [number("valu_lanes_issued"), number("wave_instructions")]

@@ -44,14 +44,16 @@ pub fn figures() -> Result<(Vec<Figures>, Option<String>)> {
         all.extend(kernels.into_iter().map(|kernel| {
             let code: &[Instruction] = code.get(&kernel.name).map_or(&[], Vec::as_slice);
             let layout = Layout::of(&kernel);
-            let winograd = winograd_tile(&kernel);
+            let winograd = Winograd::of(&kernel);
             Figures {
                 object,
-                tile: layout.map(|layout| [layout.rows, layout.columns]).or(winograd),
+                tile: layout
+                    .map(|layout| [layout.rows, layout.columns])
+                    .or(winograd.map(|kernel| kernel.tile)),
                 mix: hot_loop(code).map(|body| Mix::of(&body)),
                 bank_conflict_cycles: layout
                     .map(Layout::conflict_cycles)
-                    .or(winograd.map(|_| winograd_conflict_cycles())),
+                    .or(winograd.map(Winograd::conflict_cycles)),
                 kernel,
             }
         }));
@@ -166,36 +168,62 @@ fn tile_of(word: &str) -> Option<[u32; 2]> {
     Some([rows.parse().ok()?, columns.parse().ok()?])
 }
 
-/// From the name, `TYPE_winograd_ROWSxTILES`.
-fn winograd_tile(kernel: &Kernel) -> Option<[u32; 2]> {
-    let (_, rest) = kernel.name.split_once("_winograd_")?;
-    tile_of(rest.split('_').next()?)
+/// Where the threads of a Winograd kernel read and write LDS (`kernels/winograd.h`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Winograd {
+    tile: [u32; 2],
+    is_packed: bool,
+    is_pixels: bool,
 }
 
-/// Conflicts in one step of the Winograd kernel, as `kernels/winograd.h` places its threads.
-fn winograd_conflict_cycles() -> u32 {
-    /// Bytes of one operand's four channels at one slot, and of one channel.
-    const SLOT: u32 = 512;
-    const CHANNEL: u32 = 128;
-    const PATCHES_AT: u32 = 16 * SLOT;
-    let over_waves =
-        |bytes: u32, address: &dyn Fn(u32) -> u32| conflicts_of_block(256, bytes, address);
-    let mut cycles = 0;
-    for channel in 0..4 {
-        for half in [0, 64] {
-            let at = channel * CHANNEL + half;
-            cycles += over_waves(16, &|t| t / 16 * SLOT + t % 16 / 4 * 16 + at);
-            cycles += over_waves(16, &|t| PATCHES_AT + t / 16 * SLOT + t % 4 * 16 + at);
+impl Winograd {
+    /// From the name, `TYPE_winograd_ROWSxTILES_SOURCE`.
+    fn of(kernel: &Kernel) -> Option<Winograd> {
+        let (_, rest) = kernel.name.split_once("_winograd_")?;
+        let (tile, source) = rest.split_once('_')?;
+        let is_pixels = source == "pixels";
+        let is_packed = is_pixels || source == "packed";
+        Some(Winograd { tile: tile_of(tile)?, is_packed, is_pixels })
+    }
+
+    /// Conflicts in one step.
+    fn conflict_cycles(self) -> u32 {
+        /// Bytes of one operand's four channels at one slot, and of one channel.
+        const SLOT: u32 = 512;
+        const CHANNEL: u32 = 128;
+        const PATCHES_AT: u32 = 16 * SLOT;
+        let over_waves =
+            |bytes: u32, address: &dyn Fn(u32) -> u32| conflicts_of_block(256, bytes, address);
+        let mut cycles = 0;
+        for channel in 0..4 {
+            // An unpacked filter, and the channels of pixels, are swizzled by the channel.
+            let swizzle = |is_swizzled: bool| if is_swizzled { channel * 32 } else { 0 };
+            let (of_rows, of_columns) = (swizzle(!self.is_packed), swizzle(self.is_pixels));
+            for half in [0, 64] {
+                let at = |t: u32| t / 16 * SLOT + channel * CHANNEL;
+                cycles += over_waves(16, &|t| at(t) + ((t % 16 / 4 * 16 + half) ^ of_rows));
+                cycles +=
+                    over_waves(16, &|t| PATCHES_AT + at(t) + ((t % 4 * 16 + half) ^ of_columns));
+            }
         }
+        if self.is_packed {
+            cycles += (0..2).map(|i| over_waves(16, &|t| t * 16 + i * 4096)).sum::<u32>();
+        }
+        for slot in 0..8 {
+            let half = |t: u32| t / 128 * 8 * SLOT + slot * SLOT;
+            // Four lanes, or a wave, for a channel; the others go along the tiles or rows.
+            let swizzled = |t: u32| t % 4 * CHANNEL + ((t % 128 / 4 * 4) ^ (t % 4 * 32));
+            let patch = |t: u32| match self.is_pixels {
+                true => swizzled(t),
+                false => t / 32 % 4 * CHANNEL + t % 32 * 4,
+            };
+            cycles += over_waves(4, &|t| PATCHES_AT + half(t) + patch(t));
+            if !self.is_packed {
+                cycles += over_waves(4, &|t| half(t) + swizzled(t));
+            }
+        }
+        cycles
     }
-    for i in 0..2 {
-        cycles += over_waves(16, &|t| t * 16 + i * 4096);
-    }
-    for slot in 0..8 {
-        let of_wave = |wave: u32| wave / 4 * 8 * SLOT + wave % 4 * CHANNEL;
-        cycles += over_waves(4, &|t| PATCHES_AT + of_wave(t / 32) + t % 32 * 4 + slot * SLOT);
-    }
-    cycles
 }
 
 /// Cycles that the waves of a block lose together in one access.

@@ -1,8 +1,9 @@
 //! Plans of Winograd's F(2x2, 3x3): forward and backward-data of 3 x 3 filters, stride and dilation 1.
 //!
-//! A tile of 2 x 2 outputs takes 16 products a channel instead of 36. The filter is transformed once a
-//! call, into the workspace; patches of the input are transformed on their way into LDS, and sums on
-//! their way out of it.
+//! A tile of 2 x 2 outputs takes 16 products a channel instead of 36. Patches of the input are
+//! transformed on their way into LDS, and sums on their way out of it. The filter is transformed once a
+//! call, into the workspace; or, where few tiles use it, by every block on its way into LDS: the
+//! transformed filter in f32 is up to four times as long as the filter, and would cross the memory twice.
 //!
 //! Numerics: products and sums in f32, whatever the storage. With C channels, u = 2^-24 and roundings
 //! as good as independent, no error exceeds `22 * 6 * sqrt(C + 36) * u * C * max|input| * max|filter|`
@@ -34,6 +35,7 @@ const THREADS: u32 = 256;
 const SLOTS: u32 = 16;
 /// Channels of a turn of the hot loop, two steps; `kernels/winograd_pack.h` packs as many a block.
 const TURN: u32 = 8;
+const STEP: u32 = TURN / 2;
 
 /// As in `kernels/pack.h`.
 const REDUCE_THREADS: u32 = 256;
@@ -46,8 +48,7 @@ const MIN_SPLIT_CHANNELS: u32 = 32;
 /// Partial results may take at most this: cards have 4 to 8 GB.
 const MAX_PARTIAL_BYTES: u64 = 256 << 20;
 
-/// Instructions of a wave for each channel, and outside of the hot loop, about, as simhip counts them.
-const CHANNEL_INSTRUCTIONS: f64 = 82.5;
+/// Instructions of a wave outside of the hot loop, about, as simhip counts them.
 const WAVE_OVERHEAD: f64 = 655.0;
 const WAVES_PER_SIMD: u32 = 8;
 /// Loads of a wave for each channel: twelve for a step of four.
@@ -57,6 +58,50 @@ const LINE_BYTES: f64 = 128.0;
 const SIMDS: f64 = 2.0;
 /// Of a wave of the packing kernel, which brings 32 rows of a channel.
 const PACK_INSTRUCTIONS: f64 = 280.0;
+
+/// Where the matrix kernel takes the filter from, and how it reads the input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    /// The workspace, where it lies transformed and in the order of the steps.
+    Packed,
+    /// The same, for an input whose channels lie side by side.
+    Pixels,
+    /// The filter itself.
+    Unpacked,
+}
+
+impl Source {
+    const ALL: [Source; 3] = [Source::Packed, Source::Pixels, Source::Unpacked];
+
+    /// Instructions of a wave for each channel, by the hot loops of the code objects (the mean over
+    /// the storage types).
+    fn channel_instructions(self) -> f64 {
+        match self {
+            Source::Packed => 84.0,
+            Source::Pixels => 85.0,
+            Source::Unpacked => 92.0,
+        }
+    }
+
+    /// Whether tensors can be used so. A lane loads the nine taps of an unpacked filter; for these
+    /// and for pixels, steps must be whole.
+    fn serves(self, geometry: &Geometry) -> bool {
+        let phase = &geometry.phases[0];
+        let elem_bytes = geometry.elem_bytes as i32;
+        let is_whole = phase.k_total.is_multiple_of(STEP);
+        match self {
+            Source::Packed => true,
+            Source::Pixels => is_whole && u64::from(geometry.base.in_c) == geometry.elem_bytes,
+            Source::Unpacked => {
+                is_whole && phase.filter_tap_step[1..] == [3 * elem_bytes, elem_bytes]
+            }
+        }
+    }
+
+    fn is_packed(self) -> bool {
+        self != Source::Unpacked
+    }
+}
 
 /// The geometry without its bias, if the kernels serve it.
 fn checked(mut geometry: Geometry) -> std::result::Result<Geometry, Reason> {
@@ -102,10 +147,11 @@ fn packed_floats(geometry: &Geometry) -> u64 {
 
 /// Cycles of a wave for each channel: issuing instructions, or fetching lines where neighbouring tiles
 /// lie far apart in memory.
-fn channel_cycles(geometry: &Geometry) -> f64 {
+fn channel_cycles(geometry: &Geometry, source: Source) -> f64 {
     let between_lanes = 2.0 * f64::from(geometry.base.in_dhw[2]);
-    let lines = (32.0 * between_lanes / LINE_BYTES).clamp(1.0, 32.0);
-    CHANNEL_INSTRUCTIONS.max(CHANNEL_LOADS * lines * SIMDS)
+    let lanes = if source == Source::Pixels { 8.0 } else { 32.0 };
+    let lines = (lanes * between_lanes / LINE_BYTES).clamp(1.0, lanes);
+    source.channel_instructions().max(CHANNEL_LOADS * lines * SIMDS)
 }
 
 /// Channels of a part.
@@ -113,7 +159,10 @@ fn split_length(channels: u32, splits: u32) -> u32 {
     channels.div_ceil(splits).next_multiple_of(TURN)
 }
 
-fn time_us(geometry: &Geometry, splits: u32, gpu: Gpu) -> Option<f64> {
+fn time_us(geometry: &Geometry, source: Source, splits: u32, gpu: Gpu) -> Option<f64> {
+    if !source.serves(geometry) {
+        return None;
+    }
     let base = &geometry.base;
     let channels = geometry.phases[0].k_padded;
     if splits > 1 && channels / splits < MIN_SPLIT_CHANNELS {
@@ -127,18 +176,24 @@ fn time_us(geometry: &Geometry, splits: u32, gpu: Gpu) -> Option<f64> {
             * u64::from(splits),
         waves_per_block: THREADS / 32,
         waves_per_simd: WAVES_PER_SIMD,
-        wave_instructions: part * channel_cycles(geometry) + WAVE_OVERHEAD,
-        bytes: geometry.traffic_bytes(),
+        wave_instructions: part * channel_cycles(geometry, source) + WAVE_OVERHEAD,
+        bytes: geometry.traffic_bytes()
+            + match source.is_packed() {
+                true => 4.0 * packed_floats(geometry) as f64,
+                false => f64::from(base.filter_bytes),
+            },
     };
-    // The packed filter is written and read.
     let pack_grid = Grid {
         blocks: m_blocks * u64::from(channels / TURN),
         waves_per_block: THREADS / 32,
         waves_per_simd: 20,
         wave_instructions: PACK_INSTRUCTIONS,
-        bytes: f64::from(base.filter_bytes) + 8.0 * packed_floats(geometry) as f64,
+        bytes: f64::from(base.filter_bytes) + 4.0 * packed_floats(geometry) as f64,
     };
-    let mut time_us = tile_grid.time_us(gpu.compute_units) + pack_grid.time_us(gpu.compute_units);
+    let mut time_us = tile_grid.time_us(gpu.compute_units);
+    if source.is_packed() {
+        time_us += pack_grid.time_us(gpu.compute_units);
+    }
     if splits > 1 {
         let floats = partial_floats(geometry, geometry.images_per_chunk);
         let bytes = 4 * floats * u64::from(splits);
@@ -157,18 +212,21 @@ fn time_us(geometry: &Geometry, splits: u32, gpu: Gpu) -> Option<f64> {
     Some(time_us)
 }
 
-/// The best split, and a guess of its time.
-fn choose(geometry: &Geometry, gpu: Gpu) -> (u32, f64) {
-    SPLITS
+/// The best source and split, and a guess of their time.
+fn choose(geometry: &Geometry, gpu: Gpu) -> (Source, u32, f64) {
+    Source::ALL
         .iter()
-        .filter_map(|&splits| Some((splits, time_us(geometry, splits, gpu)?)))
-        .min_by(|a, b| a.1.total_cmp(&b.1))
-        .unwrap_or((1, f64::INFINITY))
+        .flat_map(|&source| SPLITS.map(|splits| (source, splits)))
+        .filter_map(|(source, splits)| {
+            Some((source, splits, time_us(geometry, source, splits, gpu)?))
+        })
+        .min_by(|a, b| a.2.total_cmp(&b.2))
+        .unwrap_or((Source::Packed, 1, f64::INFINITY))
 }
 
 /// A guess of the time.
 pub fn estimate_us(geometry: &Geometry, gpu: Gpu) -> f64 {
-    checked(geometry.clone()).map_or(f64::INFINITY, |geometry| choose(&geometry, gpu).1)
+    checked(geometry.clone()).map_or(f64::INFINITY, |geometry| choose(&geometry, gpu).2)
 }
 
 /// A convolution ready to be launched.
@@ -176,13 +234,14 @@ pub struct WinogradPlan {
     gpu: Gpu,
     type_name: &'static str,
     geometry: Geometry,
+    source: Source,
     splits: u32,
     packed_bytes: usize,
     partial_bytes: usize,
 }
 
 impl WinogradPlan {
-    /// Chooses a split and lays out the workspace.
+    /// Chooses source and split, and lays out the workspace.
     ///
     /// # Errors
     /// The reason why the kernels cannot serve the problem.
@@ -192,21 +251,27 @@ impl WinogradPlan {
         gpu: Gpu,
     ) -> std::result::Result<WinogradPlan, Reason> {
         let geometry = checked(geometry)?;
-        let (splits, _) = choose(&geometry, gpu);
-        Self::with_splits(geometry, type_name, gpu, splits)
+        let (source, splits, _) = choose(&geometry, gpu);
+        Self::with(geometry, type_name, gpu, source, splits)
     }
 
-    /// Plans with and without split channels, if the kernels can serve the problem.
+    /// A plan for each source that can serve the problem, with and without split channels.
     pub fn every(geometry: &Geometry, type_name: &'static str, gpu: Gpu) -> Vec<WinogradPlan> {
         let Ok(geometry) = checked(geometry.clone()) else { return Vec::new() };
-        let plan = |splits| Self::with_splits(geometry.clone(), type_name, gpu, splits).ok();
-        [1, 3].into_iter().filter_map(plan).collect()
+        let sources = Source::ALL.into_iter().filter(|source| source.serves(&geometry));
+        sources
+            .flat_map(|source| [1, 3].map(|splits| (source, splits)))
+            .filter_map(|(source, splits)| {
+                Self::with(geometry.clone(), type_name, gpu, source, splits).ok()
+            })
+            .collect()
     }
 
-    fn with_splits(
+    fn with(
         geometry: Geometry,
         type_name: &'static str,
         gpu: Gpu,
+        source: Source,
         splits: u32,
     ) -> std::result::Result<WinogradPlan, Reason> {
         let channels = geometry.phases[0].k_padded;
@@ -220,8 +285,12 @@ impl WinogradPlan {
         let plan = WinogradPlan {
             gpu,
             type_name,
+            source,
             splits,
-            packed_bytes: bytes(packed_floats(&geometry)),
+            packed_bytes: match source.is_packed() {
+                true => bytes(packed_floats(&geometry)),
+                false => 0,
+            },
             partial_bytes: if splits > 1 { bytes(part * u64::from(splits)) } else { 0 },
             geometry,
         };
@@ -245,7 +314,14 @@ impl WinogradPlan {
 
     /// The matrix kernel that it launches.
     pub fn kernel(&self) -> String {
-        format!("{}_winograd_{ROWS}x{TILES}", self.type_name)
+        let is_forward = self.geometry.phases[0].tap_step[1] > 0;
+        let source = match (self.source, is_forward) {
+            (Source::Packed, _) => "packed",
+            (Source::Pixels, _) => "pixels",
+            (Source::Unpacked, true) => "forward",
+            (Source::Unpacked, false) => "backward",
+        };
+        format!("{}_winograd_{ROWS}x{TILES}_{source}", self.type_name)
     }
 
     /// Workspace with which the plan needs no memory of its own.
@@ -334,8 +410,7 @@ impl WinogradPlan {
         let launch = |kernel: &str, blocks: Option<u32>, params: &WinogradParams| {
             let blocks =
                 blocks.ok_or_else(|| Error::unknown("a grid that was checked does not fit"))?;
-            let kernel = format!("{}_winograd_{kernel}", self.type_name);
-            let launch = Launch { kernel: &kernel, blocks, threads: THREADS, params };
+            let launch = Launch { kernel, blocks, threads: THREADS, params };
             // SAFETY: the kernels of `winograd.hip` take `WinogradParams`; the tensors are valid by
             // the promise in `DeviceBuffers::new`, the scratch memory by that of the pool.
             unsafe { launch.enqueue(&module, stream) }
@@ -350,15 +425,15 @@ impl WinogradPlan {
             let partial = scratch + self.packed_bytes as u64;
             params.conv.partial = if self.splits > 1 { partial } else { 0 };
             (params.conv.alpha, params.conv.beta) = (alpha, beta);
-            if first == 0 {
+            if first == 0 && self.source.is_packed() {
                 let blocks = self.pack_grid(&mut params);
-                launch("pack", blocks, &params)?;
+                launch(&format!("{}_winograd_pack", self.type_name), blocks, &params)?;
             }
             let blocks = self.tile_grid(&mut params);
-            launch(&format!("{ROWS}x{TILES}"), blocks, &params)?;
+            launch(&self.kernel(), blocks, &params)?;
             if self.splits > 1 {
                 let blocks = self.reduce_grid(&mut params);
-                launch("reduce", blocks, &params)?;
+                launch(&format!("{}_winograd_reduce", self.type_name), blocks, &params)?;
             }
         }
         Ok(())

@@ -11,12 +11,12 @@ static const int WINOGRAD_PACK_TAPS = 9 * WINOGRAD_PACK_CHANNELS;
 static const int WINOGRAD_PACK_PITCH = 97;
 static const int WINOGRAD_PACK_LDS = WINOGRAD_ROWS * WINOGRAD_PACK_PITCH;
 
-// g0, (g0 + g1 + g2) / 2, (g0 - g1 + g2) / 2, g2.
+// G of winograd.h.
 DEVICE void winograd_filter(float g0, float g1, float g2, float (&out)[4]) {
     const float ends = g0 + g2;
     out[0] = g0;
-    out[1] = 0.5f * (ends + g1);
-    out[2] = 0.5f * (ends - g1);
+    out[1] = ends + g1;
+    out[2] = ends - g1;
     out[3] = g2;
 }
 
