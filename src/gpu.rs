@@ -8,6 +8,7 @@
 pub mod analysis;
 pub mod code_object;
 mod conv;
+mod conv_shapes;
 mod cost;
 mod device;
 pub mod figures;

@@ -161,7 +161,7 @@ const fn goal(pattern: &'static str, fma_per_valu: f64, fma_per_all: f64, waves:
 
 /// The first that fits counts. Tiles of the common layers come first; then what serves odd channel
 /// counts (a mask for each element), one wave a block, and filters that no mask holds.
-const GOALS: [Goal; 46] = [
+const GOALS: [Goal; 51] = [
     // Of 520 to 534 multiply-adds 8 to 22 belong to the transforms of input and filter.
     goal("bf16_winograd_32x32_packed", 0.91, 0.75, 8),
     goal("_winograd_32x32_packed", 0.95, 0.78, 8),
@@ -170,6 +170,12 @@ const GOALS: [Goal; 46] = [
     goal("f32_winograd_32x32", 0.90, 0.73, 8),
     goal("bf16_winograd_32x32", 0.84, 0.68, 8),
     goal("_winograd_32x32", 0.89, 0.72, 8),
+    // Halves of a filter in place are widened in every step.
+    goal("f32_igemm_64x32_place", 0.98, 0.85, 8),
+    goal("f32_igemm_32x64_place", 0.975, 0.84, 8),
+    goal("igemm_64x64_place", 0.95, 0.82, 8),
+    goal("igemm_64x32_place", 0.94, 0.80, 8),
+    goal("igemm_32x64_place", 0.93, 0.78, 8),
     goal("f32_igemm_64x32_mask", 0.955, 0.83, 8),
     goal("f32_igemm_64x32", 0.98, 0.855, 8),
     goal("f32_igemm_32x64_mask", 0.91, 0.79, 8),

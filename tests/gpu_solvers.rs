@@ -35,7 +35,14 @@ fn check(case: &Case, rng: &mut Rng, options: RunOptions, compute_units: u32) {
             let plan = solver.plan(&problem, &context).unwrap();
             let mut got = old.clone();
             run_on_device(&*plan, &context, &problem, &inputs, &mut got, options);
-            check_error(case, &inputs, &old, &got, options, Spread::of(solver.name()));
+            check_error(
+                case,
+                &inputs,
+                &old,
+                &got,
+                options,
+                Spread::of(solver.name(), case.direction),
+            );
             if fill == Fill::Reals {
                 // The same bits every time, wherever the scratch memory is.
                 let grants_workspace = !options.grants_workspace;
@@ -90,6 +97,8 @@ fn sizes_about_tiles() {
         for (c, k) in [(4, 63), (64, 64), (65, 4), (8, 129), (128, 33)] {
             let mut case = Case::square(direction, 1, c, k, 9, 1);
             check(&case, rng, PLAIN, 1);
+            // With a factor no filter is read in place.
+            check(&case, rng, RunOptions { alpha: 0.5, ..PLAIN }, 36);
             case.arrangements = [Arrangement::ChannelsLast; 3];
             check(&case, rng, PLAIN, 36);
         }
@@ -169,6 +178,9 @@ fn every_kernel() {
             long.fit_out();
             cases.push(long);
         }
+        // Pointwise filters, read in place.
+        cases.push(Case::square(Direction::Fwd, 2, 24, 128, 5, 1));
+        cases.push(Case::square(Direction::Bwd, 2, 128, 24, 5, 1));
         cases.push(Case::square(Direction::Wrw, 2, 128, 128, 4, 1));
         // Tiles that overlap, with taps beside the channels; rows of points longer than two steps.
         let mut rows = Case::square(Direction::Wrw, 1, 20, 36, 3, 3);
@@ -189,7 +201,14 @@ fn every_kernel() {
             for (kernel, plan) in every_plan(&problem, gpu) {
                 let mut got = old.clone();
                 run_on_device(&*plan, &context, &problem, &inputs, &mut got, options);
-                check_error(&case, &inputs, &old, &got, options, Spread::of(&kernel));
+                check_error(
+                    &case,
+                    &inputs,
+                    &old,
+                    &got,
+                    options,
+                    Spread::of(&kernel, case.direction),
+                );
                 launched.insert(kernel);
             }
         }

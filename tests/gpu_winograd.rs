@@ -30,7 +30,11 @@ fn check(case: &Case, rng: &mut Rng, options: RunOptions) -> usize {
             let old = case.output(if options.beta == 0.0 { Fill::Garbage } else { fill }, rng);
             let mut got = old.clone();
             run_on_device(&*plan, &context, &problem, &inputs, &mut got, options);
-            let spread = if fill == Fill::Reals { Spread::of(&kernel) } else { Spread::None };
+            let spread = if fill == Fill::Reals {
+                Spread::of(&kernel, case.direction)
+            } else {
+                Spread::None
+            };
             check_error(case, &inputs, &old, &got, options, spread);
         }
         checked += 1;

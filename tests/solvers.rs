@@ -32,7 +32,7 @@ fn check_with(case: &Case, inputs: &[TestTensor; 2], old: &TestTensor, options: 
         served += 1;
         let mut got = old.clone();
         run_solver(*solver, &problem, inputs, &mut got, options);
-        check_error(case, inputs, old, &got, options, Spread::of(solver.name()));
+        check_error(case, inputs, old, &got, options, Spread::of(solver.name(), case.direction));
     }
     assert!(served >= 2, "only {served} solvers for {case:?}");
 }

@@ -48,6 +48,17 @@ pub fn store_filter_tile<O: Output<f32>>(
     scalars: Scalars,
 ) {
     let [rows, channels, taps_z, taps_y, taps_x] = out.lengths();
+    if order == Order::TapInner
+        && scalars.are_plain()
+        && let Some(mut matrix) = out.as_matrix(0).filter(|matrix| matrix.strides().1 == 1)
+    {
+        let columns = channels * taps_z * taps_y * taps_x;
+        for (row, sums) in sums.chunks_exact(columns).enumerate().take(rows) {
+            let row = matrix.row(row).expect("columns are contiguous");
+            O::from_sums(sums, row);
+        }
+        return;
+    }
     match order {
         Order::TapInner => {
             let mut runs = sums.chunks_exact(taps_x);

@@ -17,6 +17,7 @@ mod simd;
 mod taps;
 mod transpose;
 mod winograd;
+mod winograd_wrw;
 
 pub use block::{Rows, block_rows, multiply_block, panel_columns};
 pub use convert::{narrow_bf16, narrow_f16, widen_bf16, widen_f16};
@@ -30,3 +31,4 @@ pub use shifted::{RUN_SLACK_ELEMS, multiply_shifted};
 pub use taps::{PixelTap, add_tap_products, sum_taps};
 pub use transpose::{stage_pixels, transpose};
 pub use winograd::{InputTiles, transform_filter, transform_input, transform_output};
+pub use winograd_wrw::{TileOf, TileRows, transform_tiles, transform_weights};

@@ -1,24 +1,27 @@
 //! Winograd's algorithm for 3 x 3 filters of stride 1: F(2x2, 3x3) and F(4x4, 3x3).
 //!
-//! Forward and backward-data (whose filter is the reversed one). Tiles are
+//! Forward and backward-data (whose filter is the reversed one): tiles are
 //! transformed from planes into panels, multiplied position by position by the
 //! GEMM kernel, and transformed back. Either the filter is transformed once
-//! for all tasks, or, where all tiles fit one task, bit by bit as it is used.
+//! for all tasks, or, where all tiles fit one task, bit by bit as it is used. Backward-weights, with
+//! tiles of 4: see [`wrw`].
 //!
 //! Numerics: tiles of 2 are as exact as direct sums, with small integers
 //! entirely so. Tiles of 4 have 1.4 to 2 times the RMS error of direct f32
 //! sums. Simulated against f64 on normally distributed data, relative to the
 //! largest value: 2.2e-7 at 64 channels, 4.9e-7 at 512. A bound: with C channels,
 //! u = 2^-24 and roundings as good as independent, no error exceeds
-//! `a * 6 * sqrt(C + 36) * u * C * max|input| * max|filter|`, where a is 22 for tiles
-//! of 2 and 148 for tiles of 4: the square of the largest 2-norm of a row of the output matrix,
-//! weighted with the row sums of the other two. The tests hold the results to it. NaN and
+//! `a * 6 * sqrt(C + 36) * u * C * max|input| * max|filter|`, where a is the square of the largest
+//! 2-norm of a row of the output matrix, weighted with the row sums of the other two: 22 for tiles
+//! of 2 and 148 for tiles of 4; 211 for backward-weights, whose C is the number of tiles. The tests
+//! hold the results to it. NaN and
 //! infinity would spread over a tile, so a result that is not finite is computed
 //! again by implicit GEMM, which also serves alpha and beta.
 #![forbid(unsafe_code)]
 
 mod plan;
 mod shape;
+mod wrw;
 
 use std::num::NonZeroUsize;
 
@@ -34,11 +37,17 @@ use crate::problem::{ConvProblem, Direction};
 use crate::solver::{Algorithm, Applicability, Context, Plan, Reason, Solver, SolverId};
 use plan::DataPlan;
 use shape::{Blocking, WinogradShape};
+use wrw::WrwPlan;
 
 /// Channels in a reduction at most, for tiles of 4: extrapolated from 512
 /// with the square root, the error at 2048 is about 1e-6 of the largest value, and
 /// MIOpenDriver accepts 1.5e-6.
 const MAX_CHANNELS_4X4: usize = 2048;
+
+/// Tiles of dy in a reduction at most, for backward-weights. The RMS error of layers of 49, 256 and
+/// 6400 tiles is 1.7e-7, 2.2e-7 and 4.7e-7 of the largest value (`miopen-bypass conv -F 4 -V 1`, data
+/// of MIOpenDriver's kind), so at this many it is about 1e-6.
+const MAX_TILES_WRW: usize = 1 << 18;
 
 /// Winograd with tiles of `tile` x `tile` outputs (2 or 4) at one instruction set level.
 pub struct Winograd {
@@ -69,8 +78,8 @@ impl Solver for Winograd {
 
     fn applicable(&self, problem: &ConvProblem, context: &Context) -> Applicability {
         check_float(problem, self.level)?;
-        if problem.direction() == Direction::Wrw {
-            return Err(Reason::new("serves forward and backward-data"));
+        if problem.direction() == Direction::Wrw && self.tile != 4 {
+            return Err(Reason::new("tiles of 2 serve forward and backward-data"));
         }
         if problem.filter_spatial() != [1, 3, 3]
             || problem.strides() != [1; 3]
@@ -81,6 +90,13 @@ impl Solver for Winograd {
         }
         if problem.in_spatial()[0] != 1 || problem.out_spatial()[0] != 1 {
             return Err(Reason::new("serves two dimensions"));
+        }
+        if problem.direction() == Direction::Wrw {
+            if wrw::tiles_of(problem).iter().product::<usize>() * problem.n() > MAX_TILES_WRW {
+                let reason = format!("rounding errors of more than {MAX_TILES_WRW} tiles");
+                return Err(Reason::new(reason));
+            }
+            return Blocked(self.level).applicable(problem, context);
         }
         let channels = problem.c().max(problem.k()) / problem.groups();
         if self.tile == 4 && channels > MAX_CHANNELS_4X4 {
@@ -96,9 +112,14 @@ impl Solver for Winograd {
         let Some(isa) = Isa::allowed(self.level) else {
             return f64::INFINITY;
         };
-        let blocking = Blocking::choose(&shape, isa, context.cpu_threads);
-        let rate = rates::kernel_multiply_adds_per_us(self.level);
-        blocking.cost(&shape, isa, context.cpu_threads) / rate
+        let threads = context.cpu_threads;
+        let cost = match problem.direction() {
+            Direction::Wrw => WrwPlan::cost(problem, isa, threads),
+            Direction::Fwd | Direction::Bwd => {
+                Blocking::choose(&shape, isa, threads).cost(&shape, isa, threads)
+            }
+        };
+        cost / rates::kernel_multiply_adds_per_us(self.level)
             + rates::memory_us(problem)
             + rates::scatter_us(problem, context, false)
             + rates::overhead_us(context)
@@ -106,14 +127,28 @@ impl Solver for Winograd {
 
     fn plan(&self, problem: &ConvProblem, context: &Context) -> Result<Box<dyn Plan>> {
         let isa = Isa::require(self.level)?;
-        let kernel = DataPlan::new(problem, self.tile, isa, context.cpu_threads);
+        let threads = context.cpu_threads;
+        let kernel = match problem.direction() {
+            Direction::Wrw => Kind::Wrw(Box::new(WrwPlan::new(problem, isa, threads))),
+            Direction::Fwd | Direction::Bwd => {
+                Kind::Data(Box::new(DataPlan::new(problem, self.tile, isa, threads)))
+            }
+        };
         Ok(FloatPlan::boxed(problem, kernel, Blocked(self.level)))
     }
 }
 
-impl FloatKernel for DataPlan {
+enum Kind {
+    Data(Box<DataPlan>),
+    Wrw(Box<WrwPlan>),
+}
+
+impl FloatKernel for Kind {
     fn workspace_bytes(&self) -> usize {
-        self.workspace.total_bytes()
+        match self {
+            Kind::Data(plan) => plan.workspace.total_bytes(),
+            Kind::Wrw(_) => 0,
+        }
     }
 
     fn run<T: Element<Sum = f32>, O: Output<f32>>(
@@ -123,6 +158,9 @@ impl FloatKernel for DataPlan {
         out: &mut [O],
         workspace: &mut [u8],
     ) -> Result<bool> {
-        self.execute(threads, inputs, out, workspace)
+        match self {
+            Kind::Data(plan) => plan.execute(threads, inputs, out, workspace),
+            Kind::Wrw(plan) => plan.execute(threads, inputs, out),
+        }
     }
 }

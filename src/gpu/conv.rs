@@ -1,6 +1,6 @@
 //! Plans of forward and backward-data.
 
-use super::cost::Grid;
+use super::conv_shapes::{Choice, InPlace, STEP, Shape, choose, padded_k};
 use super::device::{self, Launch};
 use super::geometry::{Geometry, RUN};
 use super::params::{ConvParams, Divisor, MAX_PHASES, Phase};
@@ -10,194 +10,13 @@ use crate::hip::{CurrentDevice, StreamRef};
 use crate::memory::DeviceBuffers;
 use crate::solver::{Gpu, Reason};
 
-/// How a block computes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shape {
-    /// `igemm`: tiles of rows by columns, through LDS.
-    Tile { rows: u32, columns: u32, threads: u32 },
-    /// `direct`: rows by four points a thread.
-    Direct { rows: u32 },
-}
-
-/// As in `kernels/direct.h`.
-const DIRECT_THREADS: u32 = 256;
-const DIRECT_POINTS: u32 = 4;
+pub use super::conv_shapes::{Family, estimate_us, partial_floats};
 
 /// As in `kernels/pack.h`.
 const PACK_TILE: u32 = 32;
 const PACK_THREADS: u32 = 256;
 const PACK_ROWS: u32 = 128;
 const TABLE_SLACK: u32 = 8;
-
-/// The reduction is padded to a multiple of the longest step of a kernel.
-const STEP: u32 = 8;
-
-/// Splits of the reduction that are considered, and the shortest part worth a block.
-const SPLITS: [u32; 6] = [1, 2, 4, 8, 16, 32];
-const MIN_SPLIT_K: u32 = 128;
-
-/// Partial results may take at most this: cards have 4 to 8 GB.
-const MAX_PARTIAL_BYTES: u64 = 256 << 20;
-
-/// Tiles; the first of equals wins.
-const TILES: [Shape; 6] = [
-    Shape::Tile { rows: 128, columns: 128, threads: 256 },
-    Shape::Tile { rows: 128, columns: 64, threads: 128 },
-    Shape::Tile { rows: 64, columns: 128, threads: 128 },
-    Shape::Tile { rows: 64, columns: 64, threads: 64 },
-    Shape::Tile { rows: 64, columns: 32, threads: 32 },
-    Shape::Tile { rows: 32, columns: 64, threads: 32 },
-];
-/// The only tile for filters whose taps no mask holds.
-const RANGE_TILE: [Shape; 1] = [TILES[3]];
-const DIRECTS: [Shape; 3] =
-    [Shape::Direct { rows: 16 }, Shape::Direct { rows: 4 }, Shape::Direct { rows: 1 }];
-const RANGE_DIRECTS: [Shape; 2] = [DIRECTS[1], DIRECTS[2]];
-
-impl Shape {
-    fn rows(self) -> u32 {
-        match self {
-            Shape::Tile { rows, .. } | Shape::Direct { rows } => rows,
-        }
-    }
-
-    fn columns(self) -> u32 {
-        match self {
-            Shape::Tile { columns, .. } => columns,
-            Shape::Direct { .. } => DIRECT_THREADS * DIRECT_POINTS,
-        }
-    }
-
-    fn threads(self) -> u32 {
-        match self {
-            Shape::Tile { threads, .. } => threads,
-            Shape::Direct { .. } => DIRECT_THREADS,
-        }
-    }
-
-    /// Products of a lane for each element of the reduction.
-    fn lane_products(self) -> f64 {
-        match self {
-            Shape::Tile { .. } => 64.0,
-            Shape::Direct { rows } => f64::from(rows * DIRECT_POINTS),
-        }
-    }
-
-    /// Products in all instructions of the hot loop, as `gpu::analysis` finds them in the code
-    /// objects (rounded), and waves on a SIMD.
-    fn density(self, is_run: bool) -> (f64, u32) {
-        match self {
-            Shape::Tile { threads: 32, .. } => (if is_run { 0.85 } else { 0.81 }, 8),
-            Shape::Tile { .. } => (if is_run { 0.87 } else { 0.84 }, 8),
-            Shape::Direct { rows: 16 } => (if is_run { 0.79 } else { 0.71 }, 9),
-            Shape::Direct { rows: 4 } => (0.39, 18),
-            Shape::Direct { .. } => (0.14, 20),
-        }
-    }
-}
-
-/// Instructions of a wave outside the hot loop, about.
-const WAVE_OVERHEAD: f64 = 700.0;
-
-/// Which family of kernels a solver uses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Family {
-    Tiles,
-    Direct,
-}
-
-impl Family {
-    fn shapes(self, is_range: bool) -> &'static [Shape] {
-        match (self, is_range) {
-            (Family::Tiles, false) => &TILES,
-            (Family::Tiles, true) => &RANGE_TILE,
-            (Family::Direct, false) => &DIRECTS,
-            (Family::Direct, true) => &RANGE_DIRECTS,
-        }
-    }
-}
-
-/// A tile, and into how many parts the reduction is split.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Choice {
-    shape: Shape,
-    splits: u32,
-    time_us: f64,
-}
-
-fn choose(geometry: &Geometry, family: Family, gpu: Gpu) -> Choice {
-    let base = &geometry.base;
-    let is_run = geometry.phases.iter().all(|phase| phase.run == RUN);
-    let options = family.shapes(base.is_range == 1).iter().flat_map(|&shape| {
-        let allowed = if geometry.phases.len() == 1 && family == Family::Tiles {
-            SPLITS.as_slice()
-        } else {
-            &SPLITS[..1]
-        };
-        allowed.iter().map(move |&splits| (shape, splits))
-    });
-    let timed = options.filter_map(|(shape, splits)| {
-        let longest = geometry.phases.iter().map(padded_k).max().unwrap_or(STEP);
-        if splits > 1 && longest / splits < MIN_SPLIT_K {
-            return None;
-        }
-        let (density, waves_per_simd) = shape.density(is_run);
-        let mut blocks = 0.0;
-        let mut instructions = 0.0;
-        for phase in &geometry.phases {
-            let columns = phase.by_points.divisor as f64 * geometry.images as f64;
-            let of_phase = (columns / f64::from(shape.columns())).ceil()
-                * f64::from(base.m.div_ceil(shape.rows()))
-                * f64::from(base.groups)
-                * f64::from(splits);
-            let k = f64::from(padded_k(phase)) / f64::from(splits);
-            blocks += of_phase;
-            instructions += of_phase * (k * shape.lane_products() / density + WAVE_OVERHEAD);
-        }
-        let partial_bytes = partial_floats(geometry, geometry.images_per_chunk)
-            * 4
-            * u64::from(if splits > 1 { splits } else { 0 });
-        if partial_bytes > MAX_PARTIAL_BYTES {
-            return None;
-        }
-        let grid = Grid {
-            blocks: blocks as u64,
-            waves_per_block: shape.threads() / 32,
-            waves_per_simd,
-            wave_instructions: instructions / blocks,
-            bytes: geometry.traffic_bytes(),
-        };
-        let mut time_us = grid.time_us(gpu.compute_units);
-        if splits > 1 {
-            let sum = Grid {
-                blocks: (partial_bytes / 4 / u64::from(splits) / 256).max(1),
-                waves_per_block: 8,
-                waves_per_simd: 20,
-                wave_instructions: 40.0 + 8.0 * f64::from(splits),
-                bytes: 2.0 * partial_bytes as f64,
-            };
-            time_us += sum.time_us(gpu.compute_units);
-        }
-        Some(Choice { shape, splits, time_us })
-    });
-    let first = family.shapes(base.is_range == 1)[0];
-    timed.min_by(|a, b| a.time_us.total_cmp(&b.time_us)).unwrap_or(Choice {
-        shape: first,
-        splits: 1,
-        time_us: f64::INFINITY,
-    })
-}
-
-fn padded_k(phase: &Phase) -> u32 {
-    phase.k_total.max(1).next_multiple_of(STEP)
-}
-
-/// Floats of one part of a partial result.
-pub fn partial_floats(geometry: &Geometry, images: usize) -> u64 {
-    let rows = u64::from(geometry.base.groups) * u64::from(geometry.base.m);
-    let columns: u64 = geometry.phases.iter().map(|p| u64::from(p.by_points.divisor)).sum();
-    rows * columns * images as u64
-}
 
 /// Sets how many blocks a grid has, and tells their number if a grid can have so many.
 pub fn set_blocks(params: &mut ConvParams, columns: u32, m: u32, splits: u32) -> Option<u32> {
@@ -210,19 +29,6 @@ pub fn set_blocks(params: &mut ConvParams, columns: u32, m: u32, splits: u32) ->
         .try_fold(1u64, |product, &count| product.checked_mul(u64::from(count)))?;
     // Threads of a grid are counted in 32 bits; no block has more than 256.
     u32::try_from(blocks).ok().filter(|&blocks| blocks <= u32::MAX / 256)
-}
-
-/// A guess of the time, of the best tile of a family.
-pub fn estimate_us(geometry: &Geometry, family: Family, gpu: Gpu) -> f64 {
-    // Packing the filter is a launch of its own.
-    let packing = Grid {
-        blocks: 36,
-        waves_per_block: 8,
-        waves_per_simd: 20,
-        wave_instructions: 100.0,
-        bytes: 3.0 * f64::from(geometry.base.filter_bytes),
-    };
-    choose(geometry, family, gpu).time_us + packing.time_us(gpu.compute_units)
 }
 
 /// A convolution ready to be launched.
@@ -241,6 +47,7 @@ pub struct ConvPlan {
     /// Phases with their places in the workspace, in groups of a launch.
     batches: Vec<Vec<Phase>>,
     m_padded: u32,
+    in_place: Option<InPlace>,
 }
 
 impl ConvPlan {
@@ -255,7 +62,8 @@ impl ConvPlan {
         gpu: Gpu,
     ) -> std::result::Result<ConvPlan, Reason> {
         let Choice { shape, splits, .. } = choose(&geometry, family, gpu);
-        Self::with_shape(geometry, type_name, gpu, shape, splits)
+        let in_place = InPlace::of(&geometry, shape).filter(|way| way.is_worth_it(&geometry));
+        Self::with_shape(geometry, type_name, gpu, shape, splits, in_place)
     }
 
     /// A plan for each kernel that can serve the problem, with and without a split reduction.
@@ -265,9 +73,12 @@ impl ConvPlan {
         for family in [Family::Tiles, Family::Direct] {
             for &shape in family.shapes(is_range) {
                 let can_split = geometry.phases.len() == 1 && family == Family::Tiles;
+                let in_place = InPlace::of(geometry, shape);
+                let ways = if in_place.is_some() { vec![None, in_place] } else { vec![None] };
                 for &splits in if can_split { [1, 3].as_slice() } else { &[1] } {
-                    let geometry = geometry.clone();
-                    plans.extend(Self::with_shape(geometry, type_name, gpu, shape, splits));
+                    plans.extend(ways.iter().flat_map(|&way| {
+                        Self::with_shape(geometry.clone(), type_name, gpu, shape, splits, way)
+                    }));
                 }
             }
         }
@@ -280,6 +91,7 @@ impl ConvPlan {
         gpu: Gpu,
         shape: Shape,
         splits: u32,
+        in_place: Option<InPlace>,
     ) -> std::result::Result<ConvPlan, Reason> {
         let is_range = geometry.base.is_range == 1;
         let is_run = geometry.phases.iter().all(|phase| phase.run == RUN);
@@ -334,6 +146,7 @@ impl ConvPlan {
             partial_bytes,
             batches: phases.chunks(MAX_PHASES).map(<[Phase]>::to_vec).collect(),
             m_padded,
+            in_place,
             geometry,
         };
         plan.check_grids()?;
@@ -346,7 +159,7 @@ impl ConvPlan {
         for batch in &self.batches {
             let mut params = self.params(batch, images);
             for blocks in [
-                self.pack_grid(&mut params, batch),
+                Self::pack_grid(&mut params, batch),
                 self.tile_grid(&mut params),
                 self.reduce_grid(&mut params),
             ] {
@@ -364,7 +177,7 @@ impl ConvPlan {
 
     /// The matrix kernel that it launches where the input is aligned.
     pub fn kernel(&self) -> String {
-        self.kernel_for(self.gather)
+        self.kernel_for(if self.in_place == Some(InPlace::Turned) { "place" } else { self.gather })
     }
 
     fn kernel_for(&self, gather: &str) -> String {
@@ -414,10 +227,10 @@ impl ConvPlan {
         params.phase.iter().map(|phase| phase.columns).max().unwrap_or(0)
     }
 
-    fn pack_grid(&self, params: &mut ConvParams, batch: &[Phase]) -> Option<u32> {
+    fn pack_grid(params: &mut ConvParams, batch: &[Phase]) -> Option<u32> {
         let longest = batch.iter().map(|phase| phase.k_padded).max().unwrap_or(STEP);
         let k_blocks = (longest + TABLE_SLACK).div_ceil(PACK_TILE);
-        set_blocks(params, k_blocks, self.m_padded.div_ceil(PACK_ROWS), 1)
+        set_blocks(params, k_blocks, params.m_padded.div_ceil(PACK_ROWS).max(1), 1)
     }
 
     fn tile_grid(&self, params: &mut ConvParams) -> Option<u32> {
@@ -457,7 +270,12 @@ impl ConvPlan {
     ) -> Result<()> {
         let module = device::module(self.gpu.ordinal, &format!("conv_{}", self.type_name))?;
         let [input, filter] = buffers.inputs();
-        let gather = if input.is_multiple_of(4) { self.gather } else { self.gather_unaligned };
+        let in_place = self.in_place.filter(|_| alpha == 1.0 && filter.is_multiple_of(4));
+        let gather = match in_place {
+            Some(InPlace::Turned) => "place",
+            _ if input.is_multiple_of(4) => self.gather,
+            _ => self.gather_unaligned,
+        };
         let tile_name = self.kernel_for(gather);
         let (pack_name, reduce_name) =
             (format!("{}_pack", self.type_name), format!("{}_reduce", self.type_name));
@@ -472,7 +290,7 @@ impl ConvPlan {
                     .wrapping_sub(u64::from(params.in_bias_bytes));
                 params.out = buffers.output() + offset(self.geometry.out_image_bytes);
                 params.filter = filter;
-                params.packed = scratch;
+                params.packed = if in_place == Some(InPlace::AsPacked) { filter } else { scratch };
                 params.table = scratch + self.packed_bytes as u64;
                 let partial = params.table + self.table_bytes as u64;
                 params.partial = if self.splits > 1 { partial } else { 0 };
@@ -487,7 +305,11 @@ impl ConvPlan {
                 unsafe { Launch { kernel, blocks, threads, params }.enqueue(&module, stream) }
             };
             let mut params = with_addresses(0, self.geometry.images_per_chunk.min(images));
-            let blocks = self.pack_grid(&mut params, batch);
+            if in_place.is_some() {
+                // Of the filter nothing is packed: what remains is the table.
+                params.m_padded = 0;
+            }
+            let blocks = Self::pack_grid(&mut params, batch);
             launch(&pack_name, blocks, PACK_THREADS, &params)?;
             for first in (0..images).step_by(self.geometry.images_per_chunk) {
                 let count = self.geometry.images_per_chunk.min(images - first);

@@ -69,6 +69,8 @@ struct Layout {
     columns: u32,
     threads: u32,
     is_wrw: bool,
+    /// The filter is turned round on its way into LDS.
+    is_turned: bool,
     step: u32,
 }
 
@@ -86,11 +88,12 @@ impl Layout {
             _ => return None,
         };
         let [rows, columns] = tile_of(words.next()?)?;
+        let is_turned = words.next() == Some("place");
         // Two buffers of floats, or one where a wave is alone.
         let buffers = if kernel.threads > 32 { 2 } else { 1 };
         let step_bytes = 4 * buffers * (rows + columns);
         let step = if is_wrw { WRW_STEP } else { kernel.lds_bytes / step_bytes };
-        Some(Layout { rows, columns, threads: kernel.threads, is_wrw, step })
+        Some(Layout { rows, columns, threads: kernel.threads, is_wrw, is_turned, step })
     }
 
     fn conflict_cycles(self) -> u32 {
@@ -135,6 +138,14 @@ impl Layout {
         let (row_fours, gathered) = (self.rows / 4, self.columns * self.step / self.threads);
         let filter_k = self.threads / row_fours;
         for i in 0..self.rows * self.step / self.threads / 4 {
+            if self.is_turned {
+                let four = |t: u32| t + i * self.threads;
+                for c in 0..4 {
+                    let k = |t: u32| four(t) / self.rows * 4 + c;
+                    cycles += over_waves(4, &|t| 4 * (k(t) * self.rows + four(t) % self.rows));
+                }
+                continue;
+            }
             let k = |t: u32| t / row_fours + i * filter_k;
             cycles += over_waves(16, &|t| 4 * (k(t) * self.rows + t % row_fours * 4));
         }
@@ -271,7 +282,8 @@ mod tests {
 
     #[test]
     fn a_layout_without_skew_would_be_found() {
-        let layout = Layout { rows: 64, columns: 64, threads: 64, is_wrw: true, step: 8 };
+        let layout =
+            Layout { rows: 64, columns: 64, threads: 64, is_wrw: true, is_turned: false, step: 8 };
         assert_eq!(layout.conflict_cycles(), 0);
         // Eight lanes of a store lie a whole row apart: without the skew in the same four banks.
         let row = |pitch: u32| lanes(|t| 4 * (t % 8 * pitch + t / 8 * 4));

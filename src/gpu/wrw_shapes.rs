@@ -19,8 +19,9 @@ const MAX_PARTIAL_BYTES: u64 = 256 << 20;
 /// Instructions of a wave outside the hot loop, about.
 const WAVE_OVERHEAD: f64 = 700.0;
 
-/// How much faster the second-level cache is than memory: 12 channels of 64 bytes a cycle on an
-/// RX 5600 XT (AMD's RDNA white paper: 16 on an RX 5700 XT) at 1560 MHz, beside 288 GB/s.
+/// How much faster the second-level cache is than memory. AMD's RDNA white paper gives an RX 5700 XT
+/// 16 channels of 64 bytes a cycle; an RX 5600 XT with three quarters of its bus is taken to have 12,
+/// at 1560 MHz, beside 288 GB/s. Not measured.
 const CACHE_PER_MEMORY: f64 = 4.2;
 
 /// What the columns of a tile are, as in `kernels/wrw_tile.h`.

@@ -381,6 +381,21 @@ impl<'a, T: Copy> MatrixMut<'a, T> {
         found
     }
 
+    /// A row, where its elements are contiguous.
+    ///
+    /// # Panics
+    /// Where there is no such row.
+    pub fn row(&mut self, row: usize) -> Option<&mut [T]> {
+        assert!(row < self.rows);
+        (self.col_stride == 1).then(|| {
+            // SAFETY: the elements of a row of this matrix, which is exclusively ours.
+            unsafe {
+                let first = self.base.add(row * self.row_stride);
+                std::slice::from_raw_parts_mut(first.as_ptr(), self.cols)
+            }
+        })
+    }
+
     /// Overwrites every element; the old values are not read.
     pub fn fill_with(&mut self, mut new_value: impl FnMut(usize, usize) -> T) {
         for row in 0..self.rows {

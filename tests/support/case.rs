@@ -278,13 +278,17 @@ pub enum Spread {
     /// [`check_against_oracle`], that of the output is the root of the sum of their squares:
     /// `amplification = (max over p of sqrt(sum over i of (A_pi G_i B_i)^2))^2` times what a sum of
     /// C products of `g_max * d_max` would have.
+    ///
+    /// Backward-weights sums over tiles instead of channels, as many as C.
     Tile { amplification: f64 },
 }
 
 impl Spread {
     /// Of the solver, or the kernel, of that name.
-    pub fn of(solver: &str) -> Self {
-        if solver.contains("winograd_4x4") {
+    pub fn of(solver: &str, direction: Direction) -> Self {
+        if solver.contains("winograd_4x4") && direction == Direction::Wrw {
+            Spread::Tile { amplification: amplification(&WEIGHTS_WRW, &ROW_SUMS_WRW) }
+        } else if solver.contains("winograd_4x4") {
             Spread::Tile { amplification: amplification(&WEIGHTS_4X4, &ROW_SUMS_4X4) }
         } else if solver.contains("winograd") {
             Spread::Tile { amplification: amplification(&WEIGHTS_2X2, &ROW_SUMS_2X2) }
@@ -316,7 +320,19 @@ const ROW_SUMS_4X4: [(f64, f64); 6] = {
     [(1.0, 4.5), of_a, of_a, of_b, of_b, (1.0, 4.5)]
 };
 
-/// See [`Spread::Tile`]: 22 for tiles of 2, 148 for tiles of 4.
+/// The same where tiles of 4 x 4 of dy play the filter, and the output is 3 x 3.
+const WEIGHTS_WRW: [[f64; 6]; 3] = {
+    let (a, b) = (FRAC_1_SQRT_2, SQRT_2);
+    [[1.0, 1.0, 1.0, 1.0, 1.0, 0.0], [0.0, a, a, b, b, 0.0], [0.0, 0.5, 0.5, 2.0, 2.0, 1.0]]
+};
+const ROW_SUMS_WRW: [(f64, f64); 6] = {
+    let (a, b) = (FRAC_1_SQRT_2, SQRT_2);
+    let of_a = ((1.0 + a + 0.5 + 0.5 * a) * 2.0 / 3.0, 3.0 + 3.0 * a);
+    let of_b = ((1.0 + b + 2.0 + 2.0 * b) / 6.0, 1.5 + 1.5 * b);
+    [(1.0, 4.5), of_a, of_a, of_b, of_b, (1.0, 4.5)]
+};
+
+/// See [`Spread::Tile`]: 22 for tiles of 2, 148 for tiles of 4, 211 for backward-weights.
 fn amplification<const SIDE: usize>(weights: &[[f64; SIDE]], sums: &[(f64, f64); SIDE]) -> f64 {
     let square_sum = |row: &[f64; SIDE]| -> f64 {
         row.iter().zip(sums).map(|(weight, (g, b))| (weight * g * b).powi(2)).sum()
@@ -351,9 +367,7 @@ pub fn check_error(
             };
             let product = largest(&inputs[0]) * largest(&inputs[1]);
             let old_part = if options.beta == 0.0 { 0.0 } else { options.beta * largest(old) };
-            // Filters of nine taps.
-            let channels = reduction_terms(&problem) / 9.0;
-            let sum = options.alpha * channels * product * amplification;
+            let sum = options.alpha * tile_terms(&problem) * product * amplification;
             vec![sum.abs() + old_part.abs(); magnitude.len()]
         }
     };
@@ -361,7 +375,7 @@ pub fn check_error(
         Spread::None => reduction_terms(&problem),
         // The transforms' own roundings: some six in a row, of input, filter and output, in both
         // dimensions.
-        Spread::Tile { .. } => reduction_terms(&problem) / 9.0 + 36.0,
+        Spread::Tile { .. } => tile_terms(&problem) + 36.0,
     };
     let u = roundoff(DataType::F32);
     let u_out = roundoff(problem_output_dtype(case));
@@ -382,6 +396,18 @@ pub fn check_error(
             (got - want).abs() <= bound,
             "element {index}: {got} instead of {want}, bound {bound:e}, in {case:?} {options:?}"
         );
+    }
+}
+
+/// Products at each position of a transformed tile: channels, and for backward-weights tiles.
+fn tile_terms(problem: &ConvProblem) -> f64 {
+    match problem.direction() {
+        // Filters of nine taps.
+        Direction::Fwd | Direction::Bwd => reduction_terms(problem) / 9.0,
+        Direction::Wrw => {
+            let [_, rows, columns] = problem.out_spatial().map(|len| len.div_ceil(4));
+            (problem.n() * rows * columns) as f64
+        }
     }
 }
 

@@ -13,9 +13,9 @@ use super::simd::{MAX_LANES, Simd, isa_kernel};
 use crate::cpu::isa::Isa;
 
 /// a = sqrt(1/2); a squared is 1/2.
-const A: f32 = std::f32::consts::FRAC_1_SQRT_2;
+pub(super) const A: f32 = std::f32::consts::FRAC_1_SQRT_2;
 /// b = sqrt(2); b squared is 2.
-const B: f32 = std::f32::consts::SQRT_2;
+pub(super) const B: f32 = std::f32::consts::SQRT_2;
 
 /// Tiles in the planes of some channels.
 #[derive(Clone, Copy, Debug)]
@@ -135,7 +135,7 @@ unsafe fn input_body<S: Simd, const SIDE: usize>(
 /// # Safety
 /// They must be readable.
 #[inline(always)]
-unsafe fn load_columns<S: Simd, const SIDE: usize>(
+pub(super) unsafe fn load_columns<S: Simd, const SIDE: usize>(
     tile: &[*const f32; MAX_LANES],
     offset: usize,
 ) -> [S::V; SIDE] {
@@ -165,7 +165,7 @@ unsafe fn load_columns<S: Simd, const SIDE: usize>(
 /// # Safety
 /// The instruction set of `S` must be present.
 #[inline(always)]
-unsafe fn input_line<S: Simd, const SIDE: usize>(d: [S::V; SIDE]) -> [S::V; SIDE] {
+pub(super) unsafe fn input_line<S: Simd, const SIDE: usize>(d: [S::V; SIDE]) -> [S::V; SIDE] {
     let mut v = d;
     // SAFETY: the caller's promise.
     unsafe {

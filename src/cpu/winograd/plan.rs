@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::shape::{Blocking, WinogradShape};
+use super::shape::{Blocking, WinogradShape, position_elems};
 use crate::cpu::arena;
 use crate::cpu::blocked::Planes;
 use crate::cpu::element::{Element, Output};
@@ -463,12 +463,4 @@ impl DataPlan {
             }
         }
     }
-}
-
-/// Floats from one position to the next: at least `elems`, and an odd number of cache lines. The
-/// transforms go through all positions at once, and at a power of two these would share a few
-/// sets of the caches.
-fn position_elems(elems: usize) -> usize {
-    const LINE_ELEMS: usize = 16;
-    (elems.div_ceil(LINE_ELEMS) | 1) * LINE_ELEMS
 }

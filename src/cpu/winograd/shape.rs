@@ -172,7 +172,7 @@ impl Blocking {
 /// What a byte costs to read or write, in lane multiply-adds, where that many
 /// bytes are in use: 32, 10 and 3 bytes a cycle from L2, L3 and memory, of
 /// which the GEMM kernel hides about half.
-fn byte_cost(bytes_in_use: f64) -> f64 {
+pub(super) fn byte_cost(bytes_in_use: f64) -> f64 {
     let caches = CacheSizes::get();
     if bytes_in_use <= 0.7 * caches.l2_bytes as f64 {
         0.25
@@ -181,4 +181,12 @@ fn byte_cost(bytes_in_use: f64) -> f64 {
     } else {
         2.7
     }
+}
+
+/// Floats from one position to the next: at least `elems`, and an odd number of cache lines. The
+/// transforms go through all positions at once, and at a power of two these would share a few
+/// sets of the caches.
+pub(super) fn position_elems(elems: usize) -> usize {
+    const LINE_ELEMS: usize = 16;
+    (elems.div_ceil(LINE_ELEMS) | 1) * LINE_ELEMS
 }

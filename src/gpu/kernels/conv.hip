@@ -1,5 +1,6 @@
 // Forward and backward-data. Compiled once for each storage type: the build defines STORAGE and
-// TYPE, its name. Names: TYPE_igemm_<rows>x<columns>_<gather>, TYPE_direct_<rows>_<gather>.
+// TYPE, its name. Names: TYPE_igemm_<rows>x<columns>_<gather>, TYPE_direct_<rows>_<gather>; `place`
+// is `run` with the filter in place.
 #include "conv_tile.h"
 #include "direct.h"
 #include "pack.h"
@@ -8,22 +9,23 @@
 #define JOIN(a, b) JOIN_(a, b)
 #define NAMED(suffix) JOIN(TYPE, suffix)
 
-#define CONV_TILE(ROWS, COLUMNS, THREADS, STEP, GATHER, SUFFIX)                           \
+#define CONV_TILE(ROWS, COLUMNS, THREADS, STEP, GATHER, FILTER, SUFFIX)                   \
     KERNEL(THREADS, 8) void NAMED(_igemm_##ROWS##x##COLUMNS##_##SUFFIX)(ConvParams p) {   \
         SHARED float lds[CONV_LDS<ROWS, COLUMNS, THREADS, STEP>];                         \
-        conv_tile<STORAGE, ROWS, COLUMNS, THREADS, STEP, GATHER>(p, lds);                 \
+        conv_tile<STORAGE, ROWS, COLUMNS, THREADS, STEP, GATHER, FILTER>(p, lds);         \
     }
-#define CONV_TILES(GATHER, SUFFIX)              \
-    CONV_TILE(128, 128, 256, 8, GATHER, SUFFIX) \
-    CONV_TILE(128, 64, 128, 8, GATHER, SUFFIX)  \
-    CONV_TILE(64, 128, 128, 8, GATHER, SUFFIX)  \
-    CONV_TILE(64, 64, 64, 8, GATHER, SUFFIX)    \
-    CONV_TILE(64, 32, 32, 4, GATHER, SUFFIX)    \
-    CONV_TILE(32, 64, 32, 4, GATHER, SUFFIX)
-CONV_TILES(RUN, run)
-CONV_TILES(VECTOR, vector)
-CONV_TILES(MASK, mask)
-CONV_TILE(64, 64, 64, 4, RANGE, range)
+#define CONV_TILES(GATHER, FILTER, SUFFIX)              \
+    CONV_TILE(128, 128, 256, 8, GATHER, FILTER, SUFFIX) \
+    CONV_TILE(128, 64, 128, 8, GATHER, FILTER, SUFFIX)  \
+    CONV_TILE(64, 128, 128, 8, GATHER, FILTER, SUFFIX)  \
+    CONV_TILE(64, 64, 64, 8, GATHER, FILTER, SUFFIX)    \
+    CONV_TILE(64, 32, 32, 4, GATHER, FILTER, SUFFIX)    \
+    CONV_TILE(32, 64, 32, 4, GATHER, FILTER, SUFFIX)
+CONV_TILES(RUN, PACKED, run)
+CONV_TILES(RUN, IN_PLACE, place)
+CONV_TILES(VECTOR, PACKED, vector)
+CONV_TILES(MASK, PACKED, mask)
+CONV_TILE(64, 64, 64, 4, RANGE, PACKED, range)
 
 #define CONV_DIRECT(ROWS, GATHER, WAVES, SUFFIX)                                      \
     KERNEL(256, WAVES) void NAMED(_direct_##ROWS##_##SUFFIX)(ConvParams p) {              \

@@ -8,7 +8,13 @@
 template <int ROWS, int COLUMNS, int THREADS, int STEP>
 static constexpr int CONV_LDS = (THREADS > 32 ? 2 : 1) * STEP * (ROWS + COLUMNS);
 
-template <class T, int ROWS, int COLUMNS, int THREADS, int STEP, Gather GATHER>
+// Where the filter comes from.
+enum Filter {
+    PACKED,   // f32, by reduction element and row
+    IN_PLACE, // as the caller laid it, by row and reduction element: filters of one tap
+};
+
+template <class T, int ROWS, int COLUMNS, int THREADS, int STEP, Gather GATHER, Filter FILTER>
 DEVICE void conv_tile(const ConvParams &p, float *lds) {
     typedef Tile<ROWS, COLUMNS, STEP, ROWS, COLUMNS> Product;
     constexpr int GATHERED = COLUMNS * STEP / THREADS;   // inputs a thread brings in a step
@@ -39,10 +45,21 @@ DEVICE void conv_tile(const ConvParams &p, float *lds) {
 #pragma unroll
     for (int s = 0; s < SETS; s++)
         column[s] = column_at<GATHER>(p, f, at.group, first_column + my_column + s * SET_COLUMNS);
-    const Resource in = resource(p.in, p.in_bytes), filter = filter_of(p, f, at.group);
-    const u32 filter_row = (t % ROW_FOURS) * 4, filter_k = t / ROW_FOURS;
-    const u32 k_bytes = 4 * p.m_padded;
-    const u32 filter_offset = filter_k * k_bytes + 4 * (first_m + filter_row);
+    const Resource in = resource(p.in, p.in_bytes);
+    const Resource filter = FILTER == PACKED
+                                ? filter_of(p, f, at.group)
+                                : resource(p.filter + at.group * p.filter_g,
+                                           p.filter_bytes - at.group * p.filter_g);
+    // Of a four along the rows, or along k: threads beside each other then take rows.
+    constexpr bool IS_PACKED = FILTER == PACKED;
+    const u32 filter_row = IS_PACKED ? (t % ROW_FOURS) * 4 : t % ROWS;
+    const u32 filter_k = IS_PACKED ? t / ROW_FOURS : t / ROWS * 4;
+    const u32 k_bytes = IS_PACKED ? 4 * p.m_padded : sizeof(T);
+    const u32 row_bytes = IS_PACKED ? 4 : p.filter_m;
+    const u32 filter_offset = filter_k * k_bytes + (first_m + filter_row) * row_bytes;
+    // From one four of a thread to its next.
+    constexpr int NEXT_K = IS_PACKED ? FILTER_K : THREADS / ROWS * 4;
+    constexpr int NEXT_ROW = IS_PACKED || THREADS >= ROWS ? 0 : THREADS;
     // Entries are two dwords, or four for RANGE.
     constexpr u32 STEP_VECTORS = GATHER == RANGE ? STEP : STEP / 2;
     Table table = table_of(p, f) + k_begin / STEP * STEP_VECTORS +
@@ -60,9 +77,13 @@ DEVICE void conv_tile(const ConvParams &p, float *lds) {
     u32 filter_k_bytes = k_begin * k_bytes;
     auto load_step = [&]() INLINE {
 #pragma unroll
-        for (int i = 0; i < FILTERED; i++)
-            filtered[i] =
-                load4((float *)0, filter, filter_offset, filter_k_bytes + i * FILTER_K * k_bytes);
+        for (int i = 0; i < FILTERED; i++) {
+            const u32 next = filter_k_bytes + i * (NEXT_K * k_bytes + NEXT_ROW * row_bytes);
+            if constexpr (IS_PACKED)
+                filtered[i] = load4((float *)0, filter, filter_offset, next);
+            else
+                filtered[i] = load4((T *)0, filter, filter_offset, next);
+        }
         filter_k_bytes += STEP * k_bytes;
 #pragma unroll
         for (int s = 0; s < SETS; s++)
@@ -77,7 +98,15 @@ DEVICE void conv_tile(const ConvParams &p, float *lds) {
         wait_for_loads();
         char *const rows = (char *)lds + write_row, *const columns = (char *)lds + write_column;
 #pragma unroll
-        for (int i = 0; i < FILTERED; i++) *(f32x4 *)(rows + i * FILTER_K * ROWS * 4) = filtered[i];
+        for (int i = 0; i < FILTERED; i++) {
+            char *const to = rows + i * (NEXT_K * ROWS + NEXT_ROW) * 4;
+            if constexpr (IS_PACKED) {
+                *(f32x4 *)to = filtered[i];
+            } else {
+#pragma unroll
+                for (int c = 0; c < 4; c++) *(float *)(to + c * ROWS * 4) = filtered[i][c];
+            }
+        }
 #pragma unroll
         for (int s = 0; s < SETS; s++)
 #pragma unroll
@@ -119,7 +148,8 @@ DEVICE void conv_tile(const ConvParams &p, float *lds) {
     Product::multiply(lds, read_row, read_column, acc, [] {});
 
     const u32 m = first_m + thread_row * 4;
-    if (f.padded && any_nan(acc)) {
+    // Filters in place meet no padding.
+    if (IS_PACKED && f.padded && any_nan(acc)) {
         conv_careful<T, GATHER>(
             p, f, in, filter, k_begin, k_end,
             [&](int i) INLINE { return m + (i / 4) * (ROWS / 2) + i % 4; },

@@ -24,7 +24,9 @@ template <Gather GATHER, int COUNT> struct Entries {
         if (GATHER == RANGE) return vector[i].x;
         return i & 1 ? vector[i / 2].z : vector[i / 2].x;
     }
-    __attribute__((device)) INLINE u32 mask(int i) const { return i & 1 ? vector[i / 2].w : vector[i / 2].y; }
+    __attribute__((device)) INLINE u32 mask(int i) const {
+        return i & 1 ? vector[i / 2].w : vector[i / 2].y;
+    }
 };
 
 // Where one column reads its input.

@@ -28,8 +28,9 @@ struct Tile {
     }
 
     // acc += rows^T * columns. `aside` runs after the first quarter of the products: scalar loads
-    // belong there, because the next wait for LDS reads, three quarters later, waits for them too. The offsets (bytes) are those of the thread's first row and column;
-    // the fragments of a step are read while the products of the one before it are computed.
+    // belong there, because the next wait for LDS reads, three quarters later, waits for them too.
+    // The offsets (bytes) are those of the thread's first row and column; the fragments of a step
+    // are read while the products of the one before it are computed.
     template <class Aside>
     __attribute__((device)) INLINE static void multiply(const float *lds, u32 &row_offset,
                                                         u32 &column_offset, float (&acc)[8][8],
