@@ -61,7 +61,7 @@ fn winograd_issues_fewer_instructions() {
     }
     for (layer, directions, lanes_less, all_less) in [
         // Of ResNet-50 with one image, and of YOLOv8n with four.
-        ("-n 1 -c 64 -H 56 -W 56 -k 64", [1, 2].as_slice(), 1.8, 1.7),
+        ("-n 1 -c 64 -H 56 -W 56 -k 64", [1, 2].as_slice(), 1.8, 1.65),
         ("-n 1 -c 512 -H 7 -W 7 -k 512", &[1], 1.0, 1.2),
         ("-n 4 -c 32 -H 80 -W 80 -k 32", &[2], 1.75, 1.6),
     ] {
