@@ -169,13 +169,15 @@ impl DataPlan {
         let filter =
             problem.tensor5(Role::W).lengths.iter().map(|&len| len as f64).product::<f64>();
         let is_far = filter * size_of::<f32>() as f64 > CacheSizes::get().l2_bytes as f64;
-        let pack = if is_far { PACK_FAR_FILTER_COST } else { PACK_FILTER_COST };
+        // Threads share the way to memory.
+        let pack =
+            if is_far { PACK_FAR_FILTER_COST } else { PACK_FILTER_COST / threads.get() as f64 };
         let pack = if packs { filter * pack } else { 0.0 };
         let is_large = problem.tensor_bytes() > CacheSizes::get().l3_bytes as f64 / 2.0;
         let out = problem.tensor5(problem.direction().output_role()).lengths;
         let out_elems = out.iter().map(|&len| len as f64).product::<f64>();
         let store = if is_large { out_elems * FAR_STORE_COST } else { 0.0 };
-        blocks + (pack + store) / threads.get() as f64
+        blocks + pack + store / threads.get() as f64
     }
 
     /// Runs, with alpha 1 and beta 0. The slices span the tensors of the problem.
