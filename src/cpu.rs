@@ -25,6 +25,7 @@ mod tiles;
 mod ukernel;
 mod winograd;
 mod wrw_direct;
+mod wrw_tasks;
 
 pub use bias::{add_bias, sum_bias_gradient};
 pub use blocked::Blocked;

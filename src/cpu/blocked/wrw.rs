@@ -20,8 +20,9 @@ use crate::cpu::gather::{Gather, Order, PixelBox};
 use crate::cpu::isa::Isa;
 use crate::cpu::pool;
 use crate::cpu::store::store_filter_tile;
-use crate::cpu::tiles::{BoxLengths, even_piece, pieces};
+use crate::cpu::tiles::{BoxLengths, even_piece};
 use crate::cpu::ukernel::{block_rows, multiply_block, panel_columns, transpose};
+use crate::cpu::wrw_tasks::{WrwTask, wrw_tasks};
 use crate::error::Result;
 use crate::memory::{MatrixMut, TensorMut};
 use crate::problem::{ConvProblem, DataType, Role};
@@ -75,14 +76,6 @@ struct Blocking {
     c: usize,
 }
 
-/// A block of the filter gradient of one group.
-struct Task<'a, O> {
-    group: usize,
-    k: Range<usize>,
-    c: Range<usize>,
-    out: TensorMut<'a, O>,
-}
-
 /// A thread's scratch.
 struct Scratch<'a> {
     x_planes: &'a mut [f32],
@@ -131,21 +124,8 @@ impl WrwPlan {
         out: &mut [O],
     ) -> Result<bool> {
         let out = TensorMut::new(out, self.problem.tensor5(Role::W))?;
-        let (all_k, all_c) = (self.dy.gather.channels, self.x.gather.channels);
-        let mut tasks = Vec::new();
-        for (group, of_group) in out.split_every(0, all_k).into_iter().enumerate() {
-            let k_pieces = pieces(&(0..all_k), self.blocking.k);
-            for (k, of_k) in k_pieces.into_iter().zip(of_group.split_every(0, self.blocking.k)) {
-                let c_pieces = pieces(&(0..all_c), self.blocking.c);
-                let parts = of_k.split_every(1, self.blocking.c);
-                tasks.extend(c_pieces.into_iter().zip(parts).map(|(c, out)| Task {
-                    group,
-                    k: k.clone(),
-                    c,
-                    out,
-                }));
-            }
-        }
+        let channels = [self.dy.gather.channels, self.x.gather.channels];
+        let tasks = wrw_tasks(out, channels, [self.blocking.k, self.blocking.c]);
         let boxes = self.box_lengths.cut(&self.dy.gather.all_pixels(self.problem.n()));
         let has_nan = AtomicBool::new(false);
         pool::for_each(
@@ -199,9 +179,9 @@ impl WrwPlan {
         inputs: [&[T]; 2],
         boxes: &[PixelBox],
         mut scratch: Scratch<'_>,
-        task: Task<'_, O>,
+        task: WrwTask<'_, O>,
     ) -> bool {
-        let Task { k, c, mut out, .. } = task;
+        let WrwTask { k, c, mut out, .. } = task;
         let direct = out.as_matrix(0).and_then(O::as_f32_matrix);
         let direct = direct.filter(|dst| dst.shape().1 == 1 || dst.strides().1 == 1);
         if let Some(mut dst) = direct.filter(|_| !self.blocking.is_swapped) {

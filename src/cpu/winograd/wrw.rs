@@ -17,11 +17,12 @@ use crate::cpu::gather::{Gather, Order, PixelBox};
 use crate::cpu::isa::Isa;
 use crate::cpu::pool;
 use crate::cpu::store::store_filter_tile;
-use crate::cpu::tiles::{BoxLengths, even_piece, pieces};
+use crate::cpu::tiles::{BoxLengths, even_piece};
 use crate::cpu::ukernel::{
     Rows, TileOf, TileRows, multiply_block, pack_panel_transposed, panel_columns, transform_tiles,
     transform_weights,
 };
+use crate::cpu::wrw_tasks::{WrwTask, wrw_tasks};
 use crate::error::Result;
 use crate::memory::{MatrixMut, TensorMut};
 use crate::problem::{ConvProblem, Role};
@@ -69,14 +70,6 @@ pub struct WrwPlan {
 struct Blocking {
     k: usize,
     c: usize,
-}
-
-/// A block of the filter gradient of one group.
-struct Task<'a, O> {
-    group: usize,
-    k: Range<usize>,
-    c: Range<usize>,
-    out: TensorMut<'a, O>,
 }
 
 /// A thread's scratch.
@@ -127,16 +120,8 @@ impl WrwPlan {
         out: &mut [O],
     ) -> Result<bool> {
         let out = TensorMut::new(out, self.problem.tensor5(Role::W))?;
-        let (all_k, all_c) = (self.dy.channels, self.x.channels);
-        let Blocking { k, c } = self.blocking;
-        let mut tasks = Vec::new();
-        for (group, of_group) in out.split_every(0, all_k).into_iter().enumerate() {
-            let k_pieces = pieces(&(0..all_k), k);
-            for (k, of_k) in k_pieces.into_iter().zip(of_group.split_every(0, k)) {
-                let parts = pieces(&(0..all_c), c).into_iter().zip(of_k.split_every(1, c));
-                tasks.extend(parts.map(|(c, out)| Task { group, k: k.clone(), c, out }));
-            }
-        }
+        let channels = [self.dy.channels, self.x.channels];
+        let tasks = wrw_tasks(out, channels, [self.blocking.k, self.blocking.c]);
         let [rows, columns] = tiles_of(&self.problem);
         let whole =
             PixelBox { n: 0..self.problem.n(), o: [0..1, 0..rows * TILE, 0..columns * TILE] };
@@ -203,9 +188,9 @@ impl WrwPlan {
         inputs: [&[T]; 2],
         boxes: &[PixelBox],
         mut scratch: Scratch<'_>,
-        task: Task<'_, O>,
+        task: WrwTask<'_, O>,
     ) -> bool {
-        let Task { k, c, out, .. } = task;
+        let WrwTask { k, c, out, .. } = task;
         for (index, pixels) in boxes.iter().enumerate() {
             self.add_box(inputs, [&k, &c], pixels, &mut scratch, index > 0);
         }
