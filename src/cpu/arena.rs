@@ -48,6 +48,22 @@ pub fn whole_lines(elems: usize) -> usize {
     elems.next_multiple_of(LINE_ELEMS)
 }
 
+/// `scratch` taken apart.
+///
+/// # Panics
+/// Where it is shorter than its parts.
+pub fn split<const PARTS: usize>(
+    scratch: &mut [f32],
+    elems: [usize; PARTS],
+) -> [&mut [f32]; PARTS] {
+    let mut rest = scratch;
+    elems.map(|elems| {
+        let (part, behind) = std::mem::take(&mut rest).split_at_mut(elems);
+        rest = behind;
+        part
+    })
+}
+
 /// A piece of `elems` floats.
 ///
 /// # Errors

@@ -12,7 +12,7 @@
 use std::collections::HashMap;
 use std::hint::spin_loop;
 use std::num::NonZeroUsize;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -175,6 +175,26 @@ pub fn for_each<Item: Send, Scratch>(
     }
 }
 
+/// As [`for_each`]; returns whether `work` said yes to every item.
+///
+/// # Errors
+/// What `scratch` or `work` reports.
+pub fn all<Item: Send, Scratch>(
+    threads: NonZeroUsize,
+    items: Vec<Item>,
+    scratch: impl Fn() -> Result<Scratch> + Sync,
+    work: impl Fn(&mut Scratch, Item) -> Result<bool> + Sync,
+) -> Result<bool> {
+    let all = AtomicBool::new(true);
+    for_each(threads, items, scratch, |scratch, item| {
+        if !work(scratch, item)? {
+            all.store(false, Ordering::Relaxed);
+        }
+        Ok(())
+    })?;
+    Ok(all.into_inner())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -226,6 +246,16 @@ mod tests {
         let scratch = || Err::<(), _>(Error::bad_parm("scratch"));
         let result = for_each(threads(2), vec![1, 2], scratch, |(), _| Ok(()));
         assert_eq!(result, Err(Error::bad_parm("scratch")));
+    }
+
+    #[test]
+    fn one_no_is_enough() {
+        for count in [1, 3] {
+            let all_below =
+                |end: usize| all(threads(count), (0..50).collect(), || Ok(()), |(), i| Ok(i < end));
+            assert_eq!(all_below(50), Ok(true));
+            assert_eq!(all_below(49), Ok(false));
+        }
     }
 
     #[test]

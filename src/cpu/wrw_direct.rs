@@ -17,7 +17,6 @@
 
 use std::num::NonZeroUsize;
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::arena;
 use super::blocked::{Planes, check_float};
@@ -343,19 +342,13 @@ impl FloatKernel for Kernel {
     ) -> Result<bool> {
         let out = TensorMut::new(out, self.problem.tensor5(Role::W))?;
         let boxes = self.blocking.pixel_box.cut(&self.dy.all_pixels(self.problem.n()));
-        let has_nan = AtomicBool::new(false);
-        pool::for_each(
+        let has_no_nan = pool::all(
             threads,
             self.tasks(out),
             || arena::take(self.scratch_elems().iter().sum()),
-            |scratch, task| {
-                if self.run_task(inputs, &boxes, scratch, task) {
-                    has_nan.store(true, Ordering::Relaxed);
-                }
-                Ok(())
-            },
+            |scratch, task| Ok(!self.run_task(inputs, &boxes, scratch, task)),
         )?;
         let is_finite = |values: &[T]| values.iter().all(|value| value.to_f32().is_finite());
-        Ok(!has_nan.into_inner() || inputs.into_iter().all(is_finite))
+        Ok(has_no_nan || inputs.into_iter().all(is_finite))
     }
 }

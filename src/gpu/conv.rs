@@ -1,16 +1,16 @@
 //! Plans of forward and backward-data.
 
-use super::conv_shapes::{Choice, InPlace, STEP, Shape, choose, padded_k};
+use super::conv_shapes::{Choice, InPlace, STEP, Shape, choose, padded_k, partial_floats};
 use super::device::{self, Launch};
 use super::geometry::{Geometry, RUN};
 use super::params::{ConvParams, Divisor, MAX_PHASES, Phase};
-use super::pool::{self, ALIGN_BYTES, Request};
+use super::pool::{self, ALIGN_BYTES};
 use crate::error::{Error, Result};
-use crate::hip::{CurrentDevice, StreamRef};
+use crate::hip::StreamRef;
 use crate::memory::DeviceBuffers;
 use crate::solver::{Gpu, Reason};
 
-pub use super::conv_shapes::{Family, estimate_us, partial_floats};
+pub use super::conv_shapes::{Family, estimate_us};
 
 /// As in `kernels/pack.h`.
 const PACK_TILE: u32 = 32;
@@ -248,16 +248,9 @@ impl ConvPlan {
     /// # Errors
     /// What HIP reports; `AllocFailed` where scratch memory is short.
     pub fn execute(&self, buffers: DeviceBuffers, alpha: f32, beta: f32) -> Result<()> {
-        let _current = CurrentDevice::set(self.gpu.ordinal)?;
-        let stream = StreamRef::from_address(buffers.stream());
-        let request = Request {
-            ordinal: self.gpu.ordinal,
-            stream,
-            bytes: self.scratch_bytes(),
-            workspace: buffers.workspace(),
-            workspace_bytes: buffers.workspace_bytes(),
-        };
-        pool::with_scratch(request, |scratch| self.enqueue(&buffers, scratch, stream, alpha, beta))
+        pool::enqueue_with_scratch(self.gpu, &buffers, self.scratch_bytes(), |scratch, stream| {
+            self.enqueue(&buffers, scratch, stream, alpha, beta)
+        })
     }
 
     fn enqueue(

@@ -1,7 +1,7 @@
 //! The kernels of forward and backward-data, and which one for what.
 #![forbid(unsafe_code)]
 
-use super::cost::Grid;
+use super::cost::{Grid, MAX_PARTIAL_BYTES};
 use super::geometry::{Geometry, RUN};
 use super::params::Phase;
 use crate::solver::Gpu;
@@ -22,12 +22,11 @@ const DIRECT_POINTS: u32 = 4;
 /// The reduction is padded to a multiple of the longest step of a kernel.
 pub const STEP: u32 = 8;
 
-/// Splits of the reduction that are considered, and the shortest part worth a block.
-const SPLITS: [u32; 6] = [1, 2, 4, 8, 16, 32];
-const MIN_SPLIT_K: u32 = 128;
+/// Splits of the reduction that are considered, by Winograd's solver too.
+pub const SPLITS: [u32; 6] = [1, 2, 4, 8, 16, 32];
 
-/// Partial results may take at most this: cards have 4 to 8 GB.
-const MAX_PARTIAL_BYTES: u64 = 256 << 20;
+/// The shortest part worth a block.
+const MIN_SPLIT_K: u32 = 128;
 
 /// Tiles; the first of equals wins.
 const TILES: [Shape; 6] = [

@@ -20,6 +20,9 @@ const UNHIDDEN: f64 = 0.1;
 
 const SIMDS: f64 = 2.0;
 
+/// Partial results of a split reduction may take at most this: cards have 4 to 8 GB.
+pub const MAX_PARTIAL_BYTES: u64 = 256 << 20;
+
 /// A grid of equal blocks.
 #[derive(Clone, Copy, Debug)]
 pub struct Grid {

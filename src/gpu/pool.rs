@@ -6,8 +6,10 @@
 #![forbid(unsafe_code)]
 
 use crate::error::{Result, Status};
-use crate::hip::{DeviceMemory, Event, StreamRef};
+use crate::hip::{CurrentDevice, DeviceMemory, Event, StreamRef};
+use crate::memory::DeviceBuffers;
 use crate::per_process::PerProcess;
+use crate::solver::Gpu;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Addresses handed to kernels are multiples of this: the longest access is 16 bytes, a cache
@@ -37,13 +39,13 @@ static POOL: PerProcess<Pool> = PerProcess::new();
 
 /// The scratch memory of one call.
 #[derive(Clone, Copy, Debug)]
-pub struct Request {
-    pub ordinal: u32,
-    pub stream: StreamRef,
-    pub bytes: usize,
+struct Request {
+    ordinal: u32,
+    stream: StreamRef,
+    bytes: usize,
     /// What the caller gave, which serves if it is long enough.
-    pub workspace: u64,
-    pub workspace_bytes: usize,
+    workspace: u64,
+    workspace_bytes: usize,
 }
 
 /// Length that a workspace must have to serve for `bytes`, whatever its address.
@@ -51,11 +53,30 @@ pub fn workspace_bytes(bytes: usize) -> usize {
     if bytes == 0 { 0 } else { bytes + ALIGN_BYTES }
 }
 
-/// Calls `enqueue` with the address of the scratch memory. The device must be current.
+/// Calls `enqueue` with the address of so many bytes of scratch memory and the stream of `buffers`,
+/// while the device is current.
 ///
 /// # Errors
 /// `AllocFailed` where memory is short, else what `enqueue` and HIP report.
-pub fn with_scratch(request: Request, enqueue: impl FnOnce(u64) -> Result<()>) -> Result<()> {
+pub fn enqueue_with_scratch(
+    gpu: Gpu,
+    buffers: &DeviceBuffers,
+    bytes: usize,
+    enqueue: impl FnOnce(u64, StreamRef) -> Result<()>,
+) -> Result<()> {
+    let _current = CurrentDevice::set(gpu.ordinal)?;
+    let stream = StreamRef::from_address(buffers.stream());
+    let request = Request {
+        ordinal: gpu.ordinal,
+        stream,
+        bytes,
+        workspace: buffers.workspace(),
+        workspace_bytes: buffers.workspace_bytes(),
+    };
+    with_scratch(request, |scratch| enqueue(scratch, stream))
+}
+
+fn with_scratch(request: Request, enqueue: impl FnOnce(u64) -> Result<()>) -> Result<()> {
     if request.bytes == 0 {
         return enqueue(0);
     }

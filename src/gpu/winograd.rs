@@ -17,14 +17,15 @@
 //! hold every result to it. Small integers come out exact. Where a sum is infinite or NaN, which the
 //! transforms spread over a tile, the kernel computes the tile again straight from its inputs.
 
-use super::conv::{partial_floats, set_blocks};
-use super::cost::Grid;
+use super::conv::set_blocks;
+use super::conv_shapes::{SPLITS, partial_floats};
+use super::cost::{Grid, MAX_PARTIAL_BYTES};
 use super::device::{self, Launch};
 use super::geometry::{Geometry, MAX_RESOURCE_BYTES};
 use super::params::{Divisor, WinogradParams};
-use super::pool::{self, ALIGN_BYTES, Request};
+use super::pool::{self, ALIGN_BYTES};
 use crate::error::{Error, Result};
-use crate::hip::{CurrentDevice, StreamRef};
+use crate::hip::StreamRef;
 use crate::memory::DeviceBuffers;
 use crate::solver::{Gpu, Reason};
 
@@ -40,13 +41,9 @@ const STEP: u32 = TURN / 2;
 /// As in `kernels/pack.h`.
 const REDUCE_THREADS: u32 = 256;
 
-/// Splits of the channels that are considered, and the shortest part worth a block: its transforms at
-/// the end then take less than a fifth of its time.
-const SPLITS: [u32; 6] = [1, 2, 4, 8, 16, 32];
+/// The shortest part of split channels worth a block: its transforms at the end then take less than a
+/// fifth of its time.
 const MIN_SPLIT_CHANNELS: u32 = 32;
-
-/// Partial results may take at most this: cards have 4 to 8 GB.
-const MAX_PARTIAL_BYTES: u64 = 256 << 20;
 
 /// Instructions of a wave outside of the hot loop, about, as simhip counts them.
 const WAVE_OVERHEAD: f64 = 655.0;
@@ -384,16 +381,9 @@ impl WinogradPlan {
     /// # Errors
     /// What HIP reports; `AllocFailed` where scratch memory is short.
     pub fn execute(&self, buffers: DeviceBuffers, alpha: f32, beta: f32) -> Result<()> {
-        let _current = CurrentDevice::set(self.gpu.ordinal)?;
-        let stream = StreamRef::from_address(buffers.stream());
-        let request = Request {
-            ordinal: self.gpu.ordinal,
-            stream,
-            bytes: self.scratch_bytes(),
-            workspace: buffers.workspace(),
-            workspace_bytes: buffers.workspace_bytes(),
-        };
-        pool::with_scratch(request, |scratch| self.enqueue(&buffers, scratch, stream, alpha, beta))
+        pool::enqueue_with_scratch(self.gpu, &buffers, self.scratch_bytes(), |scratch, stream| {
+            self.enqueue(&buffers, scratch, stream, alpha, beta)
+        })
     }
 
     fn enqueue(

@@ -3,11 +3,11 @@
 use super::device::{self, Launch};
 use super::geometry::{MAX_RESOURCE_BYTES, fit, span_bytes};
 use super::params::{Divisor, WrwParams};
-use super::pool::{self, Request};
+use super::pool;
 use super::wrw_geometry::STEP;
 use super::wrw_shapes::{Choice, DIRECT_THREADS, choose, shapes};
 use crate::error::{Error, Result};
-use crate::hip::{CurrentDevice, StreamRef};
+use crate::hip::StreamRef;
 use crate::memory::DeviceBuffers;
 use crate::problem::Tensor5;
 use crate::solver::{Gpu, Reason};
@@ -102,16 +102,9 @@ impl WrwPlan {
     /// # Errors
     /// What HIP reports; `AllocFailed` where scratch memory is short.
     pub fn execute(&self, buffers: DeviceBuffers, alpha: f32, beta: f32) -> Result<()> {
-        let _current = CurrentDevice::set(self.gpu.ordinal)?;
-        let stream = StreamRef::from_address(buffers.stream());
-        let request = Request {
-            ordinal: self.gpu.ordinal,
-            stream,
-            bytes: self.partial_bytes,
-            workspace: buffers.workspace(),
-            workspace_bytes: buffers.workspace_bytes(),
-        };
-        pool::with_scratch(request, |scratch| self.enqueue(&buffers, scratch, stream, alpha, beta))
+        pool::enqueue_with_scratch(self.gpu, &buffers, self.partial_bytes, |scratch, stream| {
+            self.enqueue(&buffers, scratch, stream, alpha, beta)
+        })
     }
 
     fn enqueue(

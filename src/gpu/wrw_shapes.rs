@@ -1,7 +1,7 @@
 //! The kernels of backward-weights, and which one for what.
 #![forbid(unsafe_code)]
 
-use super::cost::Grid;
+use super::cost::{Grid, MAX_PARTIAL_BYTES};
 use super::params::WrwParams;
 use super::wrw_geometry::Geometry;
 use crate::solver::Gpu;
@@ -12,9 +12,8 @@ const DIRECT_TAPS: u32 = 3;
 
 /// Shortest part of the points that is worth a block.
 const MIN_SPLIT_POINTS: u32 = 256;
-/// Parts of the reduction that are considered; sums of parts may take at most that many bytes.
+/// Parts of the reduction that are considered.
 const SPLITS: [u32; 10] = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
-const MAX_PARTIAL_BYTES: u64 = 256 << 20;
 
 /// Instructions of a wave outside the hot loop, about.
 const WAVE_OVERHEAD: f64 = 700.0;

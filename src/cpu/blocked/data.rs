@@ -3,7 +3,6 @@
 
 use std::num::NonZeroUsize;
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::planes::{PixelLayout, Planes};
 use super::shape::{BlockShape, Blocking};
@@ -200,20 +199,14 @@ impl DataPlan {
             pack_filters(self.isa, threads, groups, filters, filter, &mut packed_filter)?;
         }
         let inputs = Inputs { input, filter, packed_filter: &packed_filter };
-        let has_nan = AtomicBool::new(false);
-        pool::for_each(
+        let has_no_nan = pool::all(
             threads,
             self.tasks(out),
             || arena::take(self.scratch.total()),
-            |scratch, task| {
-                if self.run_task(&inputs, scratch, task)? {
-                    has_nan.store(true, Ordering::Relaxed);
-                }
-                Ok(())
-            },
+            |scratch, task| Ok(!self.run_task(&inputs, scratch, task)?),
         )?;
         let is_spoiled = self.touches_padding
-            && has_nan.into_inner()
+            && !has_no_nan
             && !filter.iter().all(|weight| weight.to_f32().is_finite());
         Ok(!is_spoiled)
     }

@@ -10,7 +10,6 @@
 
 use std::num::NonZeroUsize;
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::operand::Operand;
 use crate::cpu::arena;
@@ -127,22 +126,18 @@ impl WrwPlan {
         let channels = [self.dy.gather.channels, self.x.gather.channels];
         let tasks = wrw_tasks(out, channels, [self.blocking.k, self.blocking.c]);
         let boxes = self.box_lengths.cut(&self.dy.gather.all_pixels(self.problem.n()));
-        let has_nan = AtomicBool::new(false);
-        pool::for_each(
+        let has_no_nan = pool::all(
             threads,
             tasks,
             || arena::take(self.scratch_elems().iter().sum()),
             |scratch, task| {
                 let x = &x[self.x.gather.group_offset(task.group)..];
                 let dy = &dy[self.dy.gather.group_offset(task.group)..];
-                if self.run_task([x, dy], &boxes, self.split(scratch), task) {
-                    has_nan.store(true, Ordering::Relaxed);
-                }
-                Ok(())
+                Ok(!self.run_task([x, dy], &boxes, self.split(scratch), task))
             },
         )?;
         let is_spoiled = self.touches_padding
-            && has_nan.into_inner()
+            && !has_no_nan
             && !dy.iter().all(|value| value.to_f32().is_finite());
         Ok(!is_spoiled)
     }
@@ -165,11 +160,8 @@ impl WrwPlan {
     }
 
     fn split<'a>(&self, scratch: &'a mut [f32]) -> Scratch<'a> {
-        let [x_planes, dy_planes, panels, sums, _] = self.scratch_elems();
-        let (x_planes, rest) = scratch.split_at_mut(x_planes);
-        let (dy_planes, rest) = rest.split_at_mut(dy_planes);
-        let (panels, rest) = rest.split_at_mut(panels);
-        let (sums, transposed) = rest.split_at_mut(sums);
+        let [x_planes, dy_planes, panels, sums, transposed] =
+            arena::split(scratch, self.scratch_elems());
         Scratch { x_planes, dy_planes, panels, sums, transposed }
     }
 

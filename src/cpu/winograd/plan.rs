@@ -3,7 +3,6 @@
 
 use std::num::NonZeroUsize;
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::shape::{Blocking, WinogradShape, position_elems};
 use crate::cpu::arena;
@@ -77,23 +76,19 @@ struct Scratch<'a> {
 }
 
 impl ScratchElems {
+    /// In the order of the fields.
+    fn parts(&self) -> [usize; 7] {
+        let &ScratchElems { planes, panels, sums, out_planes, pixels, filter, filter_rows } = self;
+        [planes, panels, sums, out_planes, pixels, filter, filter_rows]
+    }
+
     fn total(&self) -> usize {
-        self.planes
-            + self.panels
-            + self.sums
-            + self.out_planes
-            + self.pixels
-            + self.filter
-            + self.filter_rows
+        self.parts().iter().sum()
     }
 
     fn split<'a>(&self, all: &'a mut [f32]) -> Scratch<'a> {
-        let (planes, rest) = all.split_at_mut(self.planes);
-        let (panels, rest) = rest.split_at_mut(self.panels);
-        let (sums, rest) = rest.split_at_mut(self.sums);
-        let (out_planes, rest) = rest.split_at_mut(self.out_planes);
-        let (pixels, rest) = rest.split_at_mut(self.pixels);
-        let (filter, filter_rows) = rest.split_at_mut(self.filter);
+        let [planes, panels, sums, out_planes, pixels, filter, filter_rows] =
+            arena::split(all, self.parts());
         Scratch { planes, panels, sums, out_planes, pixels, filter, filter_rows }
     }
 }
@@ -183,20 +178,15 @@ impl DataPlan {
         if !self.blocking.is_fused {
             self.transform_whole_filter(threads, filter, &mut transformed)?;
         }
-        let is_finite = AtomicBool::new(true);
-        pool::for_each(
+        pool::all(
             threads,
             self.tasks(out),
             || arena::take(self.scratch.total()),
             |scratch, task| {
                 let mut scratch = self.scratch.split(scratch);
-                if !self.run_task(input, filter, &transformed, &mut scratch, task) {
-                    is_finite.store(false, Ordering::Relaxed);
-                }
-                Ok(())
+                Ok(self.run_task(input, filter, &transformed, &mut scratch, task))
             },
-        )?;
-        Ok(is_finite.into_inner())
+        )
     }
 
     fn chunk_rows(&self, chunk: usize) -> Range<usize> {

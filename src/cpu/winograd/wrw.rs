@@ -7,7 +7,6 @@
 
 use std::num::NonZeroUsize;
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::shape::{byte_cost, position_elems};
 use crate::cpu::arena;
@@ -89,9 +88,8 @@ impl WrwPlan {
     pub fn new(problem: &ConvProblem, isa: Isa, threads: NonZeroUsize) -> Self {
         let x = Gather { order: Order::TapInner, ..Gather::over_x(problem) };
         let dy = Gather { order: Order::TapInner, ..Gather::pixels_of_y(problem) };
-        let [rows, columns] = tiles_of(problem);
-        let box_rows = even_piece(rows, BOX_TILES / columns);
-        let lengths = BoxLengths { images: 1, spatial: [1, box_rows * TILE, columns * TILE] };
+        let [rows, columns] = box_tiles_of(problem);
+        let lengths = BoxLengths { images: 1, spatial: [1, rows * TILE, columns * TILE] };
         let blocking = Blocking::choose(problem, isa, threads);
         WrwPlan {
             isa,
@@ -126,21 +124,16 @@ impl WrwPlan {
         let whole =
             PixelBox { n: 0..self.problem.n(), o: [0..1, 0..rows * TILE, 0..columns * TILE] };
         let boxes = self.box_lengths.cut(&whole);
-        let is_finite = AtomicBool::new(true);
-        pool::for_each(
+        pool::all(
             threads,
             tasks,
             || arena::take(self.scratch_elems().iter().sum()),
             |scratch, task| {
                 let x = &x[self.x.group_offset(task.group)..];
                 let dy = &dy[self.dy.group_offset(task.group)..];
-                if !self.run_task([x, dy], &boxes, self.split(scratch), task) {
-                    is_finite.store(false, Ordering::Relaxed);
-                }
-                Ok(())
+                Ok(self.run_task([x, dy], &boxes, self.split(scratch), task))
             },
-        )?;
-        Ok(is_finite.into_inner())
+        )
     }
 
     /// Tiles of a full box, in whole vectors.
@@ -172,13 +165,8 @@ impl WrwPlan {
     }
 
     fn split<'a>(&self, scratch: &'a mut [f32]) -> Scratch<'a> {
-        let [x_planes, dy_planes, x_tiles, dy_tiles, panels, sums, _] = self.scratch_elems();
-        let (x_planes, rest) = scratch.split_at_mut(x_planes);
-        let (dy_planes, rest) = rest.split_at_mut(dy_planes);
-        let (x_tiles, rest) = rest.split_at_mut(x_tiles);
-        let (dy_tiles, rest) = rest.split_at_mut(dy_tiles);
-        let (panels, rest) = rest.split_at_mut(panels);
-        let (sums, weights) = rest.split_at_mut(sums);
+        let [x_planes, dy_planes, x_tiles, dy_tiles, panels, sums, weights] =
+            arena::split(scratch, self.scratch_elems());
         Scratch { x_planes, dy_planes, x_tiles, dy_tiles, panels, sums, weights }
     }
 
@@ -265,6 +253,12 @@ pub(super) fn tiles_of(problem: &ConvProblem) -> [usize; 2] {
     [1, 2].map(|dim| problem.out_spatial()[dim].div_ceil(TILE))
 }
 
+/// The same of a full box.
+fn box_tiles_of(problem: &ConvProblem) -> [usize; 2] {
+    let [rows, columns] = tiles_of(problem);
+    [even_piece(rows, BOX_TILES / columns), columns]
+}
+
 /// Where the tiles of a box begin in a plane; filled up with the first.
 fn tile_offsets(pixels: &PixelBox, row_stride: usize, len: usize) -> Vec<usize> {
     let lines = (0..pixels.o[1].len()).step_by(TILE);
@@ -294,7 +288,7 @@ impl Blocking {
     fn cost(&self, problem: &ConvProblem, isa: Isa, threads: NonZeroUsize) -> f64 {
         let groups = problem.groups();
         let [rows, columns] = tiles_of(problem);
-        let box_rows = even_piece(rows, BOX_TILES / columns);
+        let [box_rows, _] = box_tiles_of(problem);
         let boxes = (problem.n() * rows.div_ceil(box_rows)) as f64;
         let tiles = (box_rows * columns).next_multiple_of(TILES_STEP) as f64;
         let (k, c, positions) = (self.k as f64, self.c as f64, POSITIONS as f64);
