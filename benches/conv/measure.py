@@ -2,9 +2,9 @@
 
 One process for one number of threads, since the library reads it once. Each
 contender runs in bursts, contender after contender, round after round, so that
-changes of the machine's clock and load meet all alike. Between bursts there is
-a pause: OpenMP's threads keep spinning for a while after PyTorch's last call,
-and would take the processor from the next contender.
+changes of the machine's clock and load meet all alike. With several threads it
+rests between bursts: OpenMP's keep spinning for a while after PyTorch's last
+call, and would take the processor from the next contender.
 
 Prints one JSON document.
 """
@@ -22,11 +22,12 @@ from collections.abc import Callable
 import numpy as np
 from library import DIRECTIONS, Convolution, Layer, aligned_array, open_library, read_layers
 
-# GNU OpenMP spins for about a millisecond before a thread sleeps.
-PAUSE_S = 0.003
+# GNU OpenMP spins 300 000 times before a thread sleeps (GOMP_SPINCOUNT): 8 to 17 ms were seen on
+# Zen 3. A process's clock does not tell when that ends: it advances with the timer's ticks.
+REST_S = 0.025
 # A burst is that long, within these numbers of calls; its first call warms caches and is not counted.
-BURST_S = 0.01
-MIN_CALLS = 2
+BURST_S = 0.02
+MIN_CALLS = 3
 MAX_CALLS = 50
 ROUNDS = 7
 QUICK_ROUNDS = 3
@@ -57,6 +58,7 @@ def burst(run: Callable[[], object], calls: int, clock_ns: Callable[[], int]) ->
 def measure_in_turns(
     contenders: dict[str, Callable[[], object]],
     rounds: int,
+    rest_s: float,
     clock_ns: Callable[[], int] = time.perf_counter_ns,
 ) -> dict[str, list[float]]:
     """The times of each contender's calls in microseconds."""
@@ -65,12 +67,12 @@ def measure_in_turns(
         run()
         typical_us = min(burst(run, 2, clock_ns))
         calls[name] = min(max(int(BURST_S * 1e6 / typical_us) + 1, MIN_CALLS), MAX_CALLS)
-        time.sleep(PAUSE_S)
+        time.sleep(rest_s)
     times_us = {name: [] for name in contenders}
     for _ in range(rounds):
         for name, run in contenders.items():
             times_us[name] += burst(run, calls[name], clock_ns)[1:]
-            time.sleep(PAUSE_S)
+            time.sleep(rest_s)
     return times_us
 
 
@@ -124,7 +126,8 @@ class Bench:
             what = f"{layer.name} {direction}"
             check_agreement(arrays[result].copy(), contenders["pytorch"](), what)
         rounds = QUICK_ROUNDS if self.args.quick else ROUNDS
-        times_us = measure_in_turns(contenders, rounds, CLOCKS_NS[self.args.clock])
+        rest_s = REST_S if self.args.threads > 1 else 0.0
+        times_us = measure_in_turns(contenders, rounds, rest_s, CLOCKS_NS[self.args.clock])
         statistic = STATISTICS[self.args.statistic]
         convolution.close()
         return {
