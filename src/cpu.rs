@@ -1,6 +1,5 @@
 //! Solvers on the CPU.
 
-mod arena;
 mod bias;
 mod blocked;
 mod cache;
@@ -26,6 +25,8 @@ mod ukernel;
 mod winograd;
 mod wrw_direct;
 mod wrw_tasks;
+
+use crate::solver::arena;
 
 pub use bias::{add_bias, sum_bias_gradient};
 pub use blocked::Blocked;
