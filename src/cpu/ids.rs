@@ -19,6 +19,9 @@ pub const DIRECT: u64 = 1_000_150;
 /// [`super::DepthwiseLast`].
 pub const DEPTHWISE_LAST: u64 = 1_000_160;
 
+/// [`super::Int8`]; the set of instructions is added.
+pub const INT8: u64 = 1_000_170;
+
 /// The id of a family's solver for one instruction set level.
 pub fn at_level(family: u64, level: IsaLevel) -> SolverId {
     SolverId(family + level as u64)

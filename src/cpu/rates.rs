@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::cache::CacheSizes;
+use super::isa::Int8Kernel;
 use crate::config::IsaLevel;
 use crate::problem::{ConvProblem, DataType, Direction, Role};
 use crate::solver::Context;
@@ -14,6 +15,18 @@ pub fn kernel_multiply_adds_per_us(level: IsaLevel) -> f64 {
         IsaLevel::Scalar => 6_000.0,
         IsaLevel::Avx2Fma => 47_000.0,
         IsaLevel::Avx512 => 94_000.0,
+    }
+}
+
+/// Words of int8, each with as many products as it has elements, that the integer kernel multiplies
+/// a microsecond and thread, blocks in cache.
+pub fn words_per_us(kernel: Int8Kernel) -> f64 {
+    match kernel {
+        Int8Kernel::Scalar => 6_000.0,
+        Int8Kernel::Avx2 => 32_000.0,
+        Int8Kernel::AvxVnni => 47_000.0,
+        Int8Kernel::Avx512Bw => 64_000.0,
+        Int8Kernel::Avx512Vnni => 94_000.0,
     }
 }
 
