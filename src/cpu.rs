@@ -37,7 +37,7 @@ pub use igemm::ImplicitGemm;
 pub use int8::Int8;
 pub use isa::{Int8Kernel, Isa};
 pub use naive::Naive;
-pub use winograd::Winograd;
+pub use winograd::{Form as WinogradForm, Winograd};
 pub use wrw_direct::WrwDirect;
 
 use crate::problem::{ConvProblem, DataType, Direction};

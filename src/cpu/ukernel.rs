@@ -19,6 +19,7 @@ mod simd;
 mod taps;
 mod transpose;
 mod winograd;
+mod winograd_filter;
 mod winograd_wrw;
 mod words;
 
@@ -34,7 +35,8 @@ pub use panel::{ReduceOffsets, Segment, pack_panel, pack_panel_transposed};
 pub use shifted::{RUN_SLACK_ELEMS, multiply_shifted};
 pub use taps::{PixelTap, add_tap_products, sum_taps};
 pub use transpose::{stage_pixels, transpose};
-pub use winograd::{InputTiles, transform_filter, transform_input, transform_output};
+pub use winograd::{Form, InputTiles, transform_input, transform_output};
+pub use winograd_filter::transform_filter;
 pub use winograd_wrw::{TileOf, TileRows, transform_tiles, transform_weights};
 pub use words::{
     WORD_SLACK_ELEMS, WordPixels, adjacent_words, stage_word_pixels, stage_words, tap_words,
