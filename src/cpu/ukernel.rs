@@ -12,6 +12,8 @@ mod depthwise;
 mod dot;
 mod filter;
 mod gemm;
+#[cfg(target_arch = "x86_64")]
+mod int8_asm;
 mod int8_block;
 mod int8_simd;
 mod lines;

@@ -207,28 +207,20 @@ impl Block {
     /// As [`Block::run`] for `R` rows and `NV` vectors of columns.
     #[inline(always)]
     unsafe fn run_rows<S: Int8Simd, const R: usize, const NV: usize>(self) {
-        /// Words between two updates of the addresses.
-        const UNROLL: usize = 4;
         // SAFETY: all addresses lie inside by the caller's promise.
         unsafe {
-            let mut sums = [[S::splat(0); NV]; R];
-            let mut a = [self.a; R];
+            let mut both = [[S::splat(0); VECTORS]; R];
             for row in 0..R {
-                a[row] = self.a.add(row * self.a_stride);
-                sums[row] = [S::splat(*self.starts.add(row)); NV];
+                both[row] = [S::splat(*self.starts.add(row)); VECTORS];
             }
-            let mut b = self.b;
-            for _ in 0..self.gemm_k / UNROLL {
-                for at in 0..UNROLL {
-                    step::<S, R, NV>(&a, b, at, &mut sums);
-                }
-                for row in &mut a {
-                    *row = row.add(UNROLL);
-                }
-                b = b.add(UNROLL * VECTORS * S::LANES);
+            let is_done =
+                NV == VECTORS && S::sum_rows(self.gemm_k, self.a, self.a_stride, self.b, &mut both);
+            let mut sums = [[S::splat(0); NV]; R];
+            for row in 0..R {
+                sums[row].copy_from_slice(&both[row][..NV]);
             }
-            for at in 0..self.gemm_k % UNROLL {
-                step::<S, R, NV>(&a, b, at, &mut sums);
+            if !is_done {
+                self.sum_rows::<S, R, NV>(&mut sums);
             }
             for row in 0..R {
                 for v in 0..NV {
@@ -236,6 +228,37 @@ impl Block {
                     let sum = sums[row][v];
                     S::store(c, if self.accumulate { S::add(S::load(c), sum) } else { sum });
                 }
+            }
+        }
+    }
+
+    /// # Safety
+    /// As [`Block::run_rows`].
+    #[inline(always)]
+    unsafe fn sum_rows<S: Int8Simd, const R: usize, const NV: usize>(
+        self,
+        sums: &mut [[S::V; NV]; R],
+    ) {
+        /// Words between two updates of the addresses.
+        const UNROLL: usize = 4;
+        // SAFETY: all addresses lie inside by the caller's promise.
+        unsafe {
+            let mut a = [self.a; R];
+            for row in 0..R {
+                a[row] = self.a.add(row * self.a_stride);
+            }
+            let mut b = self.b;
+            for _ in 0..self.gemm_k / UNROLL {
+                for at in 0..UNROLL {
+                    step::<S, R, NV>(&a, b, at, sums);
+                }
+                for row in &mut a {
+                    *row = row.add(UNROLL);
+                }
+                b = b.add(UNROLL * VECTORS * S::LANES);
+            }
+            for at in 0..self.gemm_k % UNROLL {
+                step::<S, R, NV>(&a, b, at, sums);
             }
         }
     }

@@ -26,6 +26,19 @@ pub(super) trait Int8Simd: Copy {
     unsafe fn add(a: Self::V, b: Self::V) -> Self::V;
     /// `sums` and the products of each word's elements, modulo 2^32.
     unsafe fn add_products(weights: Self::V, columns: Self::V, sums: Self::V) -> Self::V;
+
+    /// Adds to the kernel's sums of `R` rows of words, `stride` apart, with a panel of two vectors,
+    /// `gemm_k` words long, where assembly does it; otherwise returns false.
+    #[inline(always)]
+    unsafe fn sum_rows<const R: usize>(
+        _gemm_k: usize,
+        _a: *const i32,
+        _stride: usize,
+        _b: *const i32,
+        _sums: &mut [[Self::V; 2]; R],
+    ) -> bool {
+        false
+    }
 }
 
 /// Pairs, four at a time, for whatever the compiler makes of them.
@@ -73,6 +86,7 @@ mod x86 {
     use std::arch::x86_64::*;
 
     use super::Int8Simd;
+    use crate::cpu::ukernel::int8_asm;
 
     /// Pairs by AVX2.
     #[derive(Clone, Copy)]
@@ -95,7 +109,8 @@ mod x86 {
         (
             $name:ident, $vector:ident, $lanes:literal x $rows:literal,
             $splat:ident, $load:ident, $store:ident, $add:ident,
-            |$weights:ident, $columns:ident, $sums:ident| $products:expr
+            |$weights:ident, $columns:ident, $sums:ident| $products:expr,
+            $assembly:ident from $least:literal
         ) => {
             // In the functions below, the instructions are present and pointers are valid by the
             // trait's condition.
@@ -133,6 +148,21 @@ mod x86 {
                     // SAFETY: the trait's condition.
                     unsafe { $products }
                 }
+                #[inline(always)]
+                unsafe fn sum_rows<const R: usize>(
+                    gemm_k: usize,
+                    a: *const i32,
+                    stride: usize,
+                    b: *const i32,
+                    sums: &mut [[$vector; 2]; R],
+                ) -> bool {
+                    if R < $least {
+                        return false;
+                    }
+                    // SAFETY: the trait's condition; there are no more rows than `ROWS`.
+                    unsafe { int8_asm::$assembly(gemm_k, a, stride, b, sums) };
+                    true
+                }
             }
         };
     }
@@ -141,21 +171,25 @@ mod x86 {
     int8_simd! {
         Avx2Pairs, __m256i, 8 x 6,
         _mm256_set1_epi32, _mm256_loadu_si256, _mm256_storeu_si256, _mm256_add_epi32,
-        |weights, columns, sums| _mm256_add_epi32(sums, _mm256_madd_epi16(weights, columns))
+        |weights, columns, sums| _mm256_add_epi32(sums, _mm256_madd_epi16(weights, columns)),
+        pairs_256 from 1
     }
     int8_simd! {
         AvxQuads, __m256i, 8 x 6,
         _mm256_set1_epi32, _mm256_loadu_si256, _mm256_storeu_si256, _mm256_add_epi32,
-        |weights, columns, sums| _mm256_dpbusd_avx_epi32(sums, columns, weights)
+        |weights, columns, sums| _mm256_dpbusd_avx_epi32(sums, columns, weights),
+        quads_256 from 1
     }
     int8_simd! {
         Avx512Pairs, __m512i, 16 x 14,
         _mm512_set1_epi32, _mm512_loadu_si512, _mm512_storeu_si512, _mm512_add_epi32,
-        |weights, columns, sums| _mm512_add_epi32(sums, _mm512_madd_epi16(weights, columns))
+        |weights, columns, sums| _mm512_add_epi32(sums, _mm512_madd_epi16(weights, columns)),
+        pairs_512 from 7
     }
     int8_simd! {
         Avx512Quads, __m512i, 16 x 14,
         _mm512_set1_epi32, _mm512_loadu_si512, _mm512_storeu_si512, _mm512_add_epi32,
-        |weights, columns, sums| _mm512_dpbusd_epi32(sums, columns, weights)
+        |weights, columns, sums| _mm512_dpbusd_epi32(sums, columns, weights),
+        quads_512 from 7
     }
 }
