@@ -12,6 +12,10 @@ mod depthwise;
 mod dot;
 mod filter;
 mod gemm;
+#[cfg(target_arch = "x86_64")]
+mod int8_asm;
+mod int8_block;
+mod int8_simd;
 mod lines;
 mod panel;
 mod shifted;
@@ -21,6 +25,7 @@ mod transpose;
 mod winograd;
 mod winograd_filter;
 mod winograd_wrw;
+mod words;
 
 pub use block::{Rows, block_rows, multiply_block, panel_columns};
 pub use convert::{narrow_bf16, narrow_f16, widen_bf16, widen_f16};
@@ -28,6 +33,7 @@ pub use depthwise::sum_shifted;
 pub use dot::{DotStart, add_dots};
 pub use filter::{FilterBlock, pack_filter_block};
 pub use gemm::gemm_f32;
+pub use int8_block::{WordRows, multiply_words, word_elems};
 pub use lines::{LINE_SLACK_ELEMS, Line, LineShape, stage_lines};
 pub use panel::{ReduceOffsets, Segment, pack_panel, pack_panel_transposed};
 pub use shifted::{RUN_SLACK_ELEMS, multiply_shifted};
@@ -36,3 +42,6 @@ pub use transpose::{stage_pixels, transpose};
 pub use winograd::{Form, InputTiles, transform_input, transform_output};
 pub use winograd_filter::transform_filter;
 pub use winograd_wrw::{TileOf, TileRows, transform_tiles, transform_weights};
+pub use words::{
+    WORD_SLACK_ELEMS, WordPixels, adjacent_words, stage_word_pixels, stage_words, tap_words,
+};
