@@ -133,8 +133,9 @@ fn channels_of_groups() {
     }
 }
 
-/// One or two channels a group, filters of several sizes, lines shorter and longer than vectors;
-/// a stride beyond the filter leaves phases of backward-data without any tap.
+/// One or two channels a group, more and fewer than a vector has lanes, filters of several sizes,
+/// lines shorter and longer than vectors; a stride beyond the filter leaves phases of backward-data
+/// without any tap.
 #[test]
 fn depthwise() {
     let rng = &mut Rng::new(12);
@@ -149,16 +150,30 @@ fn depthwise() {
             (70, 3, 1, 3),
         ] {
             for per_group in [1, 2] {
-                let mut case = Case::square(direction, 2, 6, 6 * per_group, size, filter);
-                case.groups = 6;
+                let groups = rng.pick(&[1, 6, 8, 19, 33]);
+                let k = groups * per_group;
+                let mut case = Case::square(direction, 2, groups, k, size, filter);
+                case.groups = groups;
                 case.strides = vec![stride; 2];
                 case.dilations = vec![dilation; 2];
                 case.pads = vec![filter as i32 / 2 * dilation; 2];
-                case.dtype = rng.pick(&[DataType::F32, DataType::F32, DataType::F16]);
+                case.dtype = rng.pick(&[DataType::F32, DataType::F16, DataType::BF16]);
                 case.y_dtype = case.dtype;
                 case.fit_out();
                 check(&case, rng, PLAIN);
             }
+        }
+        // Images, and depths, that are cut into several boxes.
+        for input in [vec![150, 150], vec![3, 9000], vec![20, 30, 41]] {
+            let mut case = Case::square(direction, 2, 5, 10, 8, 3);
+            case.groups = 5;
+            case.input = input;
+            case.filter = vec![3; case.input.len()];
+            case.strides = vec![rng.between(1, 2); case.input.len()];
+            case.pads = vec![1; case.input.len()];
+            case.dilations = vec![1; case.input.len()];
+            case.fit_out();
+            check(&case, rng, PLAIN);
         }
     }
 }

@@ -18,6 +18,8 @@ pub const WRW_DIRECT: u64 = 1_000_140;
 pub const DIRECT: u64 = 1_000_150;
 /// [`super::DepthwiseLast`].
 pub const DEPTHWISE_LAST: u64 = 1_000_160;
+/// [`super::DepthwiseTiles`].
+pub const DEPTHWISE_TILES: u64 = 1_000_250;
 
 /// The id of a family's solver for one instruction set level.
 pub fn at_level(family: u64, level: IsaLevel) -> SolverId {

@@ -10,6 +10,7 @@ mod depthwise;
 mod dot;
 mod filter;
 mod gemm;
+mod lanes;
 mod lines;
 mod panel;
 mod shifted;
@@ -25,6 +26,10 @@ pub use depthwise::sum_shifted;
 pub use dot::{DotStart, add_dots};
 pub use filter::{FilterBlock, pack_filter_block};
 pub use gemm::gemm_f32;
+pub use lanes::{
+    ChannelPlanes, TILE_SLACK_PIXELS, TileLines, add_tile_products, stage_tile, sum_tile,
+    tile_lanes, unstage_tile,
+};
 pub use lines::{LINE_SLACK_ELEMS, Line, LineShape, stage_lines};
 pub use panel::{ReduceOffsets, Segment, pack_panel, pack_panel_transposed};
 pub use shifted::{RUN_SLACK_ELEMS, multiply_shifted};
