@@ -37,7 +37,7 @@ pub use direct::Direct;
 pub use igemm::ImplicitGemm;
 pub use isa::Isa;
 pub use naive::Naive;
-pub use winograd::Winograd;
+pub use winograd::{Form as WinogradForm, Winograd};
 pub use wrw_direct::WrwDirect;
 
 use crate::problem::{ConvProblem, DataType, Direction};

@@ -63,8 +63,9 @@ fn check_exact(case: &Case, inputs: &[TestTensor; 2], old: &TestTensor) {
     let mut want = old.clone();
     oracle(&case.problem(), inputs, &mut want, 1.0, 0.0);
     for solver in solvers() {
-        // Tiles of 4 divide by 3 and multiply by roots.
-        let is_inexact = solver.name().contains("winograd_4x4");
+        // Tiles of 4, and filters of 5, divide by 3 and multiply by roots.
+        let is_inexact = ["winograd_4x4", "winograd_2x2_5x5"];
+        let is_inexact = is_inexact.iter().any(|form| solver.name().contains(form));
         if is_inexact || solver.applicable(&case.problem(), &threads(2)).is_err() {
             continue;
         }
@@ -174,6 +175,37 @@ fn depthwise() {
             case.dilations = vec![1; case.input.len()];
             case.fit_out();
             check(&case, rng, PLAIN);
+        }
+    }
+}
+
+/// Images round the lengths of tiles; dilations that leave phases of unequal length, or of one pixel.
+#[test]
+fn forms_of_winograd() {
+    let rng = &mut Rng::new(14);
+    for direction in [Direction::Fwd, Direction::Bwd] {
+        for filter in [3, 5] {
+            for dilations in [[1, 1], [2, 3], [6, 1], [1, 2], [5, 9]] {
+                for size in [1, 4, 7, 13] {
+                    let n = rng.between(1, 3);
+                    let (c, k) = (rng.between(1, 4), rng.between(1, 9));
+                    let mut case = Case::square(direction, n, 2 * c, 2 * k, size, filter);
+                    case.input[1] += rng.between(0, 4);
+                    case.groups = rng.between(1, 2);
+                    case.pads = dilations.map(|dilation| filter as i32 / 2 * dilation).to_vec();
+                    if rng.between(0, 3) == 0 {
+                        case.pads = vec![rng.between(0, filter) as i32; 2];
+                    }
+                    case.dilations = dilations.to_vec();
+                    case.dtype = rng.pick(&[DataType::F32, DataType::F32, DataType::BF16]);
+                    case.y_dtype = case.dtype;
+                    let arrangement = [Arrangement::ChannelsFirst, Arrangement::ChannelsLast];
+                    case.arrangements = [rng.pick(&arrangement); 3];
+                    case.fit_out();
+                    let options = RunOptions { threads: rng.between(1, 3), ..PLAIN };
+                    check(&case, rng, options);
+                }
+            }
         }
     }
 }

@@ -32,7 +32,7 @@ use crate::error::Result;
 use crate::problem::{ConvProblem, DataType, Direction, Role};
 use crate::solver::{Algorithm, Applicability, Context, Plan, Reason, Solver, SolverId};
 use data::DataPlan;
-pub use planes::Planes;
+pub use planes::{PixelLayout, Planes};
 use wrw::WrwPlan;
 
 /// Longest tensor served: 8 GiB of f32. Plans hold lists that grow with the number of blocks.

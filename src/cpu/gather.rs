@@ -199,6 +199,32 @@ impl Gather {
         gathers
     }
 
+    /// The gathers of a stride of 1 whose taps lie `dilations` apart in h and w, one for each phase of
+    /// the outputs, in the order of [`split_dilated`]: outputs o with one remainder modulo the
+    /// dilation meet inputs with one remainder only, so neighbours among them meet neighbours.
+    pub fn dilated_phases(&self, dilations: [usize; 2]) -> Vec<Self> {
+        let [d, h, w] = &*self.axes;
+        let phases = |axis: &Axis, dilation: usize| -> Vec<Axis> {
+            let of_phase = |phase: usize| Axis {
+                out_len: (axis.out_len - phase).div_ceil(dilation),
+                step: axis.step * dilation,
+                taps: axis
+                    .taps
+                    .iter()
+                    .map(|tap| Tap { offset: tap.offset + (phase * axis.step) as i64, ..*tap })
+                    .collect(),
+                ..axis.clone()
+            };
+            (0..dilation.min(axis.out_len)).map(of_phase).collect()
+        };
+        let [phases_h, phases_w] = [phases(h, dilations[0]), phases(w, dilations[1])];
+        let of_phases = |(h, w): (&Axis, &Axis)| Gather {
+            axes: Arc::new([d.clone(), h.clone(), w.clone()]),
+            ..self.clone()
+        };
+        phases_h.iter().flat_map(|h| phases_w.iter().map(move |w| (h, w))).map(of_phases).collect()
+    }
+
     fn new(input: &Tensor5, axes: [Axis; 3], groups: usize) -> Self {
         let channels = input.lengths[1] / groups;
         // Packing copies runs: of channels, where those are contiguous.
@@ -520,6 +546,15 @@ pub fn split_outer_phases<'a, T: Copy>(
     }
     let of_depth = out.split_phases(2, problem.strides()[0]);
     of_depth.into_iter().flat_map(|part| part.split_phases(3, problem.strides()[1])).collect()
+}
+
+/// An output in parts, one for each of [`Gather::dilated_phases`].
+pub fn split_dilated<T: Copy>(
+    out: TensorMut<'_, T>,
+    dilations: [usize; 2],
+) -> Vec<TensorMut<'_, T>> {
+    let of_h = out.split_phases(3, dilations[0]);
+    of_h.into_iter().flat_map(|part| part.split_phases(4, dilations[1])).collect()
 }
 
 /// A tap with respect to a box of pixels.

@@ -18,6 +18,7 @@ mod simd;
 mod taps;
 mod transpose;
 mod winograd;
+mod winograd_filter;
 mod winograd_wrw;
 
 pub use block::{Rows, block_rows, multiply_block, panel_columns};
@@ -35,5 +36,6 @@ pub use panel::{ReduceOffsets, Segment, pack_panel, pack_panel_transposed};
 pub use shifted::{RUN_SLACK_ELEMS, multiply_shifted};
 pub use taps::{PixelTap, add_tap_products, sum_taps};
 pub use transpose::{stage_pixels, transpose};
-pub use winograd::{InputTiles, transform_filter, transform_input, transform_output};
+pub use winograd::{Form, InputTiles, transform_input, transform_output};
+pub use winograd_filter::transform_filter;
 pub use winograd_wrw::{TileOf, TileRows, transform_tiles, transform_weights};

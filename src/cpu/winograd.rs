@@ -1,6 +1,7 @@
-//! Winograd's algorithm for 3 x 3 filters of stride 1: F(2x2, 3x3) and F(4x4, 3x3).
+//! Winograd's algorithm for filters of stride 1: F(2x2, 3x3), F(4x4, 3x3) and F(2x2, 5x5).
 //!
-//! Forward and backward-data (whose filter is the reversed one): tiles are
+//! Forward and backward-data (whose filter is the reversed one): each phase of the dilation is an
+//! image of its own, so dilation costs nothing but places in its last tiles. Tiles are
 //! transformed from planes into panels, multiplied position by position by the
 //! GEMM kernel, and transformed back. Either the filter is transformed once
 //! for all tasks, or, where all tiles fit one task, bit by bit as it is used. Backward-weights, with
@@ -31,6 +32,7 @@ use super::float_plan::{FloatKernel, FloatPlan};
 use super::ids;
 use super::isa::Isa;
 use super::rates;
+pub use super::ukernel::Form;
 use crate::config::IsaLevel;
 use crate::error::Result;
 use crate::problem::{ConvProblem, Direction};
@@ -39,36 +41,45 @@ use plan::DataPlan;
 use shape::{Blocking, WinogradShape};
 use wrw::WrwPlan;
 
-/// Channels in a reduction at most, for tiles of 4: extrapolated from 512
+/// Channels in a reduction at most, for F(4x4, 3x3) and F(2x2, 5x5): extrapolated from 512
 /// with the square root, the error at 2048 is about 1e-6 of the largest value, and
 /// MIOpenDriver accepts 1.5e-6.
-const MAX_CHANNELS_4X4: usize = 2048;
+const MAX_CHANNELS_SIDE_6: usize = 2048;
 
 /// Tiles of dy in a reduction at most, for backward-weights. The RMS error of layers of 49, 256 and
 /// 6400 tiles is 1.7e-7, 2.2e-7 and 4.7e-7 of the largest value (`miopen-bypass conv -F 4 -V 1`, data
 /// of MIOpenDriver's kind), so at this many it is about 1e-6.
 const MAX_TILES_WRW: usize = 1 << 18;
 
-/// Winograd with tiles of `tile` x `tile` outputs (2 or 4) at one instruction set level.
+/// One form of Winograd's algorithm at one instruction set level.
 pub struct Winograd {
-    pub tile: usize,
+    /// Tile and filter.
+    pub form: Form,
+    /// The instruction set level.
     pub level: IsaLevel,
 }
 
 impl Solver for Winograd {
     fn id(&self) -> SolverId {
-        let family = if self.tile == 2 { ids::WINOGRAD_2X2 } else { ids::WINOGRAD_4X4 };
+        let family = match self.form {
+            Form::Tile2Taps3 => ids::WINOGRAD_2X2,
+            Form::Tile4Taps3 => ids::WINOGRAD_4X4,
+            Form::Tile2Taps5 => ids::WINOGRAD_2X2_5X5,
+        };
         ids::at_level(family, self.level)
     }
 
     fn name(&self) -> &'static str {
-        match (self.tile, self.level) {
-            (2, IsaLevel::Scalar) => "float_winograd_2x2_3x3__scalar",
-            (2, IsaLevel::Avx2Fma) => "float_winograd_2x2_3x3__avx2_fma",
-            (2, IsaLevel::Avx512) => "float_winograd_2x2_3x3__avx512",
-            (_, IsaLevel::Scalar) => "float_winograd_4x4_3x3__scalar",
-            (_, IsaLevel::Avx2Fma) => "float_winograd_4x4_3x3__avx2_fma",
-            (_, IsaLevel::Avx512) => "float_winograd_4x4_3x3__avx512",
+        match (self.form, self.level) {
+            (Form::Tile2Taps3, IsaLevel::Scalar) => "float_winograd_2x2_3x3__scalar",
+            (Form::Tile2Taps3, IsaLevel::Avx2Fma) => "float_winograd_2x2_3x3__avx2_fma",
+            (Form::Tile2Taps3, IsaLevel::Avx512) => "float_winograd_2x2_3x3__avx512",
+            (Form::Tile4Taps3, IsaLevel::Scalar) => "float_winograd_4x4_3x3__scalar",
+            (Form::Tile4Taps3, IsaLevel::Avx2Fma) => "float_winograd_4x4_3x3__avx2_fma",
+            (Form::Tile4Taps3, IsaLevel::Avx512) => "float_winograd_4x4_3x3__avx512",
+            (Form::Tile2Taps5, IsaLevel::Scalar) => "float_winograd_2x2_5x5__scalar",
+            (Form::Tile2Taps5, IsaLevel::Avx2Fma) => "float_winograd_2x2_5x5__avx2_fma",
+            (Form::Tile2Taps5, IsaLevel::Avx512) => "float_winograd_2x2_5x5__avx512",
         }
     }
 
@@ -78,15 +89,20 @@ impl Solver for Winograd {
 
     fn applicable(&self, problem: &ConvProblem, context: &Context) -> Applicability {
         check_float(problem, self.level)?;
-        if problem.direction() == Direction::Wrw && self.tile != 4 {
-            return Err(Reason::new("tiles of 2 serve forward and backward-data"));
-        }
-        if problem.filter_spatial() != [1, 3, 3]
+        let taps = self.form.taps();
+        if problem.filter_spatial() != [1, taps, taps]
             || problem.strides() != [1; 3]
-            || problem.dilations() != [1; 3]
             || problem.pads()[0] != 0
         {
-            return Err(Reason::new("serves 3 x 3 filters of stride and dilation 1"));
+            return Err(Reason::new(format!("serves {taps} x {taps} filters of stride 1")));
+        }
+        if problem.direction() == Direction::Wrw {
+            if self.form != Form::Tile4Taps3 {
+                return Err(Reason::new("serves forward and backward-data"));
+            }
+            if problem.dilations() != [1; 3] {
+                return Err(Reason::new("backward-weights has no dilation"));
+            }
         }
         if problem.in_spatial()[0] != 1 || problem.out_spatial()[0] != 1 {
             return Err(Reason::new("serves two dimensions"));
@@ -99,16 +115,16 @@ impl Solver for Winograd {
             return Blocked(self.level).applicable(problem, context);
         }
         let channels = problem.c().max(problem.k()) / problem.groups();
-        if self.tile == 4 && channels > MAX_CHANNELS_4X4 {
+        if self.form.side() == 6 && channels > MAX_CHANNELS_SIDE_6 {
             return Err(Reason::new(format!(
-                "rounding errors of more than {MAX_CHANNELS_4X4} channels"
+                "rounding errors of more than {MAX_CHANNELS_SIDE_6} channels"
             )));
         }
         Blocked(self.level).applicable(problem, context)
     }
 
     fn estimate_us(&self, problem: &ConvProblem, context: &Context) -> f64 {
-        let shape = WinogradShape::new(problem, self.tile);
+        let shape = WinogradShape::new(problem, self.form);
         let Some(isa) = Isa::allowed(self.level) else {
             return f64::INFINITY;
         };
@@ -131,7 +147,7 @@ impl Solver for Winograd {
         let kernel = match problem.direction() {
             Direction::Wrw => Kind::Wrw(Box::new(WrwPlan::new(problem, isa, threads))),
             Direction::Fwd | Direction::Bwd => {
-                Kind::Data(Box::new(DataPlan::new(problem, self.tile, isa, threads)))
+                Kind::Data(Box::new(DataPlan::new(problem, self.form, isa, threads)))
             }
         };
         Ok(FloatPlan::boxed(problem, kernel, Blocked(self.level)))

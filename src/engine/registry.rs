@@ -3,6 +3,7 @@
 
 use super::staged::Staged;
 use crate::config::IsaLevel;
+use crate::cpu::WinogradForm;
 use crate::solver::Solver;
 use crate::{cpu, gpu};
 
@@ -27,12 +28,15 @@ static SOLVERS: &[&dyn Solver] = &[
     &cpu::WrwDirect(IsaLevel::Avx512),
     &cpu::WrwDirect(IsaLevel::Avx2Fma),
     &cpu::WrwDirect(IsaLevel::Scalar),
-    &cpu::Winograd { tile: 4, level: IsaLevel::Avx512 },
-    &cpu::Winograd { tile: 4, level: IsaLevel::Avx2Fma },
-    &cpu::Winograd { tile: 4, level: IsaLevel::Scalar },
-    &cpu::Winograd { tile: 2, level: IsaLevel::Avx512 },
-    &cpu::Winograd { tile: 2, level: IsaLevel::Avx2Fma },
-    &cpu::Winograd { tile: 2, level: IsaLevel::Scalar },
+    &cpu::Winograd { form: WinogradForm::Tile4Taps3, level: IsaLevel::Avx512 },
+    &cpu::Winograd { form: WinogradForm::Tile4Taps3, level: IsaLevel::Avx2Fma },
+    &cpu::Winograd { form: WinogradForm::Tile4Taps3, level: IsaLevel::Scalar },
+    &cpu::Winograd { form: WinogradForm::Tile2Taps3, level: IsaLevel::Avx512 },
+    &cpu::Winograd { form: WinogradForm::Tile2Taps3, level: IsaLevel::Avx2Fma },
+    &cpu::Winograd { form: WinogradForm::Tile2Taps3, level: IsaLevel::Scalar },
+    &cpu::Winograd { form: WinogradForm::Tile2Taps5, level: IsaLevel::Avx512 },
+    &cpu::Winograd { form: WinogradForm::Tile2Taps5, level: IsaLevel::Avx2Fma },
+    &cpu::Winograd { form: WinogradForm::Tile2Taps5, level: IsaLevel::Scalar },
     &cpu::Blocked(IsaLevel::Avx512),
     &cpu::Blocked(IsaLevel::Avx2Fma),
     &cpu::Blocked(IsaLevel::Scalar),

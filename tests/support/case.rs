@@ -290,6 +290,8 @@ impl Spread {
             Spread::Tile { amplification: amplification(&WEIGHTS_WRW, &ROW_SUMS_WRW) }
         } else if solver.contains("winograd_4x4") {
             Spread::Tile { amplification: amplification(&WEIGHTS_4X4, &ROW_SUMS_4X4) }
+        } else if solver.contains("winograd_2x2_5x5") {
+            Spread::Tile { amplification: amplification(&WEIGHTS_5X5, &ROW_SUMS_5X5) }
         } else if solver.contains("winograd") {
             Spread::Tile { amplification: amplification(&WEIGHTS_2X2, &ROW_SUMS_2X2) }
         } else {
@@ -332,7 +334,20 @@ const ROW_SUMS_WRW: [(f64, f64); 6] = {
     [(1.0, 4.5), of_a, of_a, of_b, of_b, (1.0, 4.5)]
 };
 
-/// See [`Spread::Tile`]: 22 for tiles of 2, 148 for tiles of 4, 211 for backward-weights.
+/// The same for filters of 5 x 5 and an output of 2 x 2.
+const WEIGHTS_5X5: [[f64; 6]; 2] = {
+    let (a, b) = (FRAC_1_SQRT_2, SQRT_2);
+    [[1.0, 1.0, 1.0, 1.0, 1.0, 0.0], [0.0, a, a, b, b, 1.0]]
+};
+const ROW_SUMS_5X5: [(f64, f64); 6] = {
+    let (a, b) = (FRAC_1_SQRT_2, SQRT_2);
+    let of_a = ((1.0 + a + 0.5 + 0.5 * a + 0.25) * 2.0 / 3.0, 3.0 + 3.0 * a);
+    let of_b = ((1.0 + b + 2.0 + 2.0 * b + 4.0) / 6.0, 1.5 + 1.5 * b);
+    [(1.0, 4.5), of_a, of_a, of_b, of_b, (1.0, 4.5)]
+};
+
+/// See [`Spread::Tile`]: 22 for tiles of 2, 148 for tiles of 4, 211 for backward-weights, 296 for
+/// filters of 5 x 5.
 fn amplification<const SIDE: usize>(weights: &[[f64; SIDE]], sums: &[(f64, f64); SIDE]) -> f64 {
     let square_sum = |row: &[f64; SIDE]| -> f64 {
         row.iter().zip(sums).map(|(weight, (g, b))| (weight * g * b).powi(2)).sum()

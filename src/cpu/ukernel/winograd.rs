@@ -1,9 +1,10 @@
-//! Winograd's transforms: F(2x2, 3x3) and F(4x4, 3x3).
+//! Winograd's transforms of inputs and results; those of filters are in [`super::winograd_filter`].
 //!
-//! Interpolation points: 0, 1, -1 and infinity for tiles of 2; 0, +-sqrt(1/2),
-//! +-sqrt(2) and infinity for tiles of 4. Of the symmetric choices tried, the
+//! Interpolation points: 0, 1, -1 and infinity for F(2x2, 3x3); 0, +-sqrt(1/2),
+//! +-sqrt(2) and infinity for F(4x4, 3x3) and F(2x2, 5x5), whose transform of the input is
+//! therefore the same. Of the symmetric choices tried, the
 //! latter has about the least error. Simulated in f32 against f64 on normally
-//! distributed data of 16, 64 and 512 channels, the RMS error is 1.7, 2.0 and
+//! distributed data of 16, 64 and 512 channels, the RMS error of F(4x4, 3x3) is 1.7, 2.0 and
 //! 1.4 times that of direct sums, and 4.2, 4.1 and 3.6 times with 0, +-1, +-2.
 //! Matrices by Toom and Cook: Lavin and Gray, "Fast Algorithms for Convolutional
 //! Neural Networks", 2015.
@@ -16,6 +17,45 @@ use crate::cpu::isa::Isa;
 pub(super) const A: f32 = std::f32::consts::FRAC_1_SQRT_2;
 /// b = sqrt(2); b squared is 2.
 pub(super) const B: f32 = std::f32::consts::SQRT_2;
+
+/// A form of the algorithm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// F(2x2, 3x3): tiles of 2 x 2 results, filters of 3 x 3.
+    Tile2Taps3,
+    /// F(4x4, 3x3).
+    Tile4Taps3,
+    /// F(2x2, 5x5).
+    Tile2Taps5,
+}
+
+impl Form {
+    /// Results of a tile in each dimension.
+    pub fn tile(self) -> usize {
+        match self {
+            Form::Tile2Taps3 | Form::Tile2Taps5 => 2,
+            Form::Tile4Taps3 => 4,
+        }
+    }
+
+    /// Filter positions in each dimension.
+    pub fn taps(self) -> usize {
+        match self {
+            Form::Tile2Taps3 | Form::Tile4Taps3 => 3,
+            Form::Tile2Taps5 => 5,
+        }
+    }
+
+    /// Positions of a transformed tile in each dimension: as many as a tile has inputs.
+    pub fn side(self) -> usize {
+        self.tile() + self.taps() - 1
+    }
+
+    /// Positions of a transformed tile.
+    pub fn positions(self) -> usize {
+        self.side() * self.side()
+    }
+}
 
 /// Tiles in the planes of some channels.
 #[derive(Clone, Copy, Debug)]
@@ -32,19 +72,19 @@ pub struct InputTiles<'a> {
     pub position_stride: usize,
 }
 
-/// Transforms tiles of `tile + 2` squared into panels for the GEMM kernel, one
+/// Transforms tiles of `form.side()` squared into panels for the GEMM kernel, one
 /// matrix of `channels` rows for each of the positions.
 ///
 /// # Panics
 /// Where a tile lies outside the planes, or `panels` is too short.
 pub fn transform_input(
     isa: Isa,
-    tile: usize,
+    form: Form,
     input: InputTiles<'_>,
     channels: usize,
     panels: &mut [f32],
 ) {
-    let side = tile + 2;
+    let side = form.side();
     let tiles = input.offsets.len();
     assert!(tiles.is_multiple_of(panel_columns(isa)));
     let last = input.offsets.iter().max().map_or(0, |offset| {
@@ -55,31 +95,24 @@ pub fn transform_input(
     assert!(side * side * input.position_stride <= panels.len());
     // SAFETY: tiles lie inside the planes and results inside `panels`, by the assertions.
     unsafe {
-        match tile {
-            2 => input_2(isa, input, channels, panels.as_mut_ptr()),
-            4 => input_4(isa, input, channels, panels.as_mut_ptr()),
-            _ => panic!("no transform for tiles of {tile}"),
+        match form {
+            Form::Tile2Taps3 => input_4(isa, input, channels, panels.as_mut_ptr()),
+            Form::Tile4Taps3 | Form::Tile2Taps5 => {
+                input_6(isa, input, channels, panels.as_mut_ptr());
+            }
         }
     }
 }
 
 isa_kernel! {
     /// # Safety
-    /// As [`transform_input`] asserts, for tiles of 2.
-    unsafe fn input_2(input: InputTiles<'_>, channels: usize, panels: *mut f32) = input_2_body
+    /// As [`transform_input`] asserts, for a side of 4.
+    unsafe fn input_4(input: InputTiles<'_>, channels: usize, panels: *mut f32) = input_4_body
 }
 isa_kernel! {
     /// # Safety
-    /// As [`transform_input`] asserts, for tiles of 4.
-    unsafe fn input_4(input: InputTiles<'_>, channels: usize, panels: *mut f32) = input_4_body
-}
-
-/// # Safety
-/// As `input_2`; the instruction set of `S` must be present.
-#[inline(always)]
-unsafe fn input_2_body<S: Simd>(input: InputTiles<'_>, channels: usize, panels: *mut f32) {
-    // SAFETY: the caller's promise.
-    unsafe { input_body::<S, 4>(input, channels, panels) }
+    /// As [`transform_input`] asserts, for a side of 6.
+    unsafe fn input_6(input: InputTiles<'_>, channels: usize, panels: *mut f32) = input_6_body
 }
 
 /// # Safety
@@ -87,11 +120,19 @@ unsafe fn input_2_body<S: Simd>(input: InputTiles<'_>, channels: usize, panels: 
 #[inline(always)]
 unsafe fn input_4_body<S: Simd>(input: InputTiles<'_>, channels: usize, panels: *mut f32) {
     // SAFETY: the caller's promise.
+    unsafe { input_body::<S, 4>(input, channels, panels) }
+}
+
+/// # Safety
+/// As `input_6`; the instruction set of `S` must be present.
+#[inline(always)]
+unsafe fn input_6_body<S: Simd>(input: InputTiles<'_>, channels: usize, panels: *mut f32) {
+    // SAFETY: the caller's promise.
     unsafe { input_body::<S, 6>(input, channels, panels) }
 }
 
 /// # Safety
-/// As [`transform_input`] asserts, for tiles of `SIDE - 2`.
+/// As [`transform_input`] asserts.
 #[inline(always)]
 unsafe fn input_body<S: Simd, const SIDE: usize>(
     input: InputTiles<'_>,
@@ -190,174 +231,8 @@ pub(super) unsafe fn input_line<S: Simd, const SIDE: usize>(d: [S::V; SIDE]) -> 
     v
 }
 
-/// Transforms one row of the filter matrix: `channels` filters of 3 x 3, each
-/// reversed where `reversed`, to `out[position * position_stride + channel]`.
-///
-/// `row` is `channels * 9` floats. `out` is written up to the next multiple of
-/// the lanes of a vector.
-///
-/// # Panics
-/// Where a slice is too short.
-pub fn transform_filter(
-    isa: Isa,
-    tile: usize,
-    row: &[f32],
-    channels: usize,
-    reversed: bool,
-    out: &mut [f32],
-    position_stride: usize,
-) {
-    let side = tile + 2;
-    assert!(channels * 9 <= row.len());
-    assert!(channels.next_multiple_of(MAX_LANES) <= position_stride || out.is_empty());
-    assert!(
-        (side * side - 1) * position_stride + channels.next_multiple_of(MAX_LANES) <= out.len()
-    );
-    // SAFETY: reads stay inside `row`, writes inside `out`, by the assertions.
-    unsafe {
-        match tile {
-            2 => filter_2(isa, row, channels, reversed, out.as_mut_ptr(), position_stride),
-            4 => filter_4(isa, row, channels, reversed, out.as_mut_ptr(), position_stride),
-            _ => panic!("no transform for tiles of {tile}"),
-        }
-    }
-}
-
-isa_kernel! {
-    /// # Safety
-    /// As [`transform_filter`] asserts, for tiles of 2.
-    unsafe fn filter_2(
-        row: &[f32], channels: usize, reversed: bool, out: *mut f32, position_stride: usize,
-    ) = filter_2_body
-}
-isa_kernel! {
-    /// # Safety
-    /// As [`transform_filter`] asserts, for tiles of 4.
-    unsafe fn filter_4(
-        row: &[f32], channels: usize, reversed: bool, out: *mut f32, position_stride: usize,
-    ) = filter_4_body
-}
-
-/// # Safety
-/// As `filter_2`; the instruction set of `S` must be present.
-#[inline(always)]
-unsafe fn filter_2_body<S: Simd>(
-    row: &[f32],
-    channels: usize,
-    reversed: bool,
-    out: *mut f32,
-    position_stride: usize,
-) {
-    // SAFETY: the caller's promise.
-    unsafe { filter_body::<S, 4>(row, channels, reversed, out, position_stride) }
-}
-
-/// # Safety
-/// As `filter_4`; the instruction set of `S` must be present.
-#[inline(always)]
-unsafe fn filter_4_body<S: Simd>(
-    row: &[f32],
-    channels: usize,
-    reversed: bool,
-    out: *mut f32,
-    position_stride: usize,
-) {
-    // SAFETY: the caller's promise.
-    unsafe { filter_body::<S, 6>(row, channels, reversed, out, position_stride) }
-}
-
-/// # Safety
-/// As [`transform_filter`] asserts, for tiles of `SIDE - 2`.
-#[inline(always)]
-unsafe fn filter_body<S: Simd, const SIDE: usize>(
-    row: &[f32],
-    channels: usize,
-    reversed: bool,
-    out: *mut f32,
-    position_stride: usize,
-) {
-    let mut channel = 0;
-    while channel < channels {
-        let count = S::LANES.min(channels - channel);
-        let mut rest = [0f32; 9 * MAX_LANES];
-        let from = if count == S::LANES {
-            &row[channel * 9..]
-        } else {
-            rest[..count * 9].copy_from_slice(&row[channel * 9..(channel + count) * 9]);
-            &rest[..]
-        };
-        // SAFETY: `LANES` filters of nine floats are readable at `from`; the rest is
-        // the caller's promise.
-        unsafe {
-            let mut at = [from.as_ptr(); MAX_LANES];
-            for lane in 0..S::LANES {
-                at[lane] = at[lane].add(lane * 9);
-            }
-            let mut weights = [S::splat(0.0); 9];
-            // Floats 0 to 3, 4 to 7, and 5 to 8 for the last one.
-            for (first, skip) in [(0, 0), (4, 0), (5, 3)] {
-                let mut shifted = at;
-                for lane in 0..S::LANES {
-                    shifted[lane] = shifted[lane].add(first);
-                }
-                let columns = S::load_4_columns(shifted);
-                weights[first + skip..first + 4].copy_from_slice(&columns[skip..]);
-            }
-            if reversed {
-                weights.reverse();
-            }
-            let mut half = [[S::splat(0.0); SIDE]; 3];
-            for row in 0..3 {
-                half[row] = filter_line::<S, SIDE>([
-                    weights[row * 3],
-                    weights[row * 3 + 1],
-                    weights[row * 3 + 2],
-                ]);
-            }
-            for col in 0..SIDE {
-                let line = filter_line::<S, SIDE>([half[0][col], half[1][col], half[2][col]]);
-                for row in 0..SIDE {
-                    S::store(out.add((row * SIDE + col) * position_stride + channel), line[row]);
-                }
-            }
-        }
-        channel += S::LANES;
-    }
-}
-
-/// One row or column of a filter times the filter matrix.
-///
-/// # Safety
-/// The instruction set of `S` must be present.
-#[inline(always)]
-unsafe fn filter_line<S: Simd, const SIDE: usize>(g: [S::V; 3]) -> [S::V; SIDE] {
-    // SAFETY: the caller's promise.
-    unsafe {
-        let mut u = [g[0]; SIDE];
-        if SIDE == 4 {
-            let half = S::splat(0.5);
-            let sum = S::add(g[0], g[2]);
-            u[1] = S::mul(half, S::add(sum, g[1]));
-            u[2] = S::mul(half, S::sub(sum, g[1]));
-            u[3] = g[2];
-        } else {
-            // 1 / (2 a*a (a*a - b*b)) = -2/3 and 1 / (2 b*b (b*b - a*a)) = 1/6.
-            let (scale_a, scale_b) = (S::splat(-2.0 / 3.0), S::splat(1.0 / 6.0));
-            let (half, two) = (S::splat(0.5), S::splat(2.0));
-            let (even, odd) = (S::mul_add(half, g[2], g[0]), S::mul(S::splat(A), g[1]));
-            u[1] = S::mul(scale_a, S::add(even, odd));
-            u[2] = S::mul(scale_a, S::sub(even, odd));
-            let (even, odd) = (S::mul_add(two, g[2], g[0]), S::mul(S::splat(B), g[1]));
-            u[3] = S::mul(scale_b, S::add(even, odd));
-            u[4] = S::mul(scale_b, S::sub(even, odd));
-            u[5] = g[2];
-        }
-        u
-    }
-}
-
 /// Transforms products back: for each tile, `sums[position * position_stride + tile]`
-/// to a square of `tile` at `plane[offsets[tile]]`, rows `row_stride` apart.
+/// to a square of `form.tile()` at `plane[offsets[tile]]`, rows `row_stride` apart.
 ///
 /// Returns whether all results are finite.
 ///
@@ -365,26 +240,32 @@ unsafe fn filter_line<S: Simd, const SIDE: usize>(g: [S::V; 3]) -> [S::V; SIDE] 
 /// Where a slice is too short, or tiles are no whole number of panels.
 pub fn transform_output(
     isa: Isa,
-    tile: usize,
+    form: Form,
     sums: &[f32],
     position_stride: usize,
     offsets: &[usize],
     plane: &mut [f32],
     row_stride: usize,
 ) -> bool {
-    let side = tile + 2;
+    let tile = form.tile();
     assert!(offsets.len().is_multiple_of(panel_columns(isa)));
-    assert!((side * side - 1) * position_stride + offsets.len() <= sums.len());
+    assert!((form.positions() - 1) * position_stride + offsets.len() <= sums.len());
     let last = offsets.iter().max().map_or(0, |offset| offset + (tile - 1) * row_stride + tile);
     assert!(last <= plane.len());
     let mut spoiled = 0.0;
     let (sums, plane, spoiled_out) = (sums.as_ptr(), plane.as_mut_ptr(), &mut spoiled);
     // SAFETY: sums and results lie inside their slices, by the assertions.
     unsafe {
-        match tile {
-            2 => output_2(isa, sums, position_stride, offsets, plane, row_stride, spoiled_out),
-            4 => output_4(isa, sums, position_stride, offsets, plane, row_stride, spoiled_out),
-            _ => panic!("no transform for tiles of {tile}"),
+        match form {
+            Form::Tile2Taps3 => {
+                output_2_of_4(isa, sums, position_stride, offsets, plane, row_stride, spoiled_out);
+            }
+            Form::Tile4Taps3 => {
+                output_4_of_6(isa, sums, position_stride, offsets, plane, row_stride, spoiled_out);
+            }
+            Form::Tile2Taps5 => {
+                output_2_of_6(isa, sums, position_stride, offsets, plane, row_stride, spoiled_out);
+            }
         }
     }
     spoiled == 0.0
@@ -392,25 +273,33 @@ pub fn transform_output(
 
 isa_kernel! {
     /// # Safety
-    /// As [`transform_output`] asserts, for tiles of 2.
-    unsafe fn output_2(
+    /// As [`transform_output`] asserts, for [`Form::Tile2Taps3`].
+    unsafe fn output_2_of_4(
         sums: *const f32, position_stride: usize, offsets: &[usize],
         plane: *mut f32, row_stride: usize, spoiled: &mut f32,
-    ) = output_2_body
+    ) = output_2_of_4_body
 }
 isa_kernel! {
     /// # Safety
-    /// As [`transform_output`] asserts, for tiles of 4.
-    unsafe fn output_4(
+    /// As [`transform_output`] asserts, for [`Form::Tile4Taps3`].
+    unsafe fn output_4_of_6(
         sums: *const f32, position_stride: usize, offsets: &[usize],
         plane: *mut f32, row_stride: usize, spoiled: &mut f32,
-    ) = output_4_body
+    ) = output_4_of_6_body
+}
+isa_kernel! {
+    /// # Safety
+    /// As [`transform_output`] asserts, for [`Form::Tile2Taps5`].
+    unsafe fn output_2_of_6(
+        sums: *const f32, position_stride: usize, offsets: &[usize],
+        plane: *mut f32, row_stride: usize, spoiled: &mut f32,
+    ) = output_2_of_6_body
 }
 
 /// # Safety
-/// As `output_2`; the instruction set of `S` must be present.
+/// As `output_2_of_4`; the instruction set of `S` must be present.
 #[inline(always)]
-unsafe fn output_2_body<S: Simd>(
+unsafe fn output_2_of_4_body<S: Simd>(
     sums: *const f32,
     position_stride: usize,
     offsets: &[usize],
@@ -423,9 +312,9 @@ unsafe fn output_2_body<S: Simd>(
 }
 
 /// # Safety
-/// As `output_4`; the instruction set of `S` must be present.
+/// As `output_4_of_6`; the instruction set of `S` must be present.
 #[inline(always)]
-unsafe fn output_4_body<S: Simd>(
+unsafe fn output_4_of_6_body<S: Simd>(
     sums: *const f32,
     position_stride: usize,
     offsets: &[usize],
@@ -438,7 +327,22 @@ unsafe fn output_4_body<S: Simd>(
 }
 
 /// # Safety
-/// As [`transform_output`] asserts, for tiles of `TILE` = `SIDE - 2`.
+/// As `output_2_of_6`; the instruction set of `S` must be present.
+#[inline(always)]
+unsafe fn output_2_of_6_body<S: Simd>(
+    sums: *const f32,
+    position_stride: usize,
+    offsets: &[usize],
+    plane: *mut f32,
+    row_stride: usize,
+    spoiled: &mut f32,
+) {
+    // SAFETY: the caller's promise.
+    unsafe { output_body::<S, 6, 2>(sums, position_stride, offsets, plane, row_stride, spoiled) }
+}
+
+/// # Safety
+/// As [`transform_output`] asserts, for tiles of `TILE`.
 #[inline(always)]
 unsafe fn output_body<S: Simd, const SIDE: usize, const TILE: usize>(
     sums: *const f32,
@@ -519,12 +423,16 @@ unsafe fn output_line<S: Simd, const SIDE: usize, const TILE: usize>(
         if SIDE == 4 {
             y[0] = S::add(S::add(m[0], m[1]), m[2]);
             y[1] = S::sub(S::sub(m[1], m[2]), m[3]);
+            return y;
+        }
+        let (sum_a, difference_a) = (S::add(m[1], m[2]), S::sub(m[1], m[2]));
+        let (sum_b, difference_b) = (S::add(m[3], m[4]), S::sub(m[3], m[4]));
+        y[0] = S::add(S::add(m[0], sum_a), sum_b);
+        y[1] = S::mul_add(S::splat(A), difference_a, S::mul(S::splat(B), difference_b));
+        if TILE == 2 {
+            y[1] = S::add(y[1], m[5]);
         } else {
-            let (sum_a, difference_a) = (S::add(m[1], m[2]), S::sub(m[1], m[2]));
-            let (sum_b, difference_b) = (S::add(m[3], m[4]), S::sub(m[3], m[4]));
             let (half, two) = (S::splat(0.5), S::splat(2.0));
-            y[0] = S::add(S::add(m[0], sum_a), sum_b);
-            y[1] = S::mul_add(S::splat(A), difference_a, S::mul(S::splat(B), difference_b));
             y[2] = S::mul_add(half, sum_a, S::mul(two, sum_b));
             y[3] = S::mul_add(
                 S::splat(A * 0.5),

@@ -6,15 +6,15 @@ use std::ops::Range;
 
 use super::shape::{Blocking, WinogradShape, position_elems};
 use crate::cpu::arena;
-use crate::cpu::blocked::Planes;
+use crate::cpu::blocked::{PixelLayout, Planes};
 use crate::cpu::element::{Element, Output};
 use crate::cpu::filter::FilterMatrix;
-use crate::cpu::gather::{Gather, Order, PixelBox, gathers_of};
+use crate::cpu::gather::{Gather, Order, PixelBox, gathers_of, split_dilated};
 use crate::cpu::isa::Isa;
 use crate::cpu::pool;
 use crate::cpu::tiles::{BoxLengths, pieces};
 use crate::cpu::ukernel::{
-    InputTiles, Rows, multiply_block, panel_columns, transform_filter, transform_input,
+    Form, InputTiles, Rows, multiply_block, panel_columns, transform_filter, transform_input,
     transform_output, transpose,
 };
 use crate::error::Result;
@@ -37,6 +37,8 @@ pub struct DataPlan {
     shape: WinogradShape,
     blocking: Blocking,
     gather: Gather,
+    /// Of each phase of the dilation, all with one layout.
+    planes: Vec<Planes>,
     filter: FilterMatrix,
     /// Whether filter rows must be packed before they are transformed.
     packs_rows: bool,
@@ -44,7 +46,6 @@ pub struct DataPlan {
     places: usize,
     /// Whether the filter runs against the direction of the tiles.
     is_reversed: bool,
-    planes: Planes,
     /// Floats from one row of the transformed filter to the next.
     filter_stride: usize,
     scratch: ScratchElems,
@@ -97,31 +98,36 @@ impl ScratchElems {
 struct Task<'a, O> {
     group: usize,
     chunks: Range<usize>,
+    /// Images of all phases, those of a phase side by side.
     images: Range<usize>,
     tile_rows: Range<usize>,
-    out: TensorMut<'a, O>,
+    /// The part of each image.
+    out: Vec<TensorMut<'a, O>>,
 }
 
 impl DataPlan {
     /// Prepares `problem`, to which the solver is applicable.
-    pub fn new(problem: &ConvProblem, tile: usize, isa: Isa, threads: NonZeroUsize) -> Self {
-        let shape = WinogradShape::new(problem, tile);
+    pub fn new(problem: &ConvProblem, form: Form, isa: Isa, threads: NonZeroUsize) -> Self {
+        let tile = form.tile();
+        let shape = WinogradShape::new(problem, form);
         let blocking = Blocking::choose(&shape, isa, threads);
         let mut gather = gathers_of(problem).swap_remove(0);
         gather.order = Order::TapInner;
         let filter = FilterMatrix::new(problem, &gather);
         let packs_rows = problem.input_dtype() != DataType::F32 || !filter.rows_are_contiguous();
         let taps = &gather.axes[1].taps;
-        let is_reversed = taps[0].offset > taps[2].offset;
+        let is_reversed = taps[0].offset > taps[1].offset;
         let lengths = BoxLengths {
             images: blocking.images,
             spatial: [1, blocking.tile_rows * tile, shape.tiles_w * tile],
         };
-        let planes = Planes::new(&gather, &lengths, shape.channels);
+        let phases = gather.dilated_phases(dilations_of(problem));
+        let planes: Vec<Planes> =
+            phases.iter().map(|phase| Planes::new(phase, &lengths, shape.channels)).collect();
 
         // Transforms write whole vectors, of 16 floats at most.
         let filter_stride = shape.channels.next_multiple_of(16);
-        let chunk_filter = shape.positions() * position_elems(blocking.chunk_rows * filter_stride);
+        let chunk_filter = form.positions() * position_elems(blocking.chunk_rows * filter_stride);
         let tiles = blocking.tiles(&shape).next_multiple_of(panel_columns(isa));
         let plane_rows = blocking.images * blocking.tile_rows * tile;
         let out_plane_elems = (plane_rows + tile) * shape.tiles_w * tile;
@@ -130,13 +136,17 @@ impl DataPlan {
         let is_turned = out.strides[1] == 1 && out.strides[4] > 1;
         let places = if is_turned { ROWS_TURNED.min(blocking.chunk_rows) } else { 1 };
         let scratch = ScratchElems {
-            planes: arena::whole_lines(planes.elems(blocking.images)),
-            panels: shape.positions() * position_elems(shape.channels * tiles),
-            sums: shape.positions() * position_elems(blocking.chunk_rows * tiles),
+            planes: arena::whole_lines(planes[0].elems(blocking.images)),
+            panels: form.positions() * position_elems(shape.channels * tiles),
+            sums: form.positions() * position_elems(blocking.chunk_rows * tiles),
             out_planes: arena::whole_lines(places * out_plane_elems),
             pixels: if places > 1 { arena::whole_lines(places * out_plane_elems) } else { 0 },
             filter: if blocking.is_fused { chunk_filter } else { 0 },
-            filter_rows: if packs_rows { ROWS_PACKED * shape.channels * 9 } else { 0 },
+            filter_rows: if packs_rows {
+                ROWS_PACKED * shape.channels * form.taps() * form.taps()
+            } else {
+                0
+            },
         };
         let mut workspace = WorkspaceLayout::default();
         if !blocking.is_fused {
@@ -204,7 +214,7 @@ impl DataPlan {
     }
 
     fn chunk_filter_elems(&self) -> usize {
-        self.shape.positions() * self.position_filter_elems()
+        self.shape.form.positions() * self.position_filter_elems()
     }
 
     fn transform_whole_filter<T: Element>(
@@ -237,7 +247,7 @@ impl DataPlan {
     ) {
         let channels = self.shape.channels;
         let position_stride = self.position_filter_elems();
-        let kk = 0..channels * 9;
+        let kk = 0..channels * self.shape.form.taps() * self.shape.form.taps();
         let rows = self.chunk_rows(chunk);
         for first in rows.clone().step_by(ROWS_PACKED) {
             let some = first..rows.end.min(first + ROWS_PACKED);
@@ -258,7 +268,7 @@ impl DataPlan {
             for row in some.clone() {
                 transform_filter(
                     self.isa,
-                    self.shape.tile,
+                    self.shape.form,
                     &weights[(row - first) * stride..][..kk.len()],
                     channels,
                     self.is_reversed,
@@ -271,28 +281,73 @@ impl DataPlan {
 
     fn tasks<'a, O: Copy>(&self, out: TensorMut<'a, O>) -> Vec<Task<'a, O>> {
         let Blocking { images, tile_rows, chunk_rows, chunks, .. } = self.blocking;
+        let line_pieces = pieces(&(0..self.shape.tiles_h), tile_rows);
         let mut tasks = Vec::new();
         for (group, of_group) in out.split_every(1, self.shape.rows).into_iter().enumerate() {
             let chunk_pieces = pieces(&(0..self.chunks()), chunks);
             let row_parts = of_group.split_every(1, chunks * chunk_rows);
             for (chunks, of_rows) in chunk_pieces.into_iter().zip(row_parts) {
-                let image_pieces = pieces(&(0..self.shape.images), images);
-                for (images, of_images) in
-                    image_pieces.into_iter().zip(of_rows.split_every(0, images))
-                {
-                    let line_pieces = pieces(&(0..self.shape.tiles_h), tile_rows);
-                    let parts = of_images.split_every(3, tile_rows * self.shape.tile);
-                    tasks.extend(line_pieces.into_iter().zip(parts).map(|(tile_rows, out)| Task {
-                        group,
-                        chunks: chunks.clone(),
-                        images: images.clone(),
-                        tile_rows,
-                        out,
-                    }));
+                let phases = split_dilated(of_rows, dilations_of(&self.problem));
+                let mut image_parts = phases
+                    .into_iter()
+                    .flat_map(|phase| phase.split_every(0, 1))
+                    .map(|image| image.split_every(3, tile_rows * self.shape.form.tile()));
+                for images in pieces(&(0..self.shape.images), images) {
+                    let mut parts: Vec<_> =
+                        image_parts.by_ref().take(images.len()).map(Vec::into_iter).collect();
+                    for tile_rows in &line_pieces {
+                        // The last phases may have a line of tiles less; boxes of several images
+                        // have one piece of each.
+                        let out: Vec<_> = parts.iter_mut().filter_map(Iterator::next).collect();
+                        if !out.is_empty() {
+                            let (images, tile_rows) = (images.clone(), tile_rows.clone());
+                            tasks.push(Task {
+                                group,
+                                chunks: chunks.clone(),
+                                images,
+                                tile_rows,
+                                out,
+                            });
+                        }
+                    }
                 }
             }
         }
         tasks
+    }
+
+    /// Fills the planes of a task's images.
+    fn stage<T: Element>(
+        &self,
+        group_input: &[T],
+        images: &Range<usize>,
+        lines: &Range<usize>,
+        planes: &mut [f32],
+    ) {
+        let WinogradShape { form, channels, tiles_w, .. } = self.shape;
+        let n = self.problem.n();
+        let image_elems = self.layout().strides[0];
+        let mut image = images.start;
+        while image < images.end {
+            let phase = image / n;
+            let of_phase = image..images.end.min((phase + 1) * n);
+            let pixels = PixelBox {
+                n: of_phase.start - phase * n..of_phase.end - phase * n,
+                o: [
+                    0..1,
+                    lines.start * form.tile()..lines.end * form.tile(),
+                    0..tiles_w * form.tile(),
+                ],
+            };
+            let planes = &mut planes[(image - images.start) * image_elems..];
+            self.planes[phase].stage(self.isa, group_input, 0..channels, &pixels, planes);
+            image = of_phase.end;
+        }
+    }
+
+    /// Where things lie in the planes, of any phase.
+    fn layout(&self) -> &PixelLayout {
+        &self.planes[0].layout
     }
 
     /// Returns whether all of the result is finite.
@@ -305,27 +360,19 @@ impl DataPlan {
         mut task: Task<'_, O>,
     ) -> bool {
         let shape = &self.shape;
-        let (tile, channels) = (shape.tile, shape.channels);
-        let pixels = PixelBox {
-            n: task.images.clone(),
-            o: [
-                0..1,
-                task.tile_rows.start * tile..task.tile_rows.end * tile,
-                0..shape.tiles_w * tile,
-            ],
-        };
+        let (tile, channels) = (shape.form.tile(), shape.channels);
         let group_input = &input[self.gather.group_offset(task.group)..];
-        self.planes.stage(self.isa, group_input, 0..channels, &pixels, scratch.planes);
+        self.stage(group_input, &task.images, &task.tile_rows, scratch.planes);
         let (input_offsets, output_offsets) = self.tile_offsets(&task);
         let tiles = input_offsets.len();
         let input_tiles = InputTiles {
             planes: scratch.planes,
-            channel_stride: self.planes.layout.channel_stride,
-            row_stride: self.planes.layout.strides[2],
+            channel_stride: self.layout().channel_stride,
+            row_stride: self.layout().strides[2],
             offsets: &input_offsets,
             position_stride: position_elems(channels * tiles),
         };
-        transform_input(self.isa, tile, input_tiles, channels, scratch.panels);
+        transform_input(self.isa, shape.form, input_tiles, channels, scratch.panels);
 
         let mut is_finite = true;
         let first_row = task.chunks.start * self.blocking.chunk_rows;
@@ -345,7 +392,7 @@ impl DataPlan {
                 &transformed[begin..begin + self.chunk_filter_elems()]
             };
             let sums_stride = position_elems(self.blocking.chunk_rows * tiles);
-            for position in 0..shape.positions() {
+            for position in 0..shape.form.positions() {
                 let a = Rows {
                     data: &chunk_filter[position * self.position_filter_elems()..],
                     stride: self.filter_stride,
@@ -361,7 +408,7 @@ impl DataPlan {
                 let plane = &mut scratch.out_planes[place * self.out_plane_elems()..];
                 is_finite &= transform_output(
                     self.isa,
-                    tile,
+                    shape.form,
                     &scratch.sums[index * tiles..],
                     sums_stride,
                     &output_offsets,
@@ -383,19 +430,19 @@ impl DataPlan {
     /// filled up with the first tile, and its copies go behind the output.
     fn tile_offsets<O: Copy>(&self, task: &Task<'_, O>) -> (Vec<usize>, Vec<usize>) {
         let shape = &self.shape;
-        let [n_stride, _, row_stride] = self.planes.layout.strides;
-        let (lines, width) = (task.tile_rows.len(), shape.tiles_w * shape.tile);
+        let [n_stride, _, row_stride] = self.layout().strides;
+        let (lines, width) = (task.tile_rows.len(), shape.tiles_w * shape.form.tile());
         let (mut input, mut output) = (Vec::new(), Vec::new());
         for n in 0..task.images.len() {
             for h in 0..lines {
                 for w in 0..shape.tiles_w {
-                    let tile = shape.tile;
+                    let tile = shape.form.tile();
                     input.push(n * n_stride + h * tile * row_stride + w * tile);
                     output.push((n * lines + h) * tile * width + w * tile);
                 }
             }
         }
-        let behind = task.images.len() * lines * shape.tile * width;
+        let behind = task.images.len() * lines * shape.form.tile() * width;
         let padded = input.len().next_multiple_of(panel_columns(self.isa));
         input.resize(padded, 0);
         output.resize(padded, behind);
@@ -406,7 +453,7 @@ impl DataPlan {
     /// rest.
     fn out_plane_elems(&self) -> usize {
         let Blocking { images, tile_rows, .. } = self.blocking;
-        let tile = self.shape.tile;
+        let tile = self.shape.form.tile();
         (images * tile_rows * tile + tile) * self.shape.tiles_w * tile
     }
 
@@ -418,17 +465,15 @@ impl DataPlan {
         rows: Range<usize>,
         task: &mut Task<'_, O>,
     ) {
-        let [images, _, _, len_h, len_w] = task.out.lengths();
-        let width = self.shape.tiles_w * self.shape.tile;
-        let lines = task.tile_rows.len() * self.shape.tile;
-        let plane_elems = self.out_plane_elems();
-        transpose(self.isa, planes, rows.len(), plane_elems, pixels);
-        for n in 0..images {
+        transpose(self.isa, planes, rows.len(), self.out_plane_elems(), pixels);
+        let (width, lines) = self.out_plane_lines(&task.tile_rows);
+        for (n, out) in task.out.iter_mut().enumerate() {
+            let [.., len_h, len_w] = out.lengths();
             for h in 0..len_h {
                 for w in 0..len_w {
                     let pixel = (n * lines + h) * width + w;
                     let sums = &pixels[pixel * rows.len()..][..rows.len()];
-                    let mut lane = task.out.lane(1, [n, 0, 0, h, w]);
+                    let mut lane = out.lane(1, [0, 0, 0, h, w]);
                     match lane.as_slice() {
                         Some(elements) => O::from_sums(sums, &mut elements[rows.clone()]),
                         None => lane.fill_some(rows.start, sums.iter().map(|&s| O::from_sum(s))),
@@ -439,13 +484,12 @@ impl DataPlan {
     }
 
     fn store_plane<O: Output<f32>>(&self, plane: &[f32], row: usize, task: &mut Task<'_, O>) {
-        let [images, _, _, len_h, len_w] = task.out.lengths();
-        let width = self.shape.tiles_w * self.shape.tile;
-        let lines = task.tile_rows.len() * self.shape.tile;
-        for n in 0..images {
+        let (width, lines) = self.out_plane_lines(&task.tile_rows);
+        for (n, out) in task.out.iter_mut().enumerate() {
+            let [.., len_h, len_w] = out.lengths();
             for h in 0..len_h {
                 let sums = &plane[(n * lines + h) * width..][..len_w];
-                let mut lane = task.out.lane(4, [n, row, 0, h, 0]);
+                let mut lane = out.lane(4, [0, row, 0, h, 0]);
                 match lane.as_slice() {
                     Some(elements) => O::from_sums(sums, elements),
                     None => lane.fill_with(|index| O::from_sum(sums[index])),
@@ -453,4 +497,15 @@ impl DataPlan {
             }
         }
     }
+
+    /// The length of a line of an output plane, and the lines of each image.
+    fn out_plane_lines(&self, tile_rows: &Range<usize>) -> (usize, usize) {
+        let tile = self.shape.form.tile();
+        (self.shape.tiles_w * tile, tile_rows.len() * tile)
+    }
+}
+
+/// Dilations in h and w.
+fn dilations_of(problem: &ConvProblem) -> [usize; 2] {
+    [1, 2].map(|dim| problem.dilations()[dim])
 }

@@ -6,47 +6,58 @@ use std::num::NonZeroUsize;
 use crate::cpu::cache::CacheSizes;
 use crate::cpu::isa::Isa;
 use crate::cpu::tiles::even_piece;
-use crate::cpu::ukernel::{block_rows, panel_columns};
+use crate::cpu::ukernel::{Form, block_rows, panel_columns};
 use crate::problem::{ConvProblem, Direction};
 
 /// The size of a problem in tiles.
 #[derive(Clone, Copy, Debug)]
 pub struct WinogradShape {
-    /// Outputs of a tile in each dimension: 2 or 4.
-    pub tile: usize,
+    pub form: Form,
     pub groups: usize,
     /// Channels of the result in a group.
     pub rows: usize,
     /// Channels of the reduction.
     pub channels: usize,
+    /// Images: of each in the batch, one for each phase of the dilation.
     pub images: usize,
     pub tiles_h: usize,
     pub tiles_w: usize,
 }
 
+/// The phases of h and w: a filter of dilation d meets outputs d apart only with inputs d apart, so
+/// the outputs of each remainder make up an image of their own, on which dilation is 1.
+pub(super) fn phases_of(problem: &ConvProblem) -> [usize; 2] {
+    let out = out_spatial(problem);
+    [1, 2].map(|dim| problem.dilations()[dim].min(out[dim]))
+}
+
+fn out_spatial(problem: &ConvProblem) -> [usize; 3] {
+    match problem.direction() {
+        Direction::Bwd => problem.in_spatial(),
+        Direction::Fwd | Direction::Wrw => problem.out_spatial(),
+    }
+}
+
 impl WinogradShape {
     /// Of a forward or backward-data problem.
-    pub fn new(problem: &ConvProblem, tile: usize) -> Self {
+    pub fn new(problem: &ConvProblem, form: Form) -> Self {
         let groups = problem.groups();
         let (c, k) = (problem.c() / groups, problem.k() / groups);
-        let (rows, channels, out) = match problem.direction() {
-            Direction::Bwd => (c, k, problem.in_spatial()),
-            Direction::Fwd | Direction::Wrw => (k, c, problem.out_spatial()),
+        let (rows, channels) = match problem.direction() {
+            Direction::Bwd => (c, k),
+            Direction::Fwd | Direction::Wrw => (k, c),
         };
+        let [phases_h, phases_w] = phases_of(problem);
+        let [_, out_h, out_w] = out_spatial(problem);
         WinogradShape {
-            tile,
+            form,
             groups,
             rows,
             channels,
-            images: problem.n(),
-            tiles_h: out[1].div_ceil(tile),
-            tiles_w: out[2].div_ceil(tile),
+            images: problem.n() * phases_h * phases_w,
+            tiles_h: out_h.div_ceil(phases_h).div_ceil(form.tile()),
+            tiles_w: out_w.div_ceil(phases_w).div_ceil(form.tile()),
         }
-    }
-
-    /// Positions of a transformed tile.
-    pub fn positions(&self) -> usize {
-        (self.tile + 2) * (self.tile + 2)
     }
 }
 
@@ -71,6 +82,7 @@ pub struct Blocking {
 /// of it; the rest is fitted to the times of layers of 3 to 512 channels on Zen 3.
 const TRANSFORM_COSTS_2X2: [f64; 3] = [150.0, 110.0, 170.0];
 const TRANSFORM_COSTS_4X4: [f64; 3] = [400.0, 300.0, 400.0];
+const TRANSFORM_COSTS_5X5: [f64; 3] = [400.0, 200.0, 700.0];
 
 /// What writing sums costs, in steps of the reduction: a register block of a position takes as
 /// long as with so many channels more (fitted to measured times of 3 to 512 channels on Zen 3).
@@ -130,12 +142,13 @@ impl Blocking {
 
     /// Time in lane multiply-adds of the busiest thread.
     pub fn cost(&self, shape: &WinogradShape, isa: Isa, threads: NonZeroUsize) -> f64 {
-        let [input_cost, output_cost, filter_cost] = match shape.tile {
-            2 => TRANSFORM_COSTS_2X2,
-            _ => TRANSFORM_COSTS_4X4,
+        let [input_cost, output_cost, filter_cost] = match shape.form {
+            Form::Tile2Taps3 => TRANSFORM_COSTS_2X2,
+            Form::Tile4Taps3 => TRANSFORM_COSTS_4X4,
+            Form::Tile2Taps5 => TRANSFORM_COSTS_5X5,
         };
         let tiles = self.tiles(shape).next_multiple_of(panel_columns(isa)) as f64;
-        let (channels, positions) = (shape.channels as f64, shape.positions() as f64);
+        let (channels, positions) = (shape.channels as f64, shape.form.positions() as f64);
         let chunks_of_all = shape.rows.div_ceil(self.chunk_rows);
         let rows = self.chunk_rows as f64;
         let floats = size_of::<f32>() as f64;
