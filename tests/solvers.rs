@@ -151,7 +151,7 @@ fn depthwise() {
             (70, 3, 1, 3),
         ] {
             for per_group in [1, 2] {
-                let groups = rng.pick(&[1, 6, 8, 19, 33]);
+                let groups = if size > 20 { rng.pick(&[1, 6, 9]) } else { rng.pick(&[3, 8, 19]) };
                 let k = groups * per_group;
                 let mut case = Case::square(direction, 2, groups, k, size, filter);
                 case.groups = groups;
@@ -165,12 +165,12 @@ fn depthwise() {
             }
         }
         // Images, and depths, that are cut into several boxes.
-        for input in [vec![150, 150], vec![3, 9000], vec![20, 30, 41]] {
-            let mut case = Case::square(direction, 2, 5, 10, 8, 3);
-            case.groups = 5;
+        for input in [vec![2, 4200], vec![18, 17, 16]] {
+            let mut case = Case::square(direction, 1, 2, 4, 8, 3);
+            case.groups = 2;
             case.input = input;
             case.filter = vec![3; case.input.len()];
-            case.strides = vec![rng.between(1, 2); case.input.len()];
+            case.strides = vec![1; case.input.len()];
             case.pads = vec![1; case.input.len()];
             case.dilations = vec![1; case.input.len()];
             case.fit_out();
