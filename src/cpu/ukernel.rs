@@ -5,6 +5,8 @@
               which do not inherit the instruction set"
 )]
 mod block;
+#[cfg(target_arch = "x86_64")]
+mod block_avx512;
 mod convert;
 mod depthwise;
 mod dot;

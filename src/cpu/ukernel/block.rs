@@ -216,27 +216,21 @@ impl Tile {
     /// As `block` for `R` rows and `NV` vectors of columns.
     #[inline(always)]
     unsafe fn run_rows<S: Simd, const R: usize, const NV: usize>(self) {
-        /// Reduction steps between two updates of the addresses.
-        const UNROLL: usize = 4;
         // SAFETY: all addresses lie inside by the caller's promise.
         unsafe {
             let mut sums = [[S::splat(0.0); NV]; R];
-            let mut a = [self.a; R];
-            for row in 0..R {
-                a[row] = self.a.add(row * self.a_stride);
-            }
-            let mut b = self.b;
-            for _ in 0..self.gemm_k / UNROLL {
-                for at in 0..UNROLL {
-                    step::<S, R, NV>(&a, b, at, &mut sums);
+            let by_assembly = if NV == VECTORS {
+                S::sum_rows::<R>(self.gemm_k, self.a, self.a_stride, self.b)
+            } else {
+                None
+            };
+            match by_assembly {
+                Some(both) => {
+                    for row in 0..R {
+                        sums[row].copy_from_slice(&both[row][..NV]);
+                    }
                 }
-                for row in &mut a {
-                    *row = row.add(UNROLL);
-                }
-                b = b.add(UNROLL * VECTORS * S::LANES);
-            }
-            for at in 0..self.gemm_k % UNROLL {
-                step::<S, R, NV>(&a, b, at, &mut sums);
+                None => self.sum_rows::<S, R, NV>(&mut sums),
             }
             for row in 0..R {
                 for v in 0..NV {
@@ -244,6 +238,34 @@ impl Tile {
                     let sum = sums[row][v];
                     S::store(c, if self.accumulate { S::add(S::load(c), sum) } else { sum });
                 }
+            }
+        }
+    }
+
+    /// # Safety
+    /// As [`Tile::run_rows`].
+    #[inline(always)]
+    unsafe fn sum_rows<S: Simd, const R: usize, const NV: usize>(self, sums: &mut [[S::V; NV]; R]) {
+        /// Reduction steps between two updates of the addresses.
+        const UNROLL: usize = 4;
+        // SAFETY: all addresses lie inside by the caller's promise.
+        unsafe {
+            let mut a = [self.a; R];
+            for row in 0..R {
+                a[row] = self.a.add(row * self.a_stride);
+            }
+            let mut b = self.b;
+            for _ in 0..self.gemm_k / UNROLL {
+                for at in 0..UNROLL {
+                    step::<S, R, NV>(&a, b, at, sums);
+                }
+                for row in &mut a {
+                    *row = row.add(UNROLL);
+                }
+                b = b.add(UNROLL * VECTORS * S::LANES);
+            }
+            for at in 0..self.gemm_k % UNROLL {
+                step::<S, R, NV>(&a, b, at, sums);
             }
         }
     }

@@ -52,6 +52,18 @@ pub(super) trait Simd: Copy {
 
     /// The reverse: four floats to each of `LANES` pointers, in order.
     unsafe fn store_4_columns(to: [*mut f32; MAX_LANES], columns: [Self::V; 4]);
+
+    /// The GEMM kernel's sums of `R` rows of `a`, `stride` floats apart, with a panel of two vectors,
+    /// `gemm_k` steps long, where assembly has them; otherwise `None`.
+    #[inline(always)]
+    unsafe fn sum_rows<const R: usize>(
+        _gemm_k: usize,
+        _a: *const f32,
+        _stride: usize,
+        _b: *const f32,
+    ) -> Option<[[Self::V; 2]; R]> {
+        None
+    }
 }
 
 /// The most lanes that any [`Simd`] has.
@@ -156,6 +168,7 @@ mod x86 {
     use half::f16;
 
     use super::{MAX_LANES, Simd};
+    use crate::cpu::ukernel::block_avx512;
 
     /// AVX2 and FMA.
     #[derive(Clone, Copy)]
@@ -410,6 +423,16 @@ mod x86 {
                 Avx2::store_4_columns(to, low);
                 Avx2::store_4_columns(upper_to, high);
             }
+        }
+        #[inline(always)]
+        unsafe fn sum_rows<const R: usize>(
+            gemm_k: usize,
+            a: *const f32,
+            stride: usize,
+            b: *const f32,
+        ) -> Option<[[__m512; 2]; R]> {
+            // SAFETY: the trait's condition.
+            unsafe { block_avx512::sum_rows(gemm_k, a, stride, b) }
         }
     }
 }
