@@ -298,3 +298,53 @@ unsafe fn step<S: Simd, const R: usize, const NV: usize>(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every height of register block, columns round the lanes of vectors and panels, reductions round
+    /// the unrolled steps, at every level; small integers, which are exact.
+    #[test]
+    fn all_heights_and_tails() {
+        const UNTOUCHED: f32 = 12345.0;
+        let value = |index: usize| ((index * 7919) % 13) as f32 - 6.0;
+        for level in [IsaLevel::Scalar, IsaLevel::Avx2Fma, IsaLevel::Avx512] {
+            let Some(isa) = Isa::supported(level) else { continue };
+            let panel_cols = panel_columns(isa);
+            for (rows, gemm_k) in (1..=30).flat_map(|rows| [1, 3, 4, 9, 70].map(|k| (rows, k))) {
+                for cols in [1, 7, 8, 9, 15, 16, 17, 31, 32, 33, 65] {
+                    let a_stride = gemm_k + 3;
+                    let a: Vec<f32> = (0..rows * a_stride).map(value).collect();
+                    let b = |kk: usize, col: usize| value(1000 + kk * 67 + col);
+                    // What lies beside the columns must not matter.
+                    let mut panels =
+                        vec![f32::NAN; cols.div_ceil(panel_cols) * gemm_k * panel_cols];
+                    for col in 0..cols {
+                        let panel = col / panel_cols * gemm_k * panel_cols + col % panel_cols;
+                        (0..gemm_k).for_each(|kk| panels[panel + kk * panel_cols] = b(kk, col));
+                    }
+                    let mut c = vec![UNTOUCHED; rows * cols + panel_cols];
+                    for (call, accumulate) in [false, true].into_iter().enumerate() {
+                        let rows_of_a = Rows { data: &a, stride: a_stride };
+                        let matrix = &mut MatrixMut::row_major(&mut c, rows, cols);
+                        multiply_block(isa, gemm_k, rows_of_a, &panels, matrix, accumulate);
+                        for (index, &got) in c.iter().enumerate() {
+                            let (row, col) = (index / cols, index % cols);
+                            let product = |kk: usize| a[row * a_stride + kk] * b(kk, col);
+                            let want = if row < rows {
+                                (0..gemm_k).map(product).sum::<f32>() * (call + 1) as f32
+                            } else {
+                                UNTOUCHED
+                            };
+                            assert_eq!(
+                                got, want,
+                                "{level:?} {rows} x {cols} x {gemm_k} at {index}"
+                            );
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
