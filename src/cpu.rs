@@ -1,11 +1,11 @@
 //! Solvers on the CPU.
 
-mod arena;
 mod bias;
 mod blocked;
 mod cache;
 mod depthwise;
 mod depthwise_last;
+mod depthwise_tiles;
 mod direct;
 mod element;
 mod filter;
@@ -28,10 +28,13 @@ mod winograd;
 mod wrw_direct;
 mod wrw_tasks;
 
+use crate::solver::arena;
+
 pub use bias::{add_bias, sum_bias_gradient};
 pub use blocked::Blocked;
 pub use depthwise::Depthwise;
 pub use depthwise_last::DepthwiseLast;
+pub use depthwise_tiles::DepthwiseTiles;
 pub use direct::Direct;
 pub use igemm::ImplicitGemm;
 pub use int8::{Int8, Int8Depthwise};

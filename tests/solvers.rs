@@ -134,8 +134,9 @@ fn channels_of_groups() {
     }
 }
 
-/// One or two channels a group, filters of several sizes, lines shorter and longer than vectors;
-/// a stride beyond the filter leaves phases of backward-data without any tap.
+/// One or two channels a group, more and fewer than a vector has lanes, filters of several sizes,
+/// lines shorter and longer than vectors; a stride beyond the filter leaves phases of backward-data
+/// without any tap.
 #[test]
 fn depthwise() {
     let rng = &mut Rng::new(12);
@@ -150,16 +151,30 @@ fn depthwise() {
             (70, 3, 1, 3),
         ] {
             for per_group in [1, 2] {
-                let mut case = Case::square(direction, 2, 6, 6 * per_group, size, filter);
-                case.groups = 6;
+                let groups = if size > 20 { rng.pick(&[1, 6, 9]) } else { rng.pick(&[3, 8, 19]) };
+                let k = groups * per_group;
+                let mut case = Case::square(direction, 2, groups, k, size, filter);
+                case.groups = groups;
                 case.strides = vec![stride; 2];
                 case.dilations = vec![dilation; 2];
                 case.pads = vec![filter as i32 / 2 * dilation; 2];
-                case.dtype = rng.pick(&[DataType::F32, DataType::F32, DataType::F16]);
+                case.dtype = rng.pick(&[DataType::F32, DataType::F16, DataType::BF16]);
                 case.y_dtype = case.dtype;
                 case.fit_out();
                 check(&case, rng, PLAIN);
             }
+        }
+        // Images, and depths, that are cut into several boxes.
+        for input in [vec![2, 4200], vec![18, 17, 16]] {
+            let mut case = Case::square(direction, 1, 2, 4, 8, 3);
+            case.groups = 2;
+            case.input = input;
+            case.filter = vec![3; case.input.len()];
+            case.strides = vec![1; case.input.len()];
+            case.pads = vec![1; case.input.len()];
+            case.dilations = vec![1; case.input.len()];
+            case.fit_out();
+            check(&case, rng, PLAIN);
         }
     }
 }

@@ -87,6 +87,14 @@ def aligned_array(shape: tuple[int, ...], dtype: type = np.float32) -> np.ndarra
     return buffer[skip : skip + count * np.dtype(dtype).itemsize].view(dtype).reshape(shape)
 
 
+def dense_array(lengths: tuple[int, ...], layout: str, dtype: type) -> np.ndarray:
+    """Zeros of N, C, H, W; in the layout nhwc the channels of a pixel are neighbours."""
+    if layout == "nchw":
+        return aligned_array(lengths, dtype)
+    n, c, h, w = lengths
+    return aligned_array((n, h, w, c), dtype).transpose(0, 3, 1, 2)
+
+
 def open_library(path: str, threads: int) -> Handle:
     """The library in standalone CPU mode; the settings have to be made before it is loaded."""
     os.environ["MIOPEN_BYPASS_REAL_LIB"] = "none"

@@ -17,18 +17,18 @@ class PyTorch:
         torch.set_grad_enabled(False)
         self.version = torch.__version__
 
-    def runner(self, layer: Layer, direction: str, arrays: dict[str, np.ndarray]) -> Callable[[], np.ndarray]:
+    def runner(self, layer: Layer, direction: str, arrays: dict[str, np.ndarray]) -> Callable[[], torch.Tensor]:
         """A function that computes once and returns the result. PyTorch allocates it each time."""
-        x, w, y = (torch.from_numpy(arrays[role]) for role in "xwy")
+        x, w, y = (self._tensor(arrays[role]) for role in "xwy")
         parameters = self._parameters(layer)
         if direction == "fwd":
-            return lambda: torch.ops.aten.convolution(x, w, None, *parameters).numpy()
+            return lambda: torch.ops.aten.convolution(x, w, None, *parameters)
         wanted = [direction == "bwd", direction == "wrw", False]
         index = wanted.index(True)
         backward = torch.ops.aten.convolution_backward
 
-        def run() -> np.ndarray:
-            return backward(y, x, w, None, *parameters, wanted)[index].numpy()
+        def run() -> torch.Tensor:
+            return backward(y, x, w, None, *parameters, wanted)[index]
 
         return run
 
@@ -42,6 +42,12 @@ class PyTorch:
         )
         run = torch.ops.mkldnn._convolution_pointwise
         return lambda: run(x, packed, None, pads, strides, dilations, layer.g, "none", [], "")
+
+    @staticmethod
+    def _tensor(array: np.ndarray) -> torch.Tensor:
+        if array.dtype == np.uint16:
+            return torch.from_numpy(array.view(np.int16)).view(torch.bfloat16)
+        return torch.from_numpy(array)
 
     @staticmethod
     def _parameters(layer: Layer) -> list[object]:

@@ -19,6 +19,7 @@ CONTENDERS = {
     "pytorch": "PyTorch",
     "pytorch_prepacked": "PyTorch, channels_last and prepacked weights",
     "gemm": "the gemm-based solver",
+    "f32": "our own f32",
 }
 
 
@@ -64,13 +65,15 @@ def print_layers(run: Run, direction: str) -> None:
     title = f"{DIRECTION_NAMES[direction]}, {run.threads} thread(s)"
     peak = f"{run.isa} peak of {run.peak_gflops:.0f} GFLOP/s"
     print(f"\n== {title}: microseconds ({run.statistic}), percent of the {peak}")
-    has_pytorch = "pytorch" in results[0]["times_us"]
     width = max(len(result["name"]) for result in results)
-    others = ["pytorch", "gemm"] if has_pytorch else ["gemm"]
+    others = [other for other in ("pytorch", "gemm", "f32") if any(other in r["times_us"] for r in results)]
     header = "".join(f"{name:>10}{'ratio':>7}" for name in others)
     print(f"{'layer':{width}}{'ours':>10}{'peak':>6}{header}  solver")
     for result in results:
-        cells = "".join(f"{result['times_us'][o]:10.0f}{ratio(result, o):7.2f}" for o in others)
+        cells = "".join(
+            f"{result['times_us'][o]:10.0f}{ratio(result, o):7.2f}" if o in result["times_us"] else f"{'-':>17}"
+            for o in others
+        )
         print(
             f"{result['name']:{width}}{result['times_us']['ours']:10.0f}"
             f"{run.percent_of_peak(result, 'ours'):5.0f}%{cells}  {result['solver']}"
@@ -81,15 +84,18 @@ def summary(run: Run, direction: str) -> dict:
     results = run.of(direction)
     means = {}
     for contender in CONTENDERS:
-        if contender in results[0]["times_us"]:
-            ratios = sorted((ratio(result, contender), result["name"]) for result in results)
+        with_contender = [result for result in results if contender in result["times_us"]]
+        if with_contender:
+            ratios = sorted((ratio(result, contender), result["name"]) for result in with_contender)
             means[contender] = {
                 "geometric_mean": geometric_mean(value for value, _ in ratios),
+                "layers": len(ratios),
                 "worst": [{"name": name, "ratio": value} for value, name in ratios[:5]],
             }
     peaks = {
         contender: geometric_mean(run.percent_of_peak(result, contender) for result in results)
         for contender in results[0]["times_us"]
+        if all(contender in result["times_us"] for result in results)
     }
     return {"threads": run.threads, "direction": direction, "times_as_fast": means, "percent_of_peak": peaks}
 
@@ -100,7 +106,7 @@ def print_summary(entry: dict) -> None:
     print(f"  percent of peak, geometric mean: {peaks}")
     for contender, means in entry["times_as_fast"].items():
         worst = ", ".join(f"{layer['name']} {layer['ratio']:.2f}" for layer in means["worst"])
-        print(f"  {means['geometric_mean']:.2f} times as fast as {CONTENDERS[contender]}; worst: {worst}")
+        print(f"  {means['geometric_mean']:.2f} times as fast as {CONTENDERS[contender]} ({means['layers']} layers); worst: {worst}")
 
 
 def draw(runs: list[Run], path: pathlib.Path) -> None:
@@ -140,7 +146,7 @@ def draw(runs: list[Run], path: pathlib.Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=pathlib.Path, required=True)
-    parser.add_argument("--image", type=pathlib.Path, required=True)
+    parser.add_argument("--image", type=pathlib.Path)
     parser.add_argument("measured", type=pathlib.Path, nargs="+")
     args = parser.parse_args()
     documents = [json.loads(path.read_text()) for path in args.measured]
@@ -153,8 +159,9 @@ def main() -> None:
         print_summary(entry)
     document = {"processor": processor(), "summaries": summaries, "runs": documents}
     args.json.write_text(json.dumps(document, indent=1) + "\n")
-    draw(runs, args.image)
-    print(f"\n{args.json}, {args.image}")
+    if args.image:
+        draw(runs, args.image)
+    print("\n" + ", ".join(str(path) for path in (args.json, args.image) if path))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 # Measures convolutions beside PyTorch's: run.sh LIBRARY COMMAND [ARGUMENTS OF measure.py]
 #
 # Leaves build/bench/conv.json, prints tables, and draws docs/images/bench.svg (a subset is drawn
-# to build/bench/ instead). Python packages go to build/bench-venv.
+# to build/bench/ instead); --layout nhwc and --dtype f16 or bf16 leave conv_nhwc.json and so on, and
+# no picture. Python packages go to build/bench-venv.
 # BENCH_THREADS: numbers of threads, "1 2" unless set.
 set -eu -o pipefail
 cd "$(dirname "$0")/../.."
@@ -52,6 +53,12 @@ if awk -v processors="$(nproc)" '{ exit !($1 > processors / 4) }' /proc/loadavg;
     echo "bench: this machine is busy (load $(cut -d ' ' -f 1 /proc/loadavg)); --statistic min helps a little, with one thread --clock processor too"
 fi
 
+# Other layouts and types leave files of their own.
+variant=
+for word in "$@"; do
+    case ${word#*=} in nhwc | f16 | bf16) variant+=_${word#*=} ;; esac
+done
+
 measured=()
 for threads in ${BENCH_THREADS:-1 2}; do
     if [ "$threads" -gt "$(nproc)" ]; then
@@ -61,11 +68,13 @@ for threads in ${BENCH_THREADS:-1 2}; do
     echo "bench: $threads thread(s)"
     "$venv/bin/python" "$here/measure.py" --library "$library" --command "$command" \
         --shapes benches/shapes.tsv --threads "$threads" "${pytorch[@]}" "$@" \
-        >"$results/threads_$threads.json"
-    measured+=("$results/threads_$threads.json")
+        >"$results/threads_$threads$variant.json"
+    measured+=("$results/threads_$threads$variant.json")
 done
 
 image=docs/images/bench.svg
 # A subset, or other arguments than those of the default run, do not replace the picture.
 [ $# -eq 0 ] && [ ${#pytorch[@]} -eq 0 ] || image=$results/subset.svg
-"$venv/bin/python" "$here/report.py" --json "$results/conv.json" --image "$image" "${measured[@]}"
+picture=(--image "$image")
+[ -z "$variant" ] || picture=()
+"$venv/bin/python" "$here/report.py" --json "$results/conv$variant.json" "${picture[@]}" "${measured[@]}"

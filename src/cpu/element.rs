@@ -14,6 +14,9 @@ pub trait Element: Copy + Send + Sync + 'static {
     /// Longest part of a reduction that may be summed in f32.
     const MAX_F32_TERMS: usize;
 
+    /// Whether this is f32.
+    const IS_F32: bool = false;
+
     /// The value.
     fn to_f32(self) -> f32;
 
@@ -27,6 +30,7 @@ pub trait Element: Copy + Send + Sync + 'static {
 impl Element for f32 {
     type Sum = f32;
     const MAX_F32_TERMS: usize = usize::MAX;
+    const IS_F32: bool = true;
 
     fn to_f32(self) -> f32 {
         self

@@ -18,6 +18,8 @@ pub const WRW_DIRECT: u64 = 1_000_140;
 pub const DIRECT: u64 = 1_000_150;
 /// [`super::DepthwiseLast`].
 pub const DEPTHWISE_LAST: u64 = 1_000_160;
+/// [`super::DepthwiseTiles`].
+pub const DEPTHWISE_TILES: u64 = 1_000_250;
 /// [`super::Winograd`] for filters of 5 x 5.
 pub const WINOGRAD_2X2_5X5: u64 = 1_000_170;
 

@@ -16,6 +16,7 @@ mod gemm;
 mod int8_asm;
 mod int8_block;
 mod int8_simd;
+mod lanes;
 mod lines;
 mod panel;
 mod shifted;
@@ -34,6 +35,10 @@ pub use dot::{DotStart, add_dots};
 pub use filter::{FilterBlock, pack_filter_block};
 pub use gemm::gemm_f32;
 pub use int8_block::{WordRows, multiply_words, word_elems};
+pub use lanes::{
+    ChannelPlanes, TILE_SLACK_PIXELS, TileLines, add_tile_products, stage_tile, sum_tile,
+    tile_lanes, unstage_tile,
+};
 pub use lines::{LINE_SLACK_ELEMS, Line, LineShape, stage_lines};
 pub use panel::{ReduceOffsets, Segment, pack_panel, pack_panel_transposed};
 pub use shifted::{RUN_SLACK_ELEMS, multiply_shifted};

@@ -162,10 +162,10 @@ impl<'a, T: Copy> TensorMut<'a, T> {
     /// The view as a matrix: `row_dim` against all other dimensions in order,
     /// if those lie at one common stride.
     pub fn as_matrix(&mut self, row_dim: usize) -> Option<MatrixMut<'_, T>> {
-        let others: Vec<(usize, usize)> = (0..5)
-            .filter(|&dim| dim != row_dim)
-            .map(|dim| (self.lengths[dim], self.strides[dim]))
-            .collect();
+        let others: [(usize, usize); 4] = std::array::from_fn(|index| {
+            let dim = if index < row_dim { index } else { index + 1 };
+            (self.lengths[dim], self.strides[dim])
+        });
         let (cols, col_stride) = merge_dims(&others)?;
         Some(MatrixMut {
             base: self.base,

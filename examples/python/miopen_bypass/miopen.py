@@ -1,4 +1,4 @@
-"""MIOpen's C API for float32 convolutions, by ctypes.
+"""MIOpen's C API for convolutions, by ctypes.
 
 The calls are the ones any C program makes. Memory is the caller's numpy arrays, so the answering library has
 to take host pointers, as miopen-bypass does in standalone CPU mode (`open_standalone_cpu`).
@@ -22,8 +22,10 @@ from .library import LoadedLibrary, MiopenError
 FloatArray = NDArray[np.float32]
 ByteArray = NDArray[np.uint8]
 
-MIOPEN_FLOAT = 1
-"""miopenDataType_t of float32."""
+AnyArray = NDArray[Any]
+
+DATA_TYPES = {np.dtype(np.float32): 1, np.dtype(np.float16): 0, np.dtype(np.uint16): 5}
+"""miopenDataType_t of numpy's types; numpy has no bfloat16, so its bits stand in uint16."""
 
 MAX_SOLUTIONS = 10
 """Length of the solution list asked for in immediate mode; PyTorch accepts no more than this."""
@@ -147,16 +149,18 @@ def _int_array(values: Sequence[int]) -> ctypes.Array[c_int]:
 
 
 class Tensor(_Object):
-    """A tensor descriptor together with the packed float32 array it describes."""
+    """A tensor descriptor together with the array it describes, in whatever order its elements lie."""
 
-    def __init__(self, library: Library, array: FloatArray) -> None:
+    def __init__(self, library: Library, array: AnyArray) -> None:
         super().__init__(library, "TensorDescriptor")
-        self.array = np.ascontiguousarray(array, dtype=np.float32)
+        # What has no descriptor (other types, reversed or repeated axes) is described by a copy.
+        is_describable = array.dtype in DATA_TYPES and min(array.strides) >= array.itemsize
+        self.array = array if is_describable else np.ascontiguousarray(array, dtype=np.float32)
         strides = [stride // self.array.itemsize for stride in self.array.strides]
         library.call(
             "miopenSetTensorDescriptor",
             self.pointer,
-            MIOPEN_FLOAT,
+            DATA_TYPES[self.array.dtype],
             self.array.ndim,
             _int_array(self.array.shape),
             _int_array(strides),
