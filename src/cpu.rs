@@ -37,7 +37,7 @@ pub use depthwise_last::DepthwiseLast;
 pub use depthwise_tiles::DepthwiseTiles;
 pub use direct::Direct;
 pub use igemm::ImplicitGemm;
-pub use int8::Int8;
+pub use int8::{Int8, Int8Depthwise};
 pub use isa::{Int8Kernel, Isa};
 pub use naive::Naive;
 pub use winograd::{Form as WinogradForm, Winograd};

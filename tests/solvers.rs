@@ -454,6 +454,15 @@ fn arrangements_of_int8() {
             case.arrangements = [arrangement; 3];
             check_int8(&case, rng);
         }
+        for (size, filter, stride) in [(7, 3, 1), (33, 3, 2), (40, 5, 1), (9, 1, 2), (34, 33, 1)] {
+            let mut case = Case::square(Direction::Fwd, 2, 5, 5, size, filter);
+            case.groups = 5;
+            case.strides = vec![stride; 2];
+            case.pads = vec![filter as i32 / 2 % 4; 2];
+            case.arrangements = [arrangement; 3];
+            case.fit_out();
+            check_int8(&case, rng);
+        }
     }
 }
 
@@ -472,17 +481,23 @@ fn int8_extremes_of_both_signs_are_exact() {
     let inputs = case.inputs(Fill::WholeInt8, rng).map(|tensor| extremes(&tensor, rng));
     check_exact(&case, &inputs, &case.output(Fill::Garbage, &mut Rng::new(0)));
 
-    let mut long = Case::square(Direction::Fwd, 1, 132_000, 1, 1, 1);
-    long.dtype = DataType::I8;
-    long.y_dtype = DataType::I32;
-    let inputs = long.inputs(Fill::WholeInt8, rng).map(|mut tensor| {
-        tensor.set_all(|_| -128.0);
-        tensor
-    });
-    let mut want = long.output(Fill::Garbage, rng);
-    oracle(&long.problem(), &inputs, &mut want, 1.0, 0.0);
-    assert_eq!(want.values(), [f64::from((132_000i64 << 14) as i32)]);
-    check_exact(&long, &inputs, &want);
+    // 2^24 by as many products as a depthwise filter may have in f32, and a sum beyond 2^31.
+    let mut deep = Case::square(Direction::Fwd, 1, 1, 1, 32, 32);
+    deep.pads = vec![0; 2];
+    deep.fit_out();
+    let long = Case::square(Direction::Fwd, 1, 132_000, 1, 1, 1);
+    for (case, products) in [(deep, 1024i32), (long, 132_000)] {
+        let mut case = case.with_dtype(DataType::I8);
+        case.y_dtype = DataType::I32;
+        let inputs = case.inputs(Fill::WholeInt8, rng).map(|mut tensor| {
+            tensor.set_all(|_| -128.0);
+            tensor
+        });
+        let mut want = case.output(Fill::Garbage, rng);
+        oracle(&case.problem(), &inputs, &mut want, 1.0, 0.0);
+        assert_eq!(want.values(), [f64::from((i64::from(products) << 14) as i32)]);
+        check_exact(&case, &inputs, &want);
+    }
 }
 
 /// All inputs -128: the largest products there are, over the longest exact chunks.

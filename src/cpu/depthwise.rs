@@ -33,7 +33,8 @@ use crate::solver::{Algorithm, Applicability, Context, Plan, Reason, Solver, Sol
 /// Depthwise convolution at one instruction set level.
 pub struct Depthwise(pub IsaLevel);
 
-struct DepthwisePlan {
+/// What is prepared for a problem.
+pub struct DepthwisePlan {
     isa: Isa,
     problem: ConvProblem,
     phases: Vec<Phase>,
@@ -87,9 +88,7 @@ impl Solver for Depthwise {
         if problem.direction() == Direction::Wrw {
             return Err(Reason::new("serves forward and backward-data"));
         }
-        if problem.c() != problem.groups() || problem.k() != problem.groups() {
-            return Err(Reason::new("serves one input and one output channel a group"));
-        }
+        check_channels(problem)?;
         ImplicitGemm.applicable(problem, context)
     }
 
@@ -105,7 +104,22 @@ impl Solver for Depthwise {
     }
 
     fn plan(&self, problem: &ConvProblem, _context: &Context) -> Result<Box<dyn Plan>> {
-        let isa = Isa::require(self.0)?;
+        let kernel = DepthwisePlan::new(problem, Isa::require(self.0)?);
+        Ok(FloatPlan::boxed(problem, kernel, ImplicitGemm))
+    }
+}
+
+/// Whether groups have one input and one output channel.
+pub fn check_channels(problem: &ConvProblem) -> Applicability {
+    if problem.c() != problem.groups() || problem.k() != problem.groups() {
+        return Err(Reason::new("serves one input and one output channel a group"));
+    }
+    Ok(())
+}
+
+impl DepthwisePlan {
+    /// Prepares `problem`, which must be depthwise and not backward-weights.
+    pub fn new(problem: &ConvProblem, isa: Isa) -> Self {
         let phases: Vec<Phase> =
             gathers_of(problem).into_iter().map(|gather| Phase::new(problem, gather)).collect();
         let work = problem.multiply_adds() / (problem.n() * problem.c()) as f64;
@@ -114,15 +128,14 @@ impl Solver for Depthwise {
             phases.iter().any(|p| p.gather.touches_padding(&p.gather.all_pixels(problem.n())));
         let channels_per_task = even_piece(problem.c(), wanted as usize);
         let scratch_elems = phases.iter().map(|phase| phase.scratch_elems(channels_per_task));
-        let kernel = DepthwisePlan {
+        DepthwisePlan {
             isa,
             touches_padding,
             channels_per_task,
             scratch_elems: scratch_elems.max().unwrap_or(0),
             phases,
             problem: problem.clone(),
-        };
-        Ok(FloatPlan::boxed(problem, kernel, ImplicitGemm))
+        }
     }
 }
 
@@ -190,10 +203,23 @@ impl FloatKernel for DepthwisePlan {
         out: &mut [O],
         _workspace: &mut [u8],
     ) -> Result<bool> {
-        let output_role = self.problem.direction().output_role();
         if self.touches_padding && !filter.iter().all(|weight| weight.to_f32().is_finite()) {
             return Ok(false);
         }
+        self.convolve(threads, [input, filter], out)?;
+        Ok(true)
+    }
+}
+
+impl DepthwisePlan {
+    /// Runs. The slices span the tensors of the problem.
+    pub fn convolve<T: Element, O: Output<f32>>(
+        &self,
+        threads: NonZeroUsize,
+        [input, filter]: [&[T]; 2],
+        out: &mut [O],
+    ) -> Result<()> {
+        let output_role = self.problem.direction().output_role();
         let out = TensorMut::new(out, self.problem.tensor5(output_role))?;
         let mut tasks = Vec::new();
         for (n, image) in out.split_every(0, 1).into_iter().enumerate() {
@@ -210,12 +236,9 @@ impl FloatKernel for DepthwisePlan {
                 self.run_task([input, filter], n, first_channel, out, scratch);
                 Ok(())
             },
-        )?;
-        Ok(true)
+        )
     }
-}
 
-impl DepthwisePlan {
     fn run_task<T: Element, O: Output<f32>>(
         &self,
         inputs: [&[T]; 2],

@@ -226,6 +226,30 @@ impl Output<f32> for bf16 {
     }
 }
 
+/// Defines integer outputs of sums that f32 holds exactly.
+macro_rules! integers_of_exact_sums {
+    ($($integer:ty)*) => {$(
+        impl Output<f32> for $integer {
+            const ADMITS_SCALARS: bool = false;
+
+            fn from_sum(sum: f32) -> $integer {
+                sum as i32 as $integer
+            }
+            fn blend(sum: f32, _old: $integer, _scalars: Scalars) -> $integer {
+                Self::from_sum(sum)
+            }
+            fn from_sums(sums: &[f32], out: &mut [$integer]) {
+                store_each(sums, out);
+            }
+            fn as_f32_matrix(_out: MatrixMut<'_, $integer>) -> Option<MatrixMut<'_, f32>> {
+                None
+            }
+        }
+    )*};
+}
+
+integers_of_exact_sums!(i32 i8);
+
 impl Output<i32> for f32 {
     const ADMITS_SCALARS: bool = true;
 

@@ -25,6 +25,8 @@ pub const WINOGRAD_2X2_5X5: u64 = 1_000_170;
 
 /// [`super::Int8`]; the set of instructions is added.
 pub const INT8: u64 = 1_000_200;
+/// [`super::Int8Depthwise`].
+pub const INT8_DEPTHWISE: u64 = 1_000_210;
 
 /// The id of a family's solver for one instruction set level.
 pub fn at_level(family: u64, level: IsaLevel) -> SolverId {

@@ -11,6 +11,7 @@
 //! values, and each sum begins with -128 times the sum of its weights.
 #![forbid(unsafe_code)]
 
+mod depthwise;
 mod filter;
 mod plan;
 
@@ -26,6 +27,7 @@ use crate::memory::{InputBuffer, OutputBuffer};
 use crate::problem::{ConvProblem, DataType};
 use crate::reference::check_integer_scalars;
 use crate::solver::{Algorithm, Applicability, Context, ConvArgs, Plan, Reason, Solver, SolverId};
+pub use depthwise::Int8Depthwise;
 use plan::{Int8Plan, word_gather};
 
 /// The implicit GEMM of int8 on one set of instructions.

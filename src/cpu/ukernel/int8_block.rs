@@ -4,7 +4,7 @@
 //! row begins with a number of its own, and sums are integers.
 
 use super::block::panel_columns;
-use super::int8_simd::{Int8Simd, ScalarPairs};
+use super::int8_simd::{Int8Simd, ScalarQuads};
 use crate::cpu::isa::{Int8Isa, Int8Kernel};
 use crate::memory::MatrixMut;
 
@@ -17,8 +17,8 @@ const MAX_COLUMNS: usize = VECTORS * super::simd::MAX_LANES;
 /// int8 in a word of these instructions: 2 or 4.
 pub fn word_elems(isa: Int8Isa) -> usize {
     match isa.kernel() {
-        Int8Kernel::Scalar | Int8Kernel::Avx2 | Int8Kernel::Avx512Bw => 2,
-        Int8Kernel::AvxVnni | Int8Kernel::Avx512Vnni => 4,
+        Int8Kernel::Avx2 | Int8Kernel::Avx512Bw => 2,
+        Int8Kernel::Scalar | Int8Kernel::AvxVnni | Int8Kernel::Avx512Vnni => 4,
     }
 }
 
@@ -74,7 +74,7 @@ pub fn multiply_words(
     // instructions, and its panels are as wide as two of their registers.
     unsafe {
         match isa.kernel() {
-            Int8Kernel::Scalar => block.run::<ScalarPairs>(rows, cols),
+            Int8Kernel::Scalar => block.run::<ScalarQuads>(rows, cols),
             #[cfg(target_arch = "x86_64")]
             Int8Kernel::Avx2 => x86::avx2(block, rows, cols),
             #[cfg(target_arch = "x86_64")]

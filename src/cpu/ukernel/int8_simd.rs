@@ -41,11 +41,11 @@ pub(super) trait Int8Simd: Copy {
     }
 }
 
-/// Pairs, four at a time, for whatever the compiler makes of them.
+/// Four bytes, four words at a time, for whatever the compiler makes of them.
 #[derive(Clone, Copy)]
-pub(super) struct ScalarPairs;
+pub(super) struct ScalarQuads;
 
-impl Int8Simd for ScalarPairs {
+impl Int8Simd for ScalarQuads {
     type V = [i32; 4];
     const LANES: usize = 4;
     const ROWS: usize = 6;
@@ -70,11 +70,15 @@ impl Int8Simd for ScalarPairs {
     }
     #[inline(always)]
     unsafe fn add_products(weights: [i32; 4], columns: [i32; 4], sums: [i32; 4]) -> [i32; 4] {
-        let halves = |word: i32| (i32::from(word as i16), word >> 16);
-        std::array::from_fn(|i| {
-            let ((w0, w1), (x0, x1)) = (halves(weights[i]), halves(columns[i]));
-            sums[i].wrapping_add(w0 * x0 + w1 * x1)
-        })
+        let mut sums = sums;
+        for byte in 0..4 {
+            for lane in 0..4 {
+                let weight = i32::from((weights[lane] >> (8 * byte)) as i8);
+                let column = i32::from((columns[lane] >> (8 * byte)) as u8);
+                sums[lane] = sums[lane].wrapping_add(weight * column);
+            }
+        }
+        sums
     }
 }
 
