@@ -1,6 +1,5 @@
 //! Solvers on the CPU.
 
-mod arena;
 mod bias;
 mod blocked;
 mod cache;
@@ -16,6 +15,7 @@ mod igemm;
 mod igemm_data;
 mod igemm_wrw;
 mod ids;
+mod int8;
 mod isa;
 mod naive;
 mod placement;
@@ -28,6 +28,8 @@ mod winograd;
 mod wrw_direct;
 mod wrw_tasks;
 
+use crate::solver::arena;
+
 pub use bias::{add_bias, sum_bias_gradient};
 pub use blocked::Blocked;
 pub use depthwise::Depthwise;
@@ -35,7 +37,8 @@ pub use depthwise_last::DepthwiseLast;
 pub use depthwise_tiles::DepthwiseTiles;
 pub use direct::Direct;
 pub use igemm::ImplicitGemm;
-pub use isa::Isa;
+pub use int8::Int8;
+pub use isa::{Int8Kernel, Isa};
 pub use naive::Naive;
 pub use winograd::{Form as WinogradForm, Winograd};
 pub use wrw_direct::WrwDirect;

@@ -10,5 +10,5 @@ pub use buffer::{
     output_buffer,
 };
 pub use device::{DeviceBuffers, DeviceSpan};
-pub use scratch::{as_f32_mut, zeroed_f32};
+pub use scratch::{as_f32_mut, as_i32_mut, zeroed_f32};
 pub use view::{LaneMut, MatrixMut, MatrixRef, TensorMut, merge_dims};

@@ -15,6 +15,7 @@ use crate::error::{Error, Result, Status};
 use crate::memory::{DeviceBuffers, HostBuffers};
 use crate::problem::ConvProblem;
 
+pub mod arena;
 mod workspace;
 
 pub use workspace::{

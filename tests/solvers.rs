@@ -370,6 +370,121 @@ fn int8_is_exact() {
     }
 }
 
+/// int8 by every solver and by one to three threads, to an output of one of its types.
+fn check_int8(case: &Case, rng: &mut Rng) {
+    let mut case = case.clone();
+    case.dtype = DataType::I8;
+    case.y_dtype = rng.pick(&[DataType::I32, DataType::F32, DataType::I8]);
+    let inputs = case.inputs(Fill::WholeInt8, rng);
+    // What these scalars make of sums of a few thousand products is exact in f32.
+    let scalars = if case.y_dtype == DataType::F32 { (-0.5, 2.0) } else { (1.0, 0.0) };
+    for (alpha, beta) in [(1.0, 0.0), scalars] {
+        let fill = if beta == 0.0 { Fill::Garbage } else { Fill::SmallIntegers };
+        let old = case.output(fill, rng);
+        let mut want = old.clone();
+        oracle(&case.problem(), &inputs, &mut want, alpha, beta);
+        for solver in solvers() {
+            if solver.applicable(&case.problem(), &threads(1)).is_err() {
+                continue;
+            }
+            for threads in 1..4 {
+                let mut got = old.clone();
+                let grants_workspace = threads == 2;
+                let options = RunOptions { threads, alpha, beta, grants_workspace };
+                run_solver(*solver, &case.problem(), &inputs, &mut got, options);
+                assert_same_bits(&got, &want, &format!("{} {case:?}", solver.name()));
+            }
+        }
+    }
+}
+
+/// Round the lengths at which int8 is cut: words of two and four channels, panels, register
+/// blocks, blocks of the reduction; and taps round the sixteen words that are made at a time.
+#[test]
+fn edges_of_int8_blocks() {
+    let rng = &mut Rng::new(14);
+    for c in 1..10 {
+        check_int8(&Case::square(Direction::Fwd, 1, c, 16 - c, 5, 3), rng);
+        check_int8(&Case::square(Direction::Fwd, 2, 13 - c, c, 4, 1), rng);
+    }
+    for c in [255, 256, 257, 260, 1030] {
+        check_int8(&Case::square(Direction::Fwd, 1, c, 7, 5, 1), rng);
+        check_int8(&Case::square(Direction::Fwd, 1, c, 15, 2, 3), rng);
+    }
+    for size in [15, 16, 17, 31, 32, 33, 63, 65] {
+        let mut row = Case::square(Direction::Fwd, 1, 5, 3, 3, 3);
+        row.input = vec![2, size];
+        row.fit_out();
+        check_int8(&row, rng);
+        row.strides = vec![1, 2];
+        row.fit_out();
+        check_int8(&row, rng);
+    }
+    for filter in [4, 5, 7] {
+        check_int8(&Case::square(Direction::Fwd, 1, 3, 29, 9, filter), rng);
+    }
+    // Rows of the filter in several pieces.
+    check_int8(&Case::square(Direction::Fwd, 1, 130, 300, 6, 3), rng);
+}
+
+/// Every mix of arrangements and strides, with groups where the layout has them.
+#[test]
+fn arrangements_of_int8() {
+    let rng = &mut Rng::new(15);
+    for x in ARRANGEMENTS {
+        for w in ARRANGEMENTS {
+            for y in ARRANGEMENTS {
+                let mut case = Case::square(Direction::Fwd, 2, 7, 9, 6, 3);
+                case.arrangements = [x, w, y];
+                let stride = rng.pick(&[1, 2, 3]);
+                case.strides = vec![stride, 1];
+                case.dilations = vec![1, rng.pick(&[1, 2])];
+                case.fit_out();
+                check_int8(&case, rng);
+            }
+        }
+        let mut wide = Case::square(Direction::Fwd, 1, 37, 19, 11, 1);
+        wide.arrangements = [x; 3];
+        check_int8(&wide, rng);
+    }
+    for arrangement in [Arrangement::ChannelsFirst, Arrangement::ChannelsLast] {
+        for (c, k, groups) in [(12, 12, 12), (12, 24, 4), (40, 20, 2)] {
+            let mut case = Case::square(Direction::Fwd, 2, c, k, 9, 3);
+            case.groups = groups;
+            case.arrangements = [arrangement; 3];
+            check_int8(&case, rng);
+        }
+    }
+}
+
+/// Mixed extremes, whose products have both signs at their largest; a sum beyond 2^31 wraps.
+#[test]
+fn int8_extremes_of_both_signs_are_exact() {
+    let rng = &mut Rng::new(16);
+    let mut case = Case::square(Direction::Fwd, 1, 131, 9, 5, 3);
+    case.dtype = DataType::I8;
+    case.y_dtype = DataType::I32;
+    let extremes = |tensor: &TestTensor, rng: &mut Rng| {
+        let mut tensor = tensor.clone();
+        tensor.set_all(|_| rng.pick(&[-128.0, 127.0]));
+        tensor
+    };
+    let inputs = case.inputs(Fill::WholeInt8, rng).map(|tensor| extremes(&tensor, rng));
+    check_exact(&case, &inputs, &case.output(Fill::Garbage, &mut Rng::new(0)));
+
+    let mut long = Case::square(Direction::Fwd, 1, 132_000, 1, 1, 1);
+    long.dtype = DataType::I8;
+    long.y_dtype = DataType::I32;
+    let inputs = long.inputs(Fill::WholeInt8, rng).map(|mut tensor| {
+        tensor.set_all(|_| -128.0);
+        tensor
+    });
+    let mut want = long.output(Fill::Garbage, rng);
+    oracle(&long.problem(), &inputs, &mut want, 1.0, 0.0);
+    assert_eq!(want.values(), [f64::from((132_000i64 << 14) as i32)]);
+    check_exact(&long, &inputs, &want);
+}
+
 /// All inputs -128: the largest products there are, over the longest exact chunks.
 #[test]
 fn int8_extremes_are_exact() {

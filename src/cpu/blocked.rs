@@ -33,6 +33,7 @@ use crate::problem::{ConvProblem, DataType, Direction, Role};
 use crate::solver::{Algorithm, Applicability, Context, Plan, Reason, Solver, SolverId};
 use data::DataPlan;
 pub use planes::{PixelLayout, Planes};
+pub use shape::{BlockShape, Blocking};
 use wrw::WrwPlan;
 
 /// Longest tensor served: 8 GiB of f32. Plans hold lists that grow with the number of blocks.
@@ -116,6 +117,11 @@ pub fn check_float(problem: &ConvProblem, level: IsaLevel) -> Applicability {
     {
         return Err(Reason::new("serves fp32, fp16 and bf16"));
     }
+    check_sizes(problem)
+}
+
+/// Whether the problem's sizes are such that planes and plans have measure.
+pub fn check_sizes(problem: &ConvProblem) -> Applicability {
     let elems = [Role::X, Role::W, Role::Y].map(|role| problem.tensor(role).span_elems());
     if elems.into_iter().any(|elems| elems > MAX_ELEMS) {
         return Err(Reason::new(format!("a tensor of more than {MAX_ELEMS} elements")));

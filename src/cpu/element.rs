@@ -147,6 +147,11 @@ pub trait Output<S>: Copy + Send + Sync + 'static {
 
     /// The matrix itself, where f32 sums can be formed in place.
     fn as_f32_matrix(out: MatrixMut<'_, Self>) -> Option<MatrixMut<'_, f32>>;
+
+    /// The matrix itself, where i32 sums can be formed in place.
+    fn as_i32_matrix(_out: MatrixMut<'_, Self>) -> Option<MatrixMut<'_, i32>> {
+        None
+    }
 }
 
 /// The factors of an execution: `out = alpha * sum + beta * out`.
@@ -253,6 +258,9 @@ impl Output<i32> for i32 {
     }
     fn as_f32_matrix(_out: MatrixMut<'_, i32>) -> Option<MatrixMut<'_, f32>> {
         None
+    }
+    fn as_i32_matrix(out: MatrixMut<'_, i32>) -> Option<MatrixMut<'_, i32>> {
+        Some(out)
     }
 }
 

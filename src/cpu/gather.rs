@@ -15,12 +15,15 @@
 //! never exists.
 #![forbid(unsafe_code)]
 
+mod phases;
+
 use std::ops::Range;
 use std::sync::Arc;
 
 use super::element::Element;
-use crate::memory::{MatrixRef, TensorMut, merge_dims};
-use crate::problem::{ConvProblem, Direction, Role, Tensor5};
+use crate::memory::{MatrixRef, merge_dims};
+use crate::problem::{ConvProblem, Role, Tensor5};
+pub use phases::{gathers_of, split_dilated, split_outer_phases, split_phases};
 
 /// One filter position in one dimension.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,71 +161,6 @@ impl Gather {
     pub fn some_channels(&self, channels: &Range<usize>) -> (Self, usize) {
         let part = Gather { channels: channels.len(), ..self.clone() };
         (part, channels.start * self.channel_stride)
-    }
-
-    /// The gathers over dy for backward-data, one for each phase, in the order
-    /// in which [`crate::memory::TensorMut::split_phases`] applied to d, h, w in
-    /// turn yields the parts of dx.
-    pub fn phases_over_y(problem: &ConvProblem) -> Vec<Self> {
-        let y = problem.tensor5(Role::Y);
-        let axes = [0, 1, 2].map(|dim| {
-            let stride = problem.strides()[dim];
-            let in_len = problem.in_spatial()[dim];
-            (0..stride.min(in_len))
-                .map(|phase| Axis {
-                    out_len: (in_len - phase).div_ceil(stride),
-                    step: 1,
-                    in_len: y.spatial_lengths()[dim],
-                    in_stride: y.spatial_strides()[dim],
-                    taps: (0..problem.filter_spatial()[dim])
-                        .filter_map(|t| {
-                            let distance = (phase + problem.pads()[dim]) as i64
-                                - (t * problem.dilations()[dim]) as i64;
-                            let divides = distance.rem_euclid(stride as i64) == 0;
-                            let offset = distance.div_euclid(stride as i64);
-                            divides.then_some(Tap { filter_index: t, offset })
-                        })
-                        .collect(),
-                })
-                .collect::<Vec<_>>()
-        });
-        let [phases_d, phases_h, phases_w] = &axes;
-        let mut gathers = Vec::new();
-        for d in phases_d {
-            for h in phases_h {
-                for w in phases_w {
-                    let axes = [d.clone(), h.clone(), w.clone()];
-                    gathers.push(Self::new(y, axes, problem.groups()));
-                }
-            }
-        }
-        gathers
-    }
-
-    /// The gathers of a stride of 1 whose taps lie `dilations` apart in h and w, one for each phase of
-    /// the outputs, in the order of [`split_dilated`]: outputs o with one remainder modulo the
-    /// dilation meet inputs with one remainder only, so neighbours among them meet neighbours.
-    pub fn dilated_phases(&self, dilations: [usize; 2]) -> Vec<Self> {
-        let [d, h, w] = &*self.axes;
-        let phases = |axis: &Axis, dilation: usize| -> Vec<Axis> {
-            let of_phase = |phase: usize| Axis {
-                out_len: (axis.out_len - phase).div_ceil(dilation),
-                step: axis.step * dilation,
-                taps: axis
-                    .taps
-                    .iter()
-                    .map(|tap| Tap { offset: tap.offset + (phase * axis.step) as i64, ..*tap })
-                    .collect(),
-                ..axis.clone()
-            };
-            (0..dilation.min(axis.out_len)).map(of_phase).collect()
-        };
-        let [phases_h, phases_w] = [phases(h, dilations[0]), phases(w, dilations[1])];
-        let of_phases = |(h, w): (&Axis, &Axis)| Gather {
-            axes: Arc::new([d.clone(), h.clone(), w.clone()]),
-            ..self.clone()
-        };
-        phases_h.iter().flat_map(|h| phases_w.iter().map(move |w| (h, w))).map(of_phases).collect()
     }
 
     fn new(input: &Tensor5, axes: [Axis; 3], groups: usize) -> Self {
@@ -516,45 +454,6 @@ impl Gather {
             }
         }
     }
-}
-
-/// The gathers of a forward or backward-data problem: one, or one for each phase.
-pub fn gathers_of(problem: &ConvProblem) -> Vec<Gather> {
-    match problem.direction() {
-        Direction::Fwd | Direction::Wrw => vec![Gather::over_x(problem)],
-        Direction::Bwd => Gather::phases_over_y(problem),
-    }
-}
-
-/// The output of a forward or backward-data problem in parts, one for each of [`gathers_of`].
-pub fn split_phases<'a, T: Copy>(
-    problem: &ConvProblem,
-    out: TensorMut<'a, T>,
-) -> Vec<TensorMut<'a, T>> {
-    let stride = if problem.direction() == Direction::Bwd { problem.strides()[2] } else { 1 };
-    let parts = split_outer_phases(problem, out);
-    parts.into_iter().flat_map(|part| part.split_phases(4, stride)).collect()
-}
-
-/// The same, but for w: each part has the phases of w together.
-pub fn split_outer_phases<'a, T: Copy>(
-    problem: &ConvProblem,
-    out: TensorMut<'a, T>,
-) -> Vec<TensorMut<'a, T>> {
-    if problem.direction() != Direction::Bwd {
-        return vec![out];
-    }
-    let of_depth = out.split_phases(2, problem.strides()[0]);
-    of_depth.into_iter().flat_map(|part| part.split_phases(3, problem.strides()[1])).collect()
-}
-
-/// An output in parts, one for each of [`Gather::dilated_phases`].
-pub fn split_dilated<T: Copy>(
-    out: TensorMut<'_, T>,
-    dilations: [usize; 2],
-) -> Vec<TensorMut<'_, T>> {
-    let of_h = out.split_phases(3, dilations[0]);
-    of_h.into_iter().flat_map(|part| part.split_phases(4, dilations[1])).collect()
 }
 
 /// A tap with respect to a box of pixels.

@@ -23,6 +23,9 @@ pub const DEPTHWISE_TILES: u64 = 1_000_250;
 /// [`super::Winograd`] for filters of 5 x 5.
 pub const WINOGRAD_2X2_5X5: u64 = 1_000_170;
 
+/// [`super::Int8`]; the set of instructions is added.
+pub const INT8: u64 = 1_000_200;
+
 /// The id of a family's solver for one instruction set level.
 pub fn at_level(family: u64, level: IsaLevel) -> SolverId {
     SolverId(family + level as u64)

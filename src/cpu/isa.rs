@@ -51,6 +51,83 @@ impl Isa {
     }
 }
 
+/// Instructions that sum products of int8, in rising order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Int8Kernel {
+    /// What every processor of the architecture has.
+    Scalar,
+    /// `vpmaddwd` of AVX2.
+    Avx2,
+    /// `vpdpbusd` of AVX-VNNI: Intel since Alder Lake, AMD since Zen 5.
+    AvxVnni,
+    /// `vpmaddwd` of AVX-512 BW.
+    Avx512Bw,
+    /// `vpdpbusd` of AVX-512 VNNI: Intel since Ice Lake, AMD since Zen 4.
+    Avx512Vnni,
+}
+
+impl Int8Kernel {
+    /// The level that its instructions go with.
+    fn level(self) -> IsaLevel {
+        match self {
+            Int8Kernel::Scalar => IsaLevel::Scalar,
+            Int8Kernel::Avx2 | Int8Kernel::AvxVnni => IsaLevel::Avx2Fma,
+            Int8Kernel::Avx512Bw | Int8Kernel::Avx512Vnni => IsaLevel::Avx512,
+        }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    fn is_detected(self) -> bool {
+        match self {
+            Int8Kernel::Scalar | Int8Kernel::Avx2 => true,
+            Int8Kernel::AvxVnni => is_x86_feature_detected!("avxvnni"),
+            Int8Kernel::Avx512Bw => is_x86_feature_detected!("avx512bw"),
+            Int8Kernel::Avx512Vnni => is_x86_feature_detected!("avx512vnni"),
+        }
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
+    fn is_detected(self) -> bool {
+        self == Int8Kernel::Scalar
+    }
+}
+
+/// Instructions for int8 that this machine has beside their level.
+///
+/// As with [`Isa`], there is no other way to get one than [`Int8Isa::allowed`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Int8Isa {
+    kernel: Int8Kernel,
+    isa: Isa,
+}
+
+impl Int8Isa {
+    /// The instructions, if this machine has them and `MIOPEN_BYPASS_ISA` admits their level.
+    pub fn allowed(kernel: Int8Kernel) -> Option<Int8Isa> {
+        let isa = Isa::allowed(kernel.level())?;
+        kernel.is_detected().then_some(Int8Isa { kernel, isa })
+    }
+
+    /// As [`Int8Isa::allowed`].
+    ///
+    /// # Errors
+    /// `NotImplemented` where there are none.
+    pub fn require(kernel: Int8Kernel) -> Result<Int8Isa> {
+        Self::allowed(kernel)
+            .ok_or_else(|| Error::not_implemented("the processor lacks these instructions"))
+    }
+
+    /// Their name.
+    pub fn kernel(self) -> Int8Kernel {
+        self.kernel
+    }
+
+    /// The level that they go with.
+    pub fn isa(self) -> Isa {
+        self.isa
+    }
+}
+
 fn detected() -> IsaLevel {
     static DETECTED: OnceLock<IsaLevel> = OnceLock::new();
     if let Some(&level) = DETECTED.get() {

@@ -12,6 +12,10 @@ mod depthwise;
 mod dot;
 mod filter;
 mod gemm;
+#[cfg(target_arch = "x86_64")]
+mod int8_asm;
+mod int8_block;
+mod int8_simd;
 mod lanes;
 mod lines;
 mod panel;
@@ -22,6 +26,7 @@ mod transpose;
 mod winograd;
 mod winograd_filter;
 mod winograd_wrw;
+mod words;
 
 pub use block::{Rows, block_rows, multiply_block, panel_columns};
 pub use convert::{narrow_bf16, narrow_f16, widen_bf16, widen_f16};
@@ -29,6 +34,7 @@ pub use depthwise::sum_shifted;
 pub use dot::{DotStart, add_dots};
 pub use filter::{FilterBlock, pack_filter_block};
 pub use gemm::gemm_f32;
+pub use int8_block::{WordRows, multiply_words, word_elems};
 pub use lanes::{
     ChannelPlanes, TILE_SLACK_PIXELS, TileLines, add_tile_products, stage_tile, sum_tile,
     tile_lanes, unstage_tile,
@@ -41,3 +47,6 @@ pub use transpose::{stage_pixels, transpose, transpose_into};
 pub use winograd::{Form, InputTiles, transform_input, transform_output};
 pub use winograd_filter::transform_filter;
 pub use winograd_wrw::{TileOf, TileRows, transform_tiles, transform_weights};
+pub use words::{
+    WORD_SLACK_ELEMS, WordPixels, adjacent_words, stage_word_pixels, stage_words, tap_words,
+};

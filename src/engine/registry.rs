@@ -3,6 +3,7 @@
 
 use super::staged::Staged;
 use crate::config::IsaLevel;
+use crate::cpu::Int8Kernel;
 use crate::cpu::WinogradForm;
 use crate::solver::Solver;
 use crate::{cpu, gpu};
@@ -40,6 +41,11 @@ static SOLVERS: &[&dyn Solver] = &[
     &cpu::Blocked(IsaLevel::Avx512),
     &cpu::Blocked(IsaLevel::Avx2Fma),
     &cpu::Blocked(IsaLevel::Scalar),
+    &cpu::Int8(Int8Kernel::Avx512Vnni),
+    &cpu::Int8(Int8Kernel::Avx512Bw),
+    &cpu::Int8(Int8Kernel::AvxVnni),
+    &cpu::Int8(Int8Kernel::Avx2),
+    &cpu::Int8(Int8Kernel::Scalar),
     &cpu::ImplicitGemm,
     &cpu::Naive,
     &Staged,

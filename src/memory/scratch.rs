@@ -20,6 +20,13 @@ pub fn as_f32_mut(bytes: &mut [u8], align_bytes: usize) -> &mut [f32] {
     floats
 }
 
+/// The same memory as i32.
+pub fn as_i32_mut(floats: &mut [f32]) -> &mut [i32] {
+    // SAFETY: size and alignment are the same, every bit pattern is an i32 and an f32, and the
+    // floats stay exclusively borrowed.
+    unsafe { std::slice::from_raw_parts_mut(floats.as_mut_ptr().cast(), floats.len()) }
+}
+
 /// Zeros from the allocator, which hands out fresh pages without touching them.
 ///
 /// # Errors

@@ -369,6 +369,24 @@ impl<'a, T: Copy> MatrixMut<'a, T> {
         (self.row_stride, self.col_stride)
     }
 
+    /// Some of the rows.
+    ///
+    /// # Panics
+    /// Where there are not as many.
+    pub fn rows(&mut self, rows: Range<usize>) -> MatrixMut<'_, T> {
+        assert!(rows.start <= rows.end && rows.end <= self.rows);
+        let skipped = if rows.is_empty() { 0 } else { rows.start };
+        MatrixMut {
+            // SAFETY: a row of this matrix, or its begin.
+            base: unsafe { self.base.add(skipped * self.row_stride) },
+            rows: rows.len(),
+            cols: self.cols,
+            row_stride: self.row_stride,
+            col_stride: self.col_stride,
+            slice: PhantomData,
+        }
+    }
+
     /// The first element's address.
     pub fn as_mut_ptr(&mut self) -> *mut T {
         self.base.as_ptr()

@@ -3,8 +3,9 @@
 
 use std::ops::{Deref, DerefMut};
 
+use super::arena;
 use crate::error::Result;
-use crate::memory::{as_f32_mut, zeroed_f32};
+use crate::memory::as_f32_mut;
 
 /// Alignment of every piece: one cache line, and the widest vector register.
 pub const WORKSPACE_ALIGN_BYTES: usize = 64;
@@ -48,7 +49,7 @@ impl WorkspaceLayout {
     }
 
     /// Opens `workspace` for [`WorkspaceGrant::take`]; one that is too small
-    /// counts as none, and every piece is then allocated.
+    /// counts as none, and every piece then comes from the arena.
     pub fn grant<'a>(&'a self, workspace: &'a mut [u8]) -> WorkspaceGrant<'a> {
         let rest = if workspace.len() >= self.total_bytes() {
             as_f32_mut(workspace, WORKSPACE_ALIGN_BYTES)
@@ -83,7 +84,7 @@ impl<'a> WorkspaceGrant<'a> {
         };
         self.next += 1;
         if self.rest.len() < elems {
-            return Ok(Scratch::Own(zeroed_f32(elems)?));
+            return Ok(Scratch::Own(arena::take(elems)?));
         }
         let rest = std::mem::take(&mut self.rest);
         let (piece, rest) = rest.split_at_mut(padded_elems(elems).min(rest.len()));
@@ -92,10 +93,10 @@ impl<'a> WorkspaceGrant<'a> {
     }
 }
 
-/// Scratch memory, the caller's or our own.
+/// Scratch memory, the caller's or our own, which is kept between calls.
 pub enum Scratch<'a> {
     Granted(&'a mut [f32]),
-    Own(Vec<f32>),
+    Own(arena::Piece),
 }
 
 impl Deref for Scratch<'_> {
@@ -104,7 +105,7 @@ impl Deref for Scratch<'_> {
     fn deref(&self) -> &[f32] {
         match self {
             Scratch::Granted(slice) => slice,
-            Scratch::Own(vec) => vec,
+            Scratch::Own(piece) => piece,
         }
     }
 }
@@ -113,7 +114,7 @@ impl DerefMut for Scratch<'_> {
     fn deref_mut(&mut self) -> &mut [f32] {
         match self {
             Scratch::Granted(slice) => slice,
-            Scratch::Own(vec) => vec,
+            Scratch::Own(piece) => piece,
         }
     }
 }

@@ -1,0 +1,195 @@
+//! Vectors of words of int8, one type for each set of instructions that sums their products.
+//!
+//! A word is 32 bits: two int8 widened to i16, the first in the low half, or four bytes, the first
+//! in the lowest. In a word of four bytes those of columns are 128 more than their values, so
+//! unsigned; those of weights are int8 as they are.
+
+/// A vector register of words.
+///
+/// # Safety
+/// Every function may be called only where the instructions are present, and those with pointers
+/// only where [`Int8Simd::LANES`] words are valid there. Pointers need no alignment.
+pub(super) trait Int8Simd: Copy {
+    type V: Copy;
+
+    /// Words in a register.
+    const LANES: usize;
+
+    /// Rows of the register block, as for [`super::simd::Simd::ROWS`]; the product takes the
+    /// register of the broadcast.
+    const ROWS: usize;
+
+    unsafe fn splat(word: i32) -> Self::V;
+    unsafe fn load(from: *const i32) -> Self::V;
+    unsafe fn store(to: *mut i32, v: Self::V);
+    /// Modulo 2^32.
+    unsafe fn add(a: Self::V, b: Self::V) -> Self::V;
+    /// `sums` and the products of each word's elements, modulo 2^32.
+    unsafe fn add_products(weights: Self::V, columns: Self::V, sums: Self::V) -> Self::V;
+
+    /// Adds to the kernel's sums of `R` rows of words, `stride` apart, with a panel of two vectors,
+    /// `gemm_k` words long, where assembly does it; otherwise returns false.
+    #[inline(always)]
+    unsafe fn sum_rows<const R: usize>(
+        _gemm_k: usize,
+        _a: *const i32,
+        _stride: usize,
+        _b: *const i32,
+        _sums: &mut [[Self::V; 2]; R],
+    ) -> bool {
+        false
+    }
+}
+
+/// Pairs, four at a time, for whatever the compiler makes of them.
+#[derive(Clone, Copy)]
+pub(super) struct ScalarPairs;
+
+impl Int8Simd for ScalarPairs {
+    type V = [i32; 4];
+    const LANES: usize = 4;
+    const ROWS: usize = 6;
+
+    #[inline(always)]
+    unsafe fn splat(word: i32) -> [i32; 4] {
+        [word; 4]
+    }
+    #[inline(always)]
+    unsafe fn load(from: *const i32) -> [i32; 4] {
+        // SAFETY: four words are valid there, by the trait's condition.
+        unsafe { from.cast::<[i32; 4]>().read_unaligned() }
+    }
+    #[inline(always)]
+    unsafe fn store(to: *mut i32, v: [i32; 4]) {
+        // SAFETY: as in `load`.
+        unsafe { to.cast::<[i32; 4]>().write_unaligned(v) }
+    }
+    #[inline(always)]
+    unsafe fn add(a: [i32; 4], b: [i32; 4]) -> [i32; 4] {
+        std::array::from_fn(|i| a[i].wrapping_add(b[i]))
+    }
+    #[inline(always)]
+    unsafe fn add_products(weights: [i32; 4], columns: [i32; 4], sums: [i32; 4]) -> [i32; 4] {
+        let halves = |word: i32| (i32::from(word as i16), word >> 16);
+        std::array::from_fn(|i| {
+            let ((w0, w1), (x0, x1)) = (halves(weights[i]), halves(columns[i]));
+            sums[i].wrapping_add(w0 * x0 + w1 * x1)
+        })
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+pub(super) use x86::{Avx2Pairs, Avx512Pairs, Avx512Quads, AvxQuads};
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use std::arch::x86_64::*;
+
+    use super::Int8Simd;
+    use crate::cpu::ukernel::int8_asm;
+
+    /// Pairs by AVX2.
+    #[derive(Clone, Copy)]
+    pub(in super::super) struct Avx2Pairs;
+
+    /// Four bytes by AVX-VNNI.
+    #[derive(Clone, Copy)]
+    pub(in super::super) struct AvxQuads;
+
+    /// Pairs by AVX-512 BW.
+    #[derive(Clone, Copy)]
+    pub(in super::super) struct Avx512Pairs;
+
+    /// Four bytes by AVX-512 VNNI.
+    #[derive(Clone, Copy)]
+    pub(in super::super) struct Avx512Quads;
+
+    /// Implements [`Int8Simd`] on one width, but for the products.
+    macro_rules! int8_simd {
+        (
+            $name:ident, $vector:ident, $lanes:literal x $rows:literal,
+            $splat:ident, $load:ident, $store:ident, $add:ident,
+            |$weights:ident, $columns:ident, $sums:ident| $products:expr,
+            $assembly:ident from $least:literal
+        ) => {
+            // In the functions below, the instructions are present and pointers are valid by the
+            // trait's condition.
+            impl Int8Simd for $name {
+                type V = $vector;
+                const LANES: usize = $lanes;
+                const ROWS: usize = $rows;
+
+                #[inline(always)]
+                unsafe fn splat(word: i32) -> $vector {
+                    // SAFETY: the trait's condition.
+                    unsafe { $splat(word) }
+                }
+                #[inline(always)]
+                unsafe fn load(from: *const i32) -> $vector {
+                    // SAFETY: the trait's condition.
+                    unsafe { $load(from.cast()) }
+                }
+                #[inline(always)]
+                unsafe fn store(to: *mut i32, v: $vector) {
+                    // SAFETY: the trait's condition.
+                    unsafe { $store(to.cast(), v) }
+                }
+                #[inline(always)]
+                unsafe fn add(a: $vector, b: $vector) -> $vector {
+                    // SAFETY: the trait's condition.
+                    unsafe { $add(a, b) }
+                }
+                #[inline(always)]
+                unsafe fn add_products(
+                    $weights: $vector,
+                    $columns: $vector,
+                    $sums: $vector,
+                ) -> $vector {
+                    // SAFETY: the trait's condition.
+                    unsafe { $products }
+                }
+                #[inline(always)]
+                unsafe fn sum_rows<const R: usize>(
+                    gemm_k: usize,
+                    a: *const i32,
+                    stride: usize,
+                    b: *const i32,
+                    sums: &mut [[$vector; 2]; R],
+                ) -> bool {
+                    if R < $least {
+                        return false;
+                    }
+                    // SAFETY: the trait's condition; there are no more rows than `ROWS`.
+                    unsafe { int8_asm::$assembly(gemm_k, a, stride, b, sums) };
+                    true
+                }
+            }
+        };
+    }
+
+    // The sum of two products of int8 is at most 2^15 in magnitude: far from saturation.
+    int8_simd! {
+        Avx2Pairs, __m256i, 8 x 6,
+        _mm256_set1_epi32, _mm256_loadu_si256, _mm256_storeu_si256, _mm256_add_epi32,
+        |weights, columns, sums| _mm256_add_epi32(sums, _mm256_madd_epi16(weights, columns)),
+        pairs_256 from 1
+    }
+    int8_simd! {
+        AvxQuads, __m256i, 8 x 6,
+        _mm256_set1_epi32, _mm256_loadu_si256, _mm256_storeu_si256, _mm256_add_epi32,
+        |weights, columns, sums| _mm256_dpbusd_avx_epi32(sums, columns, weights),
+        quads_256 from 1
+    }
+    int8_simd! {
+        Avx512Pairs, __m512i, 16 x 14,
+        _mm512_set1_epi32, _mm512_loadu_si512, _mm512_storeu_si512, _mm512_add_epi32,
+        |weights, columns, sums| _mm512_add_epi32(sums, _mm512_madd_epi16(weights, columns)),
+        pairs_512 from 7
+    }
+    int8_simd! {
+        Avx512Quads, __m512i, 16 x 14,
+        _mm512_set1_epi32, _mm512_loadu_si512, _mm512_storeu_si512, _mm512_add_epi32,
+        |weights, columns, sums| _mm512_dpbusd_epi32(sums, columns, weights),
+        quads_512 from 7
+    }
+}
