@@ -29,7 +29,7 @@ use super::isa::Isa;
 use super::pool;
 use super::rates::{self, LINE_COST, PLANE_COST, STAGE_COST};
 use super::tiles::{BoxLengths, even_piece, pieces};
-use super::ukernel::{RUN_SLACK_ELEMS, Rows, multiply_shifted};
+use super::ukernel::{RUN_SLACK_ELEMS, Rows, multiply_shifted, transpose_into};
 use crate::config::IsaLevel;
 use crate::error::Result;
 use crate::memory::{MatrixMut, TensorMut};
@@ -337,6 +337,35 @@ impl Kernel {
         Rows { data: &packed_filter[begin..], stride: gemm_k }
     }
 
+    /// Copies lines of pixels whose channels are contiguous; returns false, with nothing done, where
+    /// they are not f32.
+    fn store_pixels<O: Output<f32>>(
+        &self,
+        sums: &[f32],
+        runs: &Runs,
+        [phases, stride]: [usize; 2],
+        first_row: usize,
+        out: &mut TensorMut<'_, O>,
+    ) -> bool {
+        let line_stride = self.planes.layout.strides[2];
+        let [_, _, depths, lines, _] = out.lengths();
+        for depth in 0..depths {
+            for line in 0..lines {
+                let pixels = out.plane([4, 1], [0, 0, depth, line, 0]);
+                let Some(mut pixels) = O::as_f32_matrix(pixels) else {
+                    return false;
+                };
+                let mut pixels = pixels.some_cols(first_row..first_row + runs.rows);
+                for phase in 0..phases {
+                    let from = &sums[runs.begin(phase, depth, 0) + line * line_stride..];
+                    let mut to = pixels.every_row(phase, stride);
+                    transpose_into(self.isa, from, runs.row_elems, &mut to);
+                }
+            }
+        }
+        true
+    }
+
     /// Copies lines out of the sums of the phases of w.
     fn store<O: Output<f32>>(
         &self,
@@ -349,6 +378,10 @@ impl Kernel {
         let [_, _, depths, lines, width] = out.lengths();
         let stride = if phases > 1 { self.problem.strides()[2] } else { 1 };
         let line_stride = self.planes.layout.strides[2];
+        let has_pixels = out.strides()[1] == 1 && out.strides()[4] > 1 && runs.rows > 1;
+        if has_pixels && self.store_pixels(sums, runs, [phases, stride], first_row, out) {
+            return;
+        }
         for row in 0..runs.rows {
             for depth in 0..depths {
                 for line in 0..lines {

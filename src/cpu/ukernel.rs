@@ -43,7 +43,7 @@ pub use lines::{LINE_SLACK_ELEMS, Line, LineShape, stage_lines};
 pub use panel::{ReduceOffsets, Segment, pack_panel, pack_panel_transposed};
 pub use shifted::{RUN_SLACK_ELEMS, multiply_shifted};
 pub use taps::{PixelTap, add_tap_products, sum_taps};
-pub use transpose::{stage_pixels, transpose};
+pub use transpose::{stage_pixels, transpose, transpose_into};
 pub use winograd::{Form, InputTiles, transform_input, transform_output};
 pub use winograd_filter::transform_filter;
 pub use winograd_wrw::{TileOf, TileRows, transform_tiles, transform_weights};

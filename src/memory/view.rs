@@ -142,19 +142,31 @@ impl<'a, T: Copy> TensorMut<'a, T> {
     /// # Panics
     /// Where a coordinate is out of range.
     pub fn lines(&mut self, [n, c, d]: [usize; 3]) -> MatrixMut<'_, T> {
+        self.plane([3, 4], [n, c, d, 0, 0])
+    }
+
+    /// The elements along two dimensions at the other coordinates of `at`, as a matrix of
+    /// `row_dim` and `col_dim`.
+    ///
+    /// # Panics
+    /// Where a coordinate is out of range, or the dimensions are one.
+    pub fn plane(&mut self, [row_dim, col_dim]: [usize; 2], at: [usize; 5]) -> MatrixMut<'_, T> {
+        assert_ne!(row_dim, col_dim);
         let mut offset = 0;
-        for (dim, at) in [n, c, d].into_iter().enumerate() {
-            assert!(at < self.lengths[dim]);
-            offset += at * self.strides[dim];
+        for (dim, index) in at.into_iter().enumerate() {
+            if dim != row_dim && dim != col_dim {
+                assert!(index < self.lengths[dim]);
+                offset += index * self.strides[dim];
+            }
         }
-        let [_, _, _, rows, cols] = self.lengths;
+        let (rows, cols) = (self.lengths[row_dim], self.lengths[col_dim]);
         MatrixMut {
             // SAFETY: the coordinates are indices of this view, unless it is empty.
             base: if rows * cols == 0 { self.base } else { unsafe { self.base.add(offset) } },
             rows,
             cols,
-            row_stride: if rows > 1 { self.strides[3] } else { 1 },
-            col_stride: if cols > 1 { self.strides[4] } else { 1 },
+            row_stride: if rows > 1 { self.strides[row_dim] } else { 1 },
+            col_stride: if cols > 1 { self.strides[col_dim] } else { 1 },
             slice: PhantomData,
         }
     }
@@ -413,6 +425,37 @@ impl<'a, T: Copy> MatrixMut<'a, T> {
                 std::slice::from_raw_parts_mut(first.as_ptr(), self.cols)
             }
         })
+    }
+
+    /// Some columns.
+    ///
+    /// # Panics
+    /// Where there are no such columns, or no rows.
+    pub fn some_cols(&mut self, cols: Range<usize>) -> MatrixMut<'_, T> {
+        assert!(self.rows > 0 && cols.start < cols.end && cols.end <= self.cols);
+        MatrixMut {
+            // SAFETY: the first element of a column of this matrix.
+            base: unsafe { self.base.add(cols.start * self.col_stride) },
+            cols: cols.len(),
+            ..*self
+        }
+    }
+
+    /// The rows `first`, `first + step` and so on.
+    ///
+    /// # Panics
+    /// Where there is no such row, or `step` is 0.
+    pub fn every_row(&mut self, first: usize, step: usize) -> MatrixMut<'_, T> {
+        assert!(first < self.rows && step > 0);
+        MatrixMut {
+            // SAFETY: the first element of a row of this matrix.
+            base: unsafe { self.base.add(first * self.row_stride) },
+            rows: (self.rows - first).div_ceil(step),
+            cols: self.cols,
+            row_stride: self.row_stride.saturating_mul(step),
+            col_stride: self.col_stride,
+            slice: PhantomData,
+        }
     }
 
     /// Overwrites every element; the old values are not read.

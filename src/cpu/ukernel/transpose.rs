@@ -3,6 +3,7 @@
 use super::lines::{Line, LineShape};
 use super::simd::{MAX_LANES, Simd, isa_kernel};
 use crate::cpu::isa::Isa;
+use crate::memory::MatrixMut;
 
 /// Fills the lines of several channels: pixel i of a line's channel c is read at
 /// `from + i * shape.stride + c`, and the planes of neighbouring channels are
@@ -57,6 +58,24 @@ pub fn stage_pixels(
 /// Where a slice is too short.
 pub fn transpose(isa: Isa, from: &[f32], rows: usize, cols: usize, to: &mut [f32]) {
     transpose_strided(isa, from, cols, rows, cols, to, rows);
+}
+
+/// `to[col][row] = from[row * from_stride + col]` for every element of `to`.
+///
+/// # Panics
+/// Where `from` is too short, or rows of `to` are not contiguous.
+pub fn transpose_into(isa: Isa, from: &[f32], from_stride: usize, to: &mut MatrixMut<'_, f32>) {
+    let (cols, rows) = to.shape();
+    if rows == 0 || cols == 0 {
+        return;
+    }
+    let (to_stride, row_stride) = to.strides();
+    assert!(row_stride == 1 || rows == 1);
+    assert!((rows - 1) * from_stride + cols <= from.len());
+    let matrix = Matrix { from: from.as_ptr(), from_stride, to: to.as_mut_ptr(), to_stride };
+    // SAFETY: `from` is long enough by the assertion, and `to` is an exclusive matrix with
+    // contiguous rows.
+    unsafe { scatter_columns(isa, matrix, rows, cols) }
 }
 
 /// `to[col * to_stride + row] = from[row * from_stride + col]`.
