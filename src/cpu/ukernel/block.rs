@@ -313,7 +313,7 @@ mod tests {
             let Some(isa) = Isa::supported(level) else { continue };
             let panel_cols = panel_columns(isa);
             for (rows, gemm_k) in (1..=30).flat_map(|rows| [1, 3, 4, 9, 70].map(|k| (rows, k))) {
-                for cols in [1, 7, 8, 9, 15, 16, 17, 31, 32, 33, 65] {
+                for cols in [1usize, 7, 8, 9, 15, 16, 17, 31, 32, 33, 65] {
                     let a_stride = gemm_k + 3;
                     let a: Vec<f32> = (0..rows * a_stride).map(value).collect();
                     let b = |kk: usize, col: usize| value(1000 + kk * 67 + col);
