@@ -4,7 +4,7 @@
 use super::cache::CacheSizes;
 use super::isa::Int8Kernel;
 use crate::config::IsaLevel;
-use crate::problem::{ConvProblem, DataType, Direction, Role};
+use crate::problem::{ConvProblem, DataType, Role};
 use crate::solver::Context;
 
 /// Multiply-adds a microsecond and thread that the GEMM kernel attains on
@@ -70,8 +70,6 @@ const TRANSPOSED_ELEMS_PER_US: f64 = 2_000.0;
 /// What lines that are not contiguous cost the solvers that work on lines, `by_channel` where they
 /// take or give one channel at a time.
 pub fn scatter_us(problem: &ConvProblem, context: &Context, by_channel: bool) -> f64 {
-    // Backward-weights stages its inputs once for each block of the result.
-    let passes = if problem.direction() == Direction::Wrw { 4.0 } else { 1.0 };
     let of_role = |role: Role| {
         let tensor = problem.tensor5(role);
         let elems = tensor.lengths.iter().map(|&len| len as f64).product::<f64>();
@@ -84,5 +82,5 @@ pub fn scatter_us(problem: &ConvProblem, context: &Context, by_channel: bool) ->
             elems / SCATTERED_ELEMS_PER_US
         }
     };
-    passes * (of_role(Role::X) + of_role(Role::Y)) / context.cpu_threads.get() as f64
+    (of_role(Role::X) + of_role(Role::Y)) / context.cpu_threads.get() as f64
 }

@@ -389,9 +389,10 @@ fn copy_lines<T: Element>(
 fn copy_run<T: Element>(input: &[T], stride: usize, run: &mut [f32]) {
     match stride {
         1 => T::widen(&input[..run.len()], run),
-        // Widened whole, then every other one: both vectorise.
+        // Widened whole, then every other one: both vectorise. Runs of small images are short, and
+        // clearing a larger buffer for each would cost more than the copy.
         2 => {
-            let mut wide = [0f32; 128];
+            let mut wide = [0f32; 32];
             for (run, input) in run.chunks_mut(wide.len() / 2).zip(input.chunks(wide.len())) {
                 let wide = &mut wide[..input.len().min(2 * run.len())];
                 T::widen(&input[..wide.len()], wide);
