@@ -43,6 +43,10 @@ const TASK_MULTIPLY_ADDS: usize = 200_000;
 /// Pixels that a filter may reach over: dilation beyond makes tiles of mostly nothing.
 const MAX_REACH_PIXELS: usize = 4096;
 
+/// Most lines, and pixels, of an image: plans hold a list of lines.
+const MAX_LINES: usize = 1 << 16;
+const MAX_PIXELS: usize = 1 << 26;
+
 /// Most phases of backward-data, and pixels of the input for one of the output.
 const MAX_PHASES: usize = 64;
 
@@ -81,7 +85,17 @@ impl Solver for DepthwiseTiles {
         if reach.iter().fold(1, |all: usize, &len| all.saturating_mul(len)) > MAX_REACH_PIXELS {
             return Err(Reason::new(format!("filters reach over {MAX_REACH_PIXELS} pixels")));
         }
-        if problem.strides().iter().product::<usize>() > MAX_PHASES {
+        for [d, h, w] in [problem.in_spatial(), problem.out_spatial()] {
+            let padded = |dim: usize, len: usize| len.saturating_add(2 * problem.pads()[dim]);
+            let lines = padded(0, d).saturating_mul(padded(1, h));
+            if lines > MAX_LINES || lines.saturating_mul(padded(2, w)) > MAX_PIXELS {
+                let reason =
+                    format!("images of more than {MAX_LINES} lines or {MAX_PIXELS} pixels");
+                return Err(Reason::new(reason));
+            }
+        }
+        if problem.strides().iter().fold(1, |all: usize, &len| all.saturating_mul(len)) > MAX_PHASES
+        {
             return Err(Reason::new(format!("more than {MAX_PHASES} phases of strides")));
         }
         ImplicitGemm.applicable(problem, context)

@@ -39,13 +39,16 @@ use crate::error::Result;
 use crate::problem::{ConvProblem, Direction};
 use crate::solver::{Algorithm, Applicability, Context, Plan, Reason, Solver, SolverId};
 use plan::DataPlan;
-use shape::{Blocking, WinogradShape};
+use shape::{Blocking, WinogradShape, phases_of};
 use wrw::WrwPlan;
 
 /// Channels in a reduction at most, for F(4x4, 3x3) and F(2x2, 5x5): extrapolated from 512
 /// with the square root, the error at 2048 is about 1e-6 of the largest value, and
 /// MIOpenDriver accepts 1.5e-6.
 const MAX_CHANNELS_SIDE_6: usize = 2048;
+
+/// Phases of a dilation at most, 32 in both dimensions: each has planes of its own to plan.
+const MAX_PHASES: usize = 1 << 10;
 
 /// Tiles of dy in a reduction at most, for backward-weights. The RMS error of layers of 49, 256 and
 /// 6400 tiles is 1.7e-7, 2.2e-7 and 4.7e-7 of the largest value (`miopen-bypass conv -F 4 -V 1`, data
@@ -96,6 +99,9 @@ impl Solver for Winograd {
             || problem.pads()[0] != 0
         {
             return Err(Reason::new(format!("serves {taps} x {taps} filters of stride 1")));
+        }
+        if phases_of(problem).iter().product::<usize>() > MAX_PHASES {
+            return Err(Reason::new(format!("more than {MAX_PHASES} phases of the dilation")));
         }
         if problem.direction() == Direction::Wrw {
             if self.form != Form::Tile4Taps3 {
