@@ -437,39 +437,46 @@ mod x86 {
     }
 }
 
-/// Defines a function that runs `$body::<S>` for the [`Simd`] of an `Isa`.
+/// Defines a function that runs `$body::<S>` for the [`Simd`] of an `Isa`; lengths in brackets behind
+/// its name are const parameters of the function, and of the body behind `S`.
 ///
 /// The body is an `unsafe`, `#[inline(always)]` function, generic over `Simd`.
 /// The function defined is unsafe like the body, but for the instruction set:
 /// that the machine has it, the value of type `Isa` proves.
 macro_rules! isa_kernel {
-    ($(#[$doc:meta])* unsafe fn $name:ident($($arg:ident: $type:ty),* $(,)?) = $body:ident) => {
+    (
+        $(#[$doc:meta])*
+        unsafe fn $name:ident $([$($length:ident),+])? ($($arg:ident: $type:ty),* $(,)?) = $body:ident
+    ) => {
         $(#[$doc])*
         #[allow(clippy::too_many_arguments)] // the arguments are the body's
-        unsafe fn $name(isa: $crate::cpu::isa::Isa, $($arg: $type),*) {
+        unsafe fn $name $(<$(const $length: usize),+>)? (
+            isa: $crate::cpu::isa::Isa,
+            $($arg: $type),*
+        ) {
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx2,fma,f16c")]
             #[allow(clippy::too_many_arguments)] // as above
-            unsafe fn avx2($($arg: $type),*) {
+            unsafe fn avx2 $(<$(const $length: usize),+>)? ($($arg: $type),*) {
                 // SAFETY: the instruction set is enabled, the rest is the caller's promise.
-                unsafe { $body::<$crate::cpu::ukernel::simd::Avx2>($($arg),*) }
+                unsafe { $body::<$crate::cpu::ukernel::simd::Avx2 $($(, $length)+)?>($($arg),*) }
             }
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx512f,avx512dq,avx2,fma,f16c")]
             #[allow(clippy::too_many_arguments)] // as above
-            unsafe fn avx512($($arg: $type),*) {
+            unsafe fn avx512 $(<$(const $length: usize),+>)? ($($arg: $type),*) {
                 // SAFETY: the instruction set is enabled, the rest is the caller's promise.
-                unsafe { $body::<$crate::cpu::ukernel::simd::Avx512>($($arg),*) }
+                unsafe { $body::<$crate::cpu::ukernel::simd::Avx512 $($(, $length)+)?>($($arg),*) }
             }
             // SAFETY: `isa` proves that the machine has the level, the rest is
             // the caller's promise.
             unsafe {
                 match isa.level() {
                     #[cfg(target_arch = "x86_64")]
-                    $crate::config::IsaLevel::Avx512 => avx512($($arg),*),
+                    $crate::config::IsaLevel::Avx512 => avx512 $(::<$($length),+>)? ($($arg),*),
                     #[cfg(target_arch = "x86_64")]
-                    $crate::config::IsaLevel::Avx2Fma => avx2($($arg),*),
-                    _ => $body::<$crate::cpu::ukernel::simd::Scalar>($($arg),*),
+                    $crate::config::IsaLevel::Avx2Fma => avx2 $(::<$($length),+>)? ($($arg),*),
+                    _ => $body::<$crate::cpu::ukernel::simd::Scalar $($(, $length)+)?>($($arg),*),
                 }
             }
         }

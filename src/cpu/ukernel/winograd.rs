@@ -96,9 +96,9 @@ pub fn transform_input(
     // SAFETY: tiles lie inside the planes and results inside `panels`, by the assertions.
     unsafe {
         match form {
-            Form::Tile2Taps3 => input_4(isa, input, channels, panels.as_mut_ptr()),
+            Form::Tile2Taps3 => transform::<4>(isa, input, channels, panels.as_mut_ptr()),
             Form::Tile4Taps3 | Form::Tile2Taps5 => {
-                input_6(isa, input, channels, panels.as_mut_ptr());
+                transform::<6>(isa, input, channels, panels.as_mut_ptr());
             }
         }
     }
@@ -106,33 +106,12 @@ pub fn transform_input(
 
 isa_kernel! {
     /// # Safety
-    /// As [`transform_input`] asserts, for a side of 4.
-    unsafe fn input_4(input: InputTiles<'_>, channels: usize, panels: *mut f32) = input_4_body
-}
-isa_kernel! {
-    /// # Safety
-    /// As [`transform_input`] asserts, for a side of 6.
-    unsafe fn input_6(input: InputTiles<'_>, channels: usize, panels: *mut f32) = input_6_body
+    /// As [`transform_input`] asserts, for tiles of `SIDE` squared.
+    unsafe fn transform[SIDE](input: InputTiles<'_>, channels: usize, panels: *mut f32) = input_body
 }
 
 /// # Safety
-/// As `input_4`; the instruction set of `S` must be present.
-#[inline(always)]
-unsafe fn input_4_body<S: Simd>(input: InputTiles<'_>, channels: usize, panels: *mut f32) {
-    // SAFETY: the caller's promise.
-    unsafe { input_body::<S, 4>(input, channels, panels) }
-}
-
-/// # Safety
-/// As `input_6`; the instruction set of `S` must be present.
-#[inline(always)]
-unsafe fn input_6_body<S: Simd>(input: InputTiles<'_>, channels: usize, panels: *mut f32) {
-    // SAFETY: the caller's promise.
-    unsafe { input_body::<S, 6>(input, channels, panels) }
-}
-
-/// # Safety
-/// As [`transform_input`] asserts.
+/// As `transform`; the instruction set of `S` must be present.
 #[inline(always)]
 unsafe fn input_body<S: Simd, const SIDE: usize>(
     input: InputTiles<'_>,
@@ -258,13 +237,37 @@ pub fn transform_output(
     unsafe {
         match form {
             Form::Tile2Taps3 => {
-                output_2_of_4(isa, sums, position_stride, offsets, plane, row_stride, spoiled_out);
+                transform_back::<4, 2>(
+                    isa,
+                    sums,
+                    position_stride,
+                    offsets,
+                    plane,
+                    row_stride,
+                    spoiled_out,
+                );
             }
             Form::Tile4Taps3 => {
-                output_4_of_6(isa, sums, position_stride, offsets, plane, row_stride, spoiled_out);
+                transform_back::<6, 4>(
+                    isa,
+                    sums,
+                    position_stride,
+                    offsets,
+                    plane,
+                    row_stride,
+                    spoiled_out,
+                );
             }
             Form::Tile2Taps5 => {
-                output_2_of_6(isa, sums, position_stride, offsets, plane, row_stride, spoiled_out);
+                transform_back::<6, 2>(
+                    isa,
+                    sums,
+                    position_stride,
+                    offsets,
+                    plane,
+                    row_stride,
+                    spoiled_out,
+                );
             }
         }
     }
@@ -273,76 +276,15 @@ pub fn transform_output(
 
 isa_kernel! {
     /// # Safety
-    /// As [`transform_output`] asserts, for [`Form::Tile2Taps3`].
-    unsafe fn output_2_of_4(
+    /// As [`transform_output`] asserts, for tiles of `TILE` squared with `SIDE` squared positions.
+    unsafe fn transform_back[SIDE, TILE](
         sums: *const f32, position_stride: usize, offsets: &[usize],
         plane: *mut f32, row_stride: usize, spoiled: &mut f32,
-    ) = output_2_of_4_body
-}
-isa_kernel! {
-    /// # Safety
-    /// As [`transform_output`] asserts, for [`Form::Tile4Taps3`].
-    unsafe fn output_4_of_6(
-        sums: *const f32, position_stride: usize, offsets: &[usize],
-        plane: *mut f32, row_stride: usize, spoiled: &mut f32,
-    ) = output_4_of_6_body
-}
-isa_kernel! {
-    /// # Safety
-    /// As [`transform_output`] asserts, for [`Form::Tile2Taps5`].
-    unsafe fn output_2_of_6(
-        sums: *const f32, position_stride: usize, offsets: &[usize],
-        plane: *mut f32, row_stride: usize, spoiled: &mut f32,
-    ) = output_2_of_6_body
+    ) = output_body
 }
 
 /// # Safety
-/// As `output_2_of_4`; the instruction set of `S` must be present.
-#[inline(always)]
-unsafe fn output_2_of_4_body<S: Simd>(
-    sums: *const f32,
-    position_stride: usize,
-    offsets: &[usize],
-    plane: *mut f32,
-    row_stride: usize,
-    spoiled: &mut f32,
-) {
-    // SAFETY: the caller's promise.
-    unsafe { output_body::<S, 4, 2>(sums, position_stride, offsets, plane, row_stride, spoiled) }
-}
-
-/// # Safety
-/// As `output_4_of_6`; the instruction set of `S` must be present.
-#[inline(always)]
-unsafe fn output_4_of_6_body<S: Simd>(
-    sums: *const f32,
-    position_stride: usize,
-    offsets: &[usize],
-    plane: *mut f32,
-    row_stride: usize,
-    spoiled: &mut f32,
-) {
-    // SAFETY: the caller's promise.
-    unsafe { output_body::<S, 6, 4>(sums, position_stride, offsets, plane, row_stride, spoiled) }
-}
-
-/// # Safety
-/// As `output_2_of_6`; the instruction set of `S` must be present.
-#[inline(always)]
-unsafe fn output_2_of_6_body<S: Simd>(
-    sums: *const f32,
-    position_stride: usize,
-    offsets: &[usize],
-    plane: *mut f32,
-    row_stride: usize,
-    spoiled: &mut f32,
-) {
-    // SAFETY: the caller's promise.
-    unsafe { output_body::<S, 6, 2>(sums, position_stride, offsets, plane, row_stride, spoiled) }
-}
-
-/// # Safety
-/// As [`transform_output`] asserts, for tiles of `TILE`.
+/// As `transform_back`; the instruction set of `S` must be present.
 #[inline(always)]
 unsafe fn output_body<S: Simd, const SIDE: usize, const TILE: usize>(
     sums: *const f32,

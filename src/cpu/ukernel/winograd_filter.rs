@@ -34,13 +34,13 @@ pub fn transform_filter(
     unsafe {
         match form {
             Form::Tile2Taps3 => {
-                filter_3_to_4(isa, row, channels, reversed, out.as_mut_ptr(), position_stride);
+                transform::<3, 4>(isa, row, channels, reversed, out.as_mut_ptr(), position_stride);
             }
             Form::Tile4Taps3 => {
-                filter_3_to_6(isa, row, channels, reversed, out.as_mut_ptr(), position_stride);
+                transform::<3, 6>(isa, row, channels, reversed, out.as_mut_ptr(), position_stride);
             }
             Form::Tile2Taps5 => {
-                filter_5_to_6(isa, row, channels, reversed, out.as_mut_ptr(), position_stride);
+                transform::<5, 6>(isa, row, channels, reversed, out.as_mut_ptr(), position_stride);
             }
         }
     }
@@ -48,70 +48,14 @@ pub fn transform_filter(
 
 isa_kernel! {
     /// # Safety
-    /// As [`transform_filter`] asserts, for [`Form::Tile2Taps3`].
-    unsafe fn filter_3_to_4(
+    /// As [`transform_filter`] asserts, for filters of `TAPS` squared and `SIDE` squared positions.
+    unsafe fn transform[TAPS, SIDE](
         row: &[f32], channels: usize, reversed: bool, out: *mut f32, position_stride: usize,
-    ) = filter_3_to_4_body
-}
-isa_kernel! {
-    /// # Safety
-    /// As [`transform_filter`] asserts, for [`Form::Tile4Taps3`].
-    unsafe fn filter_3_to_6(
-        row: &[f32], channels: usize, reversed: bool, out: *mut f32, position_stride: usize,
-    ) = filter_3_to_6_body
-}
-isa_kernel! {
-    /// # Safety
-    /// As [`transform_filter`] asserts, for [`Form::Tile2Taps5`].
-    unsafe fn filter_5_to_6(
-        row: &[f32], channels: usize, reversed: bool, out: *mut f32, position_stride: usize,
-    ) = filter_5_to_6_body
+    ) = filter_body
 }
 
 /// # Safety
-/// As `filter_3_to_4`; the instruction set of `S` must be present.
-#[inline(always)]
-unsafe fn filter_3_to_4_body<S: Simd>(
-    row: &[f32],
-    channels: usize,
-    reversed: bool,
-    out: *mut f32,
-    position_stride: usize,
-) {
-    // SAFETY: the caller's promise.
-    unsafe { filter_body::<S, 3, 4>(row, channels, reversed, out, position_stride) }
-}
-
-/// # Safety
-/// As `filter_3_to_6`; the instruction set of `S` must be present.
-#[inline(always)]
-unsafe fn filter_3_to_6_body<S: Simd>(
-    row: &[f32],
-    channels: usize,
-    reversed: bool,
-    out: *mut f32,
-    position_stride: usize,
-) {
-    // SAFETY: the caller's promise.
-    unsafe { filter_body::<S, 3, 6>(row, channels, reversed, out, position_stride) }
-}
-
-/// # Safety
-/// As `filter_5_to_6`; the instruction set of `S` must be present.
-#[inline(always)]
-unsafe fn filter_5_to_6_body<S: Simd>(
-    row: &[f32],
-    channels: usize,
-    reversed: bool,
-    out: *mut f32,
-    position_stride: usize,
-) {
-    // SAFETY: the caller's promise.
-    unsafe { filter_body::<S, 5, 6>(row, channels, reversed, out, position_stride) }
-}
-
-/// # Safety
-/// As [`transform_filter`] asserts, for filters of `TAPS` squared and `SIDE` positions.
+/// As `transform`; the instruction set of `S` must be present.
 #[inline(always)]
 unsafe fn filter_body<S: Simd, const TAPS: usize, const SIDE: usize>(
     row: &[f32],

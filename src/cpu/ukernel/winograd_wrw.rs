@@ -55,41 +55,20 @@ pub fn transform_tiles(isa: Isa, of: TileOf, input: TileRows<'_>, out: &mut [f32
     // SAFETY: tiles lie inside the planes and results inside `out`, by the assertions.
     unsafe {
         match of {
-            TileOf::X => x_tiles(isa, input, out.as_mut_ptr()),
-            TileOf::Dy => dy_tiles(isa, input, out.as_mut_ptr()),
+            TileOf::X => transform::<SIDE>(isa, input, out.as_mut_ptr()),
+            TileOf::Dy => transform::<4>(isa, input, out.as_mut_ptr()),
         }
     }
 }
 
 isa_kernel! {
     /// # Safety
-    /// As [`transform_tiles`] asserts, for x.
-    unsafe fn x_tiles(input: TileRows<'_>, out: *mut f32) = x_body
-}
-isa_kernel! {
-    /// # Safety
-    /// As [`transform_tiles`] asserts, for dy.
-    unsafe fn dy_tiles(input: TileRows<'_>, out: *mut f32) = dy_body
+    /// As [`transform_tiles`] asserts, for tiles of `FROM` squared.
+    unsafe fn transform[FROM](input: TileRows<'_>, out: *mut f32) = tiles_body
 }
 
 /// # Safety
-/// As `x_tiles`; the instruction set of `S` must be present.
-#[inline(always)]
-unsafe fn x_body<S: Simd>(input: TileRows<'_>, out: *mut f32) {
-    // SAFETY: the caller's promise.
-    unsafe { tiles_body::<S, SIDE>(input, out) }
-}
-
-/// # Safety
-/// As `dy_tiles`; the instruction set of `S` must be present.
-#[inline(always)]
-unsafe fn dy_body<S: Simd>(input: TileRows<'_>, out: *mut f32) {
-    // SAFETY: the caller's promise.
-    unsafe { tiles_body::<S, 4>(input, out) }
-}
-
-/// # Safety
-/// As [`transform_tiles`] asserts, for tiles of `FROM` squared.
+/// As `transform`; the instruction set of `S` must be present.
 #[inline(always)]
 unsafe fn tiles_body<S: Simd, const FROM: usize>(input: TileRows<'_>, out: *mut f32) {
     let tiles = input.offsets.len();
