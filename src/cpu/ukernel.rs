@@ -6,19 +6,18 @@
 )]
 mod block;
 #[cfg(target_arch = "x86_64")]
-mod block_avx512;
+mod block_asm;
 mod convert;
 mod depthwise;
 mod dot;
 mod filter;
 mod gemm;
-#[cfg(target_arch = "x86_64")]
-mod int8_asm;
 mod int8_block;
 mod int8_simd;
 mod lanes;
 mod lines;
 mod panel;
+mod register_block;
 mod shifted;
 mod simd;
 mod taps;
@@ -28,7 +27,7 @@ mod winograd_filter;
 mod winograd_wrw;
 mod words;
 
-pub use block::{Rows, block_rows, multiply_block, panel_columns};
+pub use block::{Rows, block_rows, multiply_block, panel_columns, rows_at_once};
 pub use convert::{narrow_bf16, narrow_f16, widen_bf16, widen_f16};
 pub use depthwise::sum_shifted;
 pub use dot::{DotStart, add_dots};

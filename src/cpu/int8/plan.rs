@@ -7,17 +7,15 @@ use std::ops::Range;
 use super::filter::{FilterPart, Int8Filter};
 use crate::cpu::arena;
 use crate::cpu::blocked::{BlockShape, Blocking, PixelLayout, Planes};
-use crate::cpu::cache::CacheSizes;
 use crate::cpu::element::{Output, Scalars};
 use crate::cpu::gather::{Gather, Order, PixelBox};
 use crate::cpu::isa::Int8Isa;
 use crate::cpu::pool;
 use crate::cpu::store::store_tile;
-use crate::cpu::tiles::{even_piece, pieces};
+use crate::cpu::tiles::pieces;
 use crate::cpu::ukernel::{
-    Line, LineShape, ReduceOffsets, WORD_SLACK_ELEMS, WordPixels, WordRows, block_rows,
-    multiply_words, pack_panel, panel_columns, stage_word_pixels, stage_words, transpose,
-    word_elems,
+    Line, LineShape, ReduceOffsets, WORD_SLACK_ELEMS, WordPixels, WordRows, multiply_words,
+    pack_panel, panel_columns, rows_at_once, stage_word_pixels, stage_words, transpose, word_elems,
 };
 use crate::error::Result;
 use crate::memory::{MatrixMut, TensorMut, as_i32_mut};
@@ -80,7 +78,7 @@ impl Int8Plan {
             isa,
             offsets: offsets_of(&planes.layout, blocking.channels, filter.channels_inner),
             last_offsets: offsets_of(&planes.layout, last, filter.channels_inner),
-            rows_at_once: rows_at_once(isa, blocking.rows, row_stride),
+            rows_at_once: rows_at_once(isa.isa(), blocking.rows, row_stride).min(blocking.rows),
             row_stride,
             words: of_words.channels,
             gather,
@@ -184,14 +182,6 @@ fn offsets_of(layout: &PixelLayout, words: usize, channels_inner: bool) -> Reduc
 fn distance_of_rows(gemm_k: usize) -> usize {
     let line = arena::whole_lines(1);
     (gemm_k.div_ceil(line) | 1) * line
-}
-
-/// Rows that are multiplied with all panels before the next ones: a quarter of the L2 cache, which
-/// they come from for each panel.
-fn rows_at_once(isa: Int8Isa, rows: usize, row_stride: usize) -> usize {
-    let most = CacheSizes::get().l2_bytes / 4 / (size_of::<f32>() * row_stride.max(1));
-    let tile = block_rows(isa.isa());
-    even_piece(rows, (most / tile * tile).max(tile)).next_multiple_of(tile).min(rows)
 }
 
 /// The pixels of a task and their group, whatever its rows.

@@ -4,52 +4,23 @@
 //! in the lowest. In a word of four bytes those of columns are 128 more than their values, so
 //! unsigned; those of weights are int8 as they are.
 
-/// A vector register of words.
-///
-/// # Safety
-/// Every function may be called only where the instructions are present, and those with pointers
-/// only where [`Int8Simd::LANES`] words are valid there. Pointers need no alignment.
-pub(super) trait Int8Simd: Copy {
-    type V: Copy;
-
-    /// Words in a register.
-    const LANES: usize;
-
-    /// Rows of the register block, as for [`super::simd::Simd::ROWS`]; the product takes the
-    /// register of the broadcast.
-    const ROWS: usize;
-
-    unsafe fn splat(word: i32) -> Self::V;
-    unsafe fn load(from: *const i32) -> Self::V;
-    unsafe fn store(to: *mut i32, v: Self::V);
-    /// Modulo 2^32.
-    unsafe fn add(a: Self::V, b: Self::V) -> Self::V;
-    /// `sums` and the products of each word's elements, modulo 2^32.
-    unsafe fn add_products(weights: Self::V, columns: Self::V, sums: Self::V) -> Self::V;
-
-    /// Adds to the kernel's sums of `R` rows of words, `stride` apart, with a panel of two vectors,
-    /// `gemm_k` words long, where assembly does it; otherwise returns false.
-    #[inline(always)]
-    unsafe fn sum_rows<const R: usize>(
-        _gemm_k: usize,
-        _a: *const i32,
-        _stride: usize,
-        _b: *const i32,
-        _sums: &mut [[Self::V; 2]; R],
-    ) -> bool {
-        false
-    }
-}
+use super::register_block::BlockSimd;
 
 /// Four bytes, four words at a time, for whatever the compiler makes of them.
 #[derive(Clone, Copy)]
 pub(super) struct ScalarQuads;
 
-impl Int8Simd for ScalarQuads {
+impl BlockSimd for ScalarQuads {
+    type E = i32;
     type V = [i32; 4];
     const LANES: usize = 4;
     const ROWS: usize = 6;
+    const ZERO: i32 = 0;
 
+    #[inline(always)]
+    fn add_elements(a: i32, b: i32) -> i32 {
+        a.wrapping_add(b)
+    }
     #[inline(always)]
     unsafe fn splat(word: i32) -> [i32; 4] {
         [word; 4]
@@ -89,8 +60,8 @@ pub(super) use x86::{Avx2Pairs, Avx512Pairs, Avx512Quads, AvxQuads};
 mod x86 {
     use std::arch::x86_64::*;
 
-    use super::Int8Simd;
-    use crate::cpu::ukernel::int8_asm;
+    use super::BlockSimd;
+    use crate::cpu::ukernel::block_asm::{self, LEAST_ROWS_512};
 
     /// Pairs by AVX2.
     #[derive(Clone, Copy)]
@@ -108,21 +79,27 @@ mod x86 {
     #[derive(Clone, Copy)]
     pub(in super::super) struct Avx512Quads;
 
-    /// Implements [`Int8Simd`] on one width, but for the products.
+    /// Implements [`BlockSimd`] on one width, but for the products.
     macro_rules! int8_simd {
         (
             $name:ident, $vector:ident, $lanes:literal x $rows:literal,
             $splat:ident, $load:ident, $store:ident, $add:ident,
             |$weights:ident, $columns:ident, $sums:ident| $products:expr,
-            $assembly:ident from $least:literal
+            $assembly:ident from $least:expr
         ) => {
             // In the functions below, the instructions are present and pointers are valid by the
             // trait's condition.
-            impl Int8Simd for $name {
+            impl BlockSimd for $name {
+                type E = i32;
                 type V = $vector;
                 const LANES: usize = $lanes;
                 const ROWS: usize = $rows;
+                const ZERO: i32 = 0;
 
+                #[inline(always)]
+                fn add_elements(a: i32, b: i32) -> i32 {
+                    a.wrapping_add(b)
+                }
                 #[inline(always)]
                 unsafe fn splat(word: i32) -> $vector {
                     // SAFETY: the trait's condition.
@@ -164,7 +141,7 @@ mod x86 {
                         return false;
                     }
                     // SAFETY: the trait's condition; there are no more rows than `ROWS`.
-                    unsafe { int8_asm::$assembly(gemm_k, a, stride, b, sums) };
+                    unsafe { block_asm::$assembly(gemm_k, a, stride, b, sums) };
                     true
                 }
             }
@@ -188,12 +165,12 @@ mod x86 {
         Avx512Pairs, __m512i, 16 x 14,
         _mm512_set1_epi32, _mm512_loadu_si512, _mm512_storeu_si512, _mm512_add_epi32,
         |weights, columns, sums| _mm512_add_epi32(sums, _mm512_madd_epi16(weights, columns)),
-        pairs_512 from 7
+        pairs_512 from LEAST_ROWS_512
     }
     int8_simd! {
         Avx512Quads, __m512i, 16 x 14,
         _mm512_set1_epi32, _mm512_loadu_si512, _mm512_storeu_si512, _mm512_add_epi32,
         |weights, columns, sums| _mm512_dpbusd_epi32(sums, columns, weights),
-        quads_512 from 7
+        quads_512 from LEAST_ROWS_512
     }
 }

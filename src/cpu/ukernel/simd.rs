@@ -53,16 +53,17 @@ pub(super) trait Simd: Copy {
     /// The reverse: four floats to each of `LANES` pointers, in order.
     unsafe fn store_4_columns(to: [*mut f32; MAX_LANES], columns: [Self::V; 4]);
 
-    /// The GEMM kernel's sums of `R` rows of `a`, `stride` floats apart, with a panel of two vectors,
-    /// `gemm_k` steps long, where assembly has them; otherwise `None`.
+    /// Adds to the GEMM kernel's sums of `R` rows of `a`, `stride` floats apart, with a panel of two
+    /// vectors, `gemm_k` steps long, where assembly does it; otherwise returns false.
     #[inline(always)]
     unsafe fn sum_rows<const R: usize>(
         _gemm_k: usize,
         _a: *const f32,
         _stride: usize,
         _b: *const f32,
-    ) -> Option<[[Self::V; 2]; R]> {
-        None
+        _sums: &mut [[Self::V; 2]; R],
+    ) -> bool {
+        false
     }
 }
 
@@ -168,7 +169,7 @@ mod x86 {
     use half::f16;
 
     use super::{MAX_LANES, Simd};
-    use crate::cpu::ukernel::block_avx512;
+    use crate::cpu::ukernel::block_asm;
 
     /// AVX2 and FMA.
     #[derive(Clone, Copy)]
@@ -430,9 +431,14 @@ mod x86 {
             a: *const f32,
             stride: usize,
             b: *const f32,
-        ) -> Option<[[__m512; 2]; R]> {
-            // SAFETY: the trait's condition.
-            unsafe { block_avx512::sum_rows(gemm_k, a, stride, b) }
+            sums: &mut [[__m512; 2]; R],
+        ) -> bool {
+            if R < block_asm::LEAST_ROWS_512 {
+                return false;
+            }
+            // SAFETY: the trait's condition; there are no more rows than `ROWS`.
+            unsafe { block_asm::floats_512(gemm_k, a, stride, b, sums) };
+            true
         }
     }
 }

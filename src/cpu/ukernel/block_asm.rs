@@ -1,129 +1,82 @@
-//! The reduction of the integer GEMM kernel in assembly.
+//! The reduction of the GEMM kernels in assembly: of floats in registers of 512 bits, of words of int8.
 //!
-//! A compiler sees that sums of integers may be formed in any order: LLVM adds up the products of
-//! several steps before they meet the sums, and spills more registers than there are sums. Here
-//! instructions are in the order in which they are meant. Rows are reached from every third one, as
-//! in [`super::block`]'s kernel for AVX-512.
+//! Of 32 registers 28 hold sums, two the columns, one a weight. A compiler does not keep to that: of
+//! floats, LLVM 20 loads the weights of several steps first and spills a hundred registers a step, and
+//! takes a pointer for each row, of which there are more than registers. That sums of integers may be
+//! formed in any order it sees as well: it adds up the products of several steps before they meet the
+//! sums. Here rows are reached from every third one, and instructions are in the order in which they are
+//! meant.
 
 use std::arch::asm;
-use std::arch::x86_64::{__m256i, __m512i};
+use std::arch::x86_64::{__m256i, __m512, __m512i};
 
-/// The products of a row's word, broadcast to a register, with both vectors of columns. A register
+/// The products of a row's weight, broadcast to a register, with both vectors of columns. A register
 /// more is free where the products do not go to the sums at once.
+#[rustfmt::skip]
 macro_rules! products {
-    (pairs, $v:literal, $low:literal, $high:literal, $c0:literal, $c1:literal, $w:literal, $t:literal) => {
+    (floats, $v:literal, $low:literal, $high:literal, $c0:literal, $c1:literal, $w:literal, $t:literal) => {
         concat!(
-            "vpmaddwd ",
-            $v,
-            $t,
-            ", ",
-            $v,
-            $w,
-            ", ",
-            $v,
-            $c0,
-            "\n",
-            "vpmaddwd ",
-            $v,
-            $w,
-            ", ",
-            $v,
-            $w,
-            ", ",
-            $v,
-            $c1,
-            "\n",
-            "vpaddd ",
-            $v,
-            $low,
-            ", ",
-            $v,
-            $low,
-            ", ",
-            $v,
-            $t,
-            "\n",
-            "vpaddd ",
-            $v,
-            $high,
-            ", ",
-            $v,
-            $high,
-            ", ",
-            $v,
-            $w,
-            "\n",
+            "vfmadd231ps ", $v, $low, ", ", $v, $w, ", ", $v, $c0, "\n",
+            "vfmadd231ps ", $v, $high, ", ", $v, $w, ", ", $v, $c1, "\n",
         )
     };
-    (vex_quads, $v:literal, $low:literal, $high:literal, $c0:literal, $c1:literal, $w:literal, $t:literal) => {
+    (pairs, $v:literal, $low:literal, $high:literal, $c0:literal, $c1:literal, $w:literal, $t:literal) => {
         concat!(
-            "{{vex}} vpdpbusd ",
-            $v,
-            $low,
-            ", ",
-            $v,
-            $c0,
-            ", ",
-            $v,
-            $w,
-            "\n",
-            "{{vex}} vpdpbusd ",
-            $v,
-            $high,
-            ", ",
-            $v,
-            $c1,
-            ", ",
-            $v,
-            $w,
-            "\n",
+            "vpmaddwd ", $v, $t, ", ", $v, $w, ", ", $v, $c0, "\n",
+            "vpmaddwd ", $v, $w, ", ", $v, $w, ", ", $v, $c1, "\n",
+            "vpaddd ", $v, $low, ", ", $v, $low, ", ", $v, $t, "\n",
+            "vpaddd ", $v, $high, ", ", $v, $high, ", ", $v, $w, "\n",
         )
     };
     (quads, $v:literal, $low:literal, $high:literal, $c0:literal, $c1:literal, $w:literal, $t:literal) => {
         concat!(
-            "vpdpbusd ",
-            $v,
-            $low,
-            ", ",
-            $v,
-            $c0,
-            ", ",
-            $v,
-            $w,
-            "\n",
-            "vpdpbusd ",
-            $v,
-            $high,
-            ", ",
-            $v,
-            $c1,
-            ", ",
-            $v,
-            $w,
-            "\n",
+            "vpdpbusd ", $v, $low, ", ", $v, $c0, ", ", $v, $w, "\n",
+            "vpdpbusd ", $v, $high, ", ", $v, $c1, ", ", $v, $w, "\n",
+        )
+    };
+    (vex_quads, $v:literal, $low:literal, $high:literal, $c0:literal, $c1:literal, $w:literal, $t:literal) => {
+        concat!(
+            "{{vex}} vpdpbusd ", $v, $low, ", ", $v, $c0, ", ", $v, $w, "\n",
+            "{{vex}} vpdpbusd ", $v, $high, ", ", $v, $c1, ", ", $v, $w, "\n",
         )
     };
 }
 
-/// One row of one step: where its word lies, and its sums. `$kind` and `$v` say how.
+/// The instruction that broadcasts a weight.
+macro_rules! broadcast {
+    (floats) => {
+        "vbroadcastss "
+    };
+    ($words:tt) => {
+        "vpbroadcastd "
+    };
+}
+
+/// The instruction that loads columns.
+macro_rules! load {
+    (floats, "zmm") => {
+        "vmovups "
+    };
+    ($words:tt, "zmm") => {
+        "vmovdqu32 "
+    };
+    ($words:tt, "ymm") => {
+        "vmovdqu "
+    };
+}
+
+/// One row of one step: where its weight lies, and its sums. `$kind` and `$v` say how.
+#[rustfmt::skip]
 macro_rules! row {
     ($kind:tt, "ymm", $row:literal, $at:literal, $low:literal, $high:literal) => {
         concat!(
-            "vpbroadcastd ymm14, dword ptr [",
-            $row,
-            " + ",
-            $at,
-            "]\n",
+            broadcast!($kind), "ymm14, dword ptr [", $row, " + ", $at, "]\n",
             products!($kind, "ymm", $low, $high, "12", "13", "14", "15"),
         )
     };
     ($kind:tt, "zmm", $row:literal, $at:literal, $low:literal, $high:literal) => {
         concat!(
-            "vpbroadcastd zmm30, dword ptr [",
-            $row,
-            " + ",
-            $at,
-            "]\n",
+            broadcast!($kind), "zmm30, dword ptr [", $row, " + ", $at, "]\n",
             products!($kind, "zmm", $low, $high, "28", "29", "30", "31"),
         )
     };
@@ -177,26 +130,19 @@ macro_rules! rows {
 
 /// One step of the reduction: the columns at a byte offset of the panel, the weights at one of their
 /// rows.
+#[rustfmt::skip]
 macro_rules! step {
     ($k:tt, "ymm", $rows:tt, $at:literal, $low:literal, $high:literal) => {
         concat!(
-            "vmovdqu ymm12, ymmword ptr [{b} + ",
-            $low,
-            "]\n",
-            "vmovdqu ymm13, ymmword ptr [{b} + ",
-            $high,
-            "]\n",
+            load!($k, "ymm"), "ymm12, ymmword ptr [{b} + ", $low, "]\n",
+            load!($k, "ymm"), "ymm13, ymmword ptr [{b} + ", $high, "]\n",
             rows!($k, "ymm", $rows, $at),
         )
     };
     ($k:tt, "zmm", $rows:tt, $at:literal, $low:literal, $high:literal) => {
         concat!(
-            "vmovdqu32 zmm28, zmmword ptr [{b} + ",
-            $low,
-            "]\n",
-            "vmovdqu32 zmm29, zmmword ptr [{b} + ",
-            $high,
-            "]\n",
+            load!($k, "zmm"), "zmm28, zmmword ptr [{b} + ", $low, "]\n",
+            load!($k, "zmm"), "zmm29, zmmword ptr [{b} + ", $high, "]\n",
             rows!($k, "zmm", $rows, $at),
         )
     };
@@ -207,29 +153,29 @@ macro_rules! advance {
     ($bytes:literal; $($a:literal)*) => { concat!($("add ", $a, ", ", $bytes, "\n",)*) };
 }
 
-/// Defines the sums of `R` rows of words with both vectors of a panel, for the heights given.
+/// Defines the sums of `R` rows with both vectors of a panel, for the heights given.
 macro_rules! sum_rows {
     (
-        $name:ident, $features:literal, $vector:ident, $sums:literal, $k:tt, $v:tt,
+        $name:ident, $features:literal, $element:ident, $vector:ident, $sums:literal, $k:tt, $v:tt,
         [$($height:tt)*], [$($low:literal $high:literal)*], $panel:literal,
         [$($a:ident $pointer:literal $first:literal)*], [$($register:tt $index:literal)*],
         [$($scratch:tt)*]
     ) => {
-        /// `sums` are added up, in the order of their rows.
+        /// Adds to the sums of `R` rows of `a`, `stride` apart, in the order of the reduction.
         ///
         /// # Safety
-        /// The instructions must be present, `gemm_k` words of each row and `gemm_k` pairs of vectors
+        /// The instructions must be present, `gemm_k` weights of each row and `gemm_k` pairs of vectors
         /// of the panel be readable, and `R` one of the heights.
         #[inline]
         #[target_feature(enable = $features)]
         pub(super) unsafe fn $name<const R: usize>(
             gemm_k: usize,
-            a: *const i32,
+            a: *const $element,
             stride: usize,
-            b: *const i32,
+            b: *const $element,
             rows: &mut [[$vector; 2]; R],
         ) {
-            let stride_bytes = stride * size_of::<i32>();
+            let stride_bytes = stride * size_of::<$element>();
             let mut s = [rows[0][0]; $sums];
             for row in 0..R {
                 s[2 * row] = rows[row][0];
@@ -270,7 +216,7 @@ macro_rules! sum_rows {
                     )
                 };
             }
-            // SAFETY: the instructions are present; the assembly reads words of `R` rows and of the
+            // SAFETY: the instructions are present; the assembly reads weights of `R` rows and of the
             // panel, which the caller vouches for, and writes nothing but registers that are named.
             // Pointers beyond the last row are not read from.
             unsafe {
@@ -303,7 +249,7 @@ macro_rules! sum_rows {
 macro_rules! sum_rows_256 {
     ($name:ident, $features:literal, $k:tt) => {
         sum_rows! {
-            $name, $features, __m256i, 12, $k, "ymm",
+            $name, $features, i32, __m256i, 12, $k, "ymm",
             [1 2 3 4 5 6], [0 32 64 96 128 160 192 224], 64,
             [a0 "{a0}" 0 a3 "{a3}" 3],
             ["ymm0" 0 "ymm1" 1 "ymm2" 2 "ymm3" 3 "ymm4" 4 "ymm5" 5 "ymm6" 6 "ymm7" 7 "ymm8" 8
@@ -315,9 +261,9 @@ macro_rules! sum_rows_256 {
 
 /// [`sum_rows!`] of 7 to 14 rows in registers of 512 bits.
 macro_rules! sum_rows_512 {
-    ($name:ident, $features:literal, $k:tt) => {
+    ($name:ident, $features:literal, $element:ident, $vector:ident, $k:tt) => {
         sum_rows! {
-            $name, $features, __m512i, 28, $k, "zmm",
+            $name, $features, $element, $vector, 28, $k, "zmm",
             [7 8 9 10 11 12 13 14], [0 64 128 192 256 320 384 448], 128,
             [a0 "{a0}" 0 a3 "{a3}" 3 a6 "{a6}" 6 a9 "{a9}" 9 a12 "{a12}" 12],
             ["zmm0" 0 "zmm1" 1 "zmm2" 2 "zmm3" 3 "zmm4" 4 "zmm5" 5 "zmm6" 6 "zmm7" 7 "zmm8" 8
@@ -331,5 +277,9 @@ macro_rules! sum_rows_512 {
 
 sum_rows_256!(pairs_256, "avx2", pairs);
 sum_rows_256!(quads_256, "avx2,avxvnni", vex_quads);
-sum_rows_512!(pairs_512, "avx512f,avx512bw", pairs);
-sum_rows_512!(quads_512, "avx512f,avx512vnni", quads);
+sum_rows_512!(floats_512, "avx512f", f32, __m512, floats);
+sum_rows_512!(pairs_512, "avx512f,avx512bw", i32, __m512i, pairs);
+sum_rows_512!(quads_512, "avx512f,avx512vnni", i32, __m512i, quads);
+
+/// Rows that the sums in registers of 512 bits have at least: lower blocks are left to the compiler.
+pub(super) const LEAST_ROWS_512: usize = 7;

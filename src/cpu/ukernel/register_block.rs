@@ -1,0 +1,241 @@
+//! Rows times packed panels of columns, block by block of registers: the loops of the GEMM kernels, of
+//! floats and of words of int8.
+
+/// A vector register and what the loops do with it.
+///
+/// # Safety
+/// Every function may be called only where the instructions are present, and those with pointers
+/// only where [`BlockSimd::LANES`] elements are valid there. Pointers need no alignment.
+pub(super) trait BlockSimd: Copy {
+    /// What rows, panels and sums consist of.
+    type E: Copy;
+    type V: Copy;
+
+    /// Elements in a register.
+    const LANES: usize;
+
+    /// Rows of the register block. With two vectors of columns this many accumulators, two vectors
+    /// and a broadcast fit the registers: 6 x 2 + 3 of 16, 14 x 2 + 3 of 32.
+    const ROWS: usize;
+
+    const ZERO: Self::E;
+
+    fn add_elements(a: Self::E, b: Self::E) -> Self::E;
+    unsafe fn splat(element: Self::E) -> Self::V;
+    unsafe fn load(from: *const Self::E) -> Self::V;
+    unsafe fn store(to: *mut Self::E, v: Self::V);
+    unsafe fn add(a: Self::V, b: Self::V) -> Self::V;
+    /// `sums` and the products of weights and columns.
+    unsafe fn add_products(weights: Self::V, columns: Self::V, sums: Self::V) -> Self::V;
+
+    /// Adds to the sums of `R` rows of `a`, `stride` apart, with a panel of two vectors, `gemm_k`
+    /// steps long, where assembly does it; otherwise returns false.
+    #[inline(always)]
+    unsafe fn sum_rows<const R: usize>(
+        _gemm_k: usize,
+        _a: *const Self::E,
+        _stride: usize,
+        _b: *const Self::E,
+        _sums: &mut [[Self::V; 2]; R],
+    ) -> bool {
+        false
+    }
+}
+
+/// Vectors in a panel.
+pub(super) const VECTORS: usize = 2;
+
+/// Columns of a panel at most.
+const MAX_COLUMNS: usize = VECTORS * super::simd::MAX_LANES;
+
+/// Rows of the highest register block.
+const MAX_ROWS: usize = 14;
+
+/// Rows and columns of `c = starts + a * b`, or the part of them that one register block takes.
+#[derive(Clone, Copy)]
+pub(super) struct Block<E> {
+    /// Steps of the reduction.
+    pub gemm_k: usize,
+    pub a: *const E,
+    pub a_stride: usize,
+    /// What each row's sums begin with, if not with zero.
+    pub starts: Option<*const E>,
+    /// Panel after panel, in each of them `gemm_k` rows of two vectors.
+    pub b: *const E,
+    pub c: *mut E,
+    pub c_stride: usize,
+    /// Whether the sums are added to `c`.
+    pub accumulate: bool,
+}
+
+/// Calls `$block.run_rows::<S, R, NV>` for the height `R`.
+macro_rules! by_height {
+    ($block:expr, $height:expr, $S:ident, $NV:ident; $($r:literal)*) => {
+        match $height {
+            $($r if $r <= $S::ROWS => $block.run_rows::<$S, $r, $NV>(),)*
+            _ => unreachable!("no register block is that high"),
+        }
+    };
+}
+
+impl<E: Copy> Block<E> {
+    /// Each sum is formed in the order of the reduction.
+    ///
+    /// # Safety
+    /// `rows` of `a`, as many of `starts`, panels of `cols` columns and both in `c` must be valid,
+    /// and the instructions of `S` present.
+    #[inline(always)]
+    pub(super) unsafe fn run<S: BlockSimd<E = E>>(self, rows: usize, cols: usize) {
+        let panel_cols = VECTORS * S::LANES;
+        let row_tiles = rows.div_ceil(S::ROWS);
+        // Panel outside, rows inside: the panel stays in the L1 cache.
+        for panel in 0..cols.div_ceil(panel_cols) {
+            let left = (cols - panel * panel_cols).min(panel_cols);
+            let mut row = 0;
+            for tile in 0..row_tiles {
+                // Even heights: 64 rows are 10 + 6 times 6 less 2, not 10 times 6 and a 4.
+                let height = (rows - row).div_ceil(row_tiles - tile);
+                // SAFETY: the row and the panel lie inside by the caller's promise.
+                unsafe {
+                    let mut tile = Block {
+                        a: self.a.add(row * self.a_stride),
+                        b: self.b.add(panel * self.gemm_k * panel_cols),
+                        c: self.c.add(row * self.c_stride + panel * panel_cols),
+                        ..self
+                    };
+                    if let Some(starts) = self.starts {
+                        tile.starts = Some(starts.add(row));
+                    }
+                    if left == panel_cols {
+                        tile.run_tile::<S, VECTORS>(height);
+                    } else if left > S::LANES {
+                        tile.run_partial::<S, VECTORS>(height, left);
+                    } else {
+                        tile.run_partial::<S, 1>(height, left);
+                    }
+                }
+                row += height;
+            }
+        }
+    }
+
+    /// # Safety
+    /// As [`Block::run`] for `height` rows and `NV` vectors of columns.
+    #[inline(always)]
+    unsafe fn run_tile<S: BlockSimd<E = E>, const NV: usize>(self, height: usize) {
+        // SAFETY: the caller's promise.
+        unsafe { by_height!(self, height, S, NV; 1 2 3 4 5 6 7 8 9 10 11 12 13 14) }
+    }
+
+    /// For a tile that sticks out of `c`: by way of a buffer.
+    ///
+    /// # Safety
+    /// As [`Block::run`] for `height` rows and `cols` columns, at most `NV` vectors.
+    #[inline(always)]
+    unsafe fn run_partial<S: BlockSimd<E = E>, const NV: usize>(self, height: usize, cols: usize) {
+        let mut buffer = [S::ZERO; MAX_ROWS * MAX_COLUMNS];
+        let inner =
+            Block { c: buffer.as_mut_ptr(), c_stride: MAX_COLUMNS, accumulate: false, ..self };
+        // SAFETY: the buffer has room for the highest block, the rest is the caller's promise.
+        unsafe {
+            inner.run_tile::<S, NV>(height);
+            for (row, sums) in buffer.chunks_exact(MAX_COLUMNS).take(height).enumerate() {
+                let c = self.c.add(row * self.c_stride);
+                for (col, &sum) in sums[..cols].iter().enumerate() {
+                    let c = c.add(col);
+                    c.write(if self.accumulate { S::add_elements(c.read(), sum) } else { sum });
+                }
+            }
+        }
+    }
+
+    /// # Safety
+    /// As [`Block::run`] for `R` rows and `NV` vectors of columns.
+    #[inline(always)]
+    unsafe fn run_rows<S: BlockSimd<E = E>, const R: usize, const NV: usize>(self) {
+        // SAFETY: all addresses lie inside by the caller's promise.
+        unsafe {
+            let mut both = [[S::splat(S::ZERO); VECTORS]; R];
+            if let Some(starts) = self.starts {
+                for row in 0..R {
+                    both[row] = [S::splat(*starts.add(row)); VECTORS];
+                }
+            }
+            let is_done =
+                NV == VECTORS && S::sum_rows(self.gemm_k, self.a, self.a_stride, self.b, &mut both);
+            let mut sums = [[S::splat(S::ZERO); NV]; R];
+            for row in 0..R {
+                sums[row].copy_from_slice(&both[row][..NV]);
+            }
+            if !is_done {
+                self.sum_rows::<S, R, NV>(&mut sums);
+            }
+            for row in 0..R {
+                for v in 0..NV {
+                    let c = self.c.add(row * self.c_stride + v * S::LANES);
+                    let sum = sums[row][v];
+                    S::store(c, if self.accumulate { S::add(S::load(c), sum) } else { sum });
+                }
+            }
+        }
+    }
+
+    /// # Safety
+    /// As [`Block::run_rows`].
+    #[inline(always)]
+    unsafe fn sum_rows<S: BlockSimd<E = E>, const R: usize, const NV: usize>(
+        self,
+        sums: &mut [[S::V; NV]; R],
+    ) {
+        /// Reduction steps between two updates of the addresses.
+        const UNROLL: usize = 4;
+        // SAFETY: all addresses lie inside by the caller's promise.
+        unsafe {
+            let mut a = [self.a; R];
+            for row in 0..R {
+                a[row] = self.a.add(row * self.a_stride);
+            }
+            let mut b = self.b;
+            for _ in 0..self.gemm_k / UNROLL {
+                for at in 0..UNROLL {
+                    step::<S, R, NV>(&a, b, at, sums);
+                }
+                for row in &mut a {
+                    *row = row.add(UNROLL);
+                }
+                b = b.add(UNROLL * VECTORS * S::LANES);
+            }
+            for at in 0..self.gemm_k % UNROLL {
+                step::<S, R, NV>(&a, b, at, sums);
+            }
+        }
+    }
+}
+
+/// One step of the reduction.
+///
+/// Plain loops: closures do not inherit the instruction set of the function around them.
+///
+/// # Safety
+/// Each of `a` and the panel `b` must be readable at step `at`.
+#[inline(always)]
+unsafe fn step<S: BlockSimd, const R: usize, const NV: usize>(
+    a: &[*const S::E; R],
+    b: *const S::E,
+    at: usize,
+    sums: &mut [[S::V; NV]; R],
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut columns = [S::splat(S::ZERO); NV];
+        for v in 0..NV {
+            columns[v] = S::load(b.add((at * VECTORS + v) * S::LANES));
+        }
+        for row in 0..R {
+            let weight = S::splat(*a[row].add(at));
+            for v in 0..NV {
+                sums[row][v] = S::add_products(weight, columns[v], sums[row][v]);
+            }
+        }
+    }
+}
