@@ -69,6 +69,11 @@ impl FilterMatrix {
         self.columns.is_some_and(|(_, distance)| distance == 1 || self.gather.gemm_k() == 1)
     }
 
+    /// Whether an f32 filter can be read row by row or column by column, each contiguous.
+    pub fn is_contiguous(&self) -> bool {
+        self.rows_are_contiguous() || (self.row_stride == 1 && self.columns.is_some())
+    }
+
     /// A block as it lies in the tensor: f32 and equidistant columns only.
     pub fn direct<'a, T: Element>(
         &self,

@@ -27,7 +27,9 @@ mod winograd_filter;
 mod winograd_wrw;
 mod words;
 
-pub use block::{Rows, block_rows, multiply_block, panel_columns, rows_at_once};
+pub use block::{
+    Left, Rows, SourceColumns, block_rows, multiply_block, multiply_source, panel_columns, rows_at_once,
+};
 pub use convert::{narrow_bf16, narrow_f16, widen_bf16, widen_f16};
 pub use depthwise::sum_shifted;
 pub use dot::{DotStart, add_dots};

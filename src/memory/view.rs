@@ -313,6 +313,11 @@ impl<'a, T> MatrixRef<'a, T> {
         (self.col_stride == 1).then_some((self.slice, self.row_stride))
     }
 
+    /// The same with the distance of columns, where columns are contiguous.
+    pub fn contiguous_columns(self) -> Option<(&'a [T], usize)> {
+        (self.row_stride == 1).then_some((self.slice, self.col_stride))
+    }
+
     /// The first element's address.
     pub fn as_ptr(&self) -> *const T {
         self.slice.as_ptr()

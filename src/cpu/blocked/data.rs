@@ -16,7 +16,7 @@ use crate::cpu::pool;
 use crate::cpu::store::store_tile;
 use crate::cpu::tiles::pieces;
 use crate::cpu::ukernel::{
-    ReduceOffsets, Rows, multiply_block, pack_panel, panel_columns, transpose,
+    Left, ReduceOffsets, Rows, SourceColumns, multiply_source, pack_panel, panel_columns, transpose,
 };
 use crate::error::Result;
 use crate::memory::{MatrixMut, TensorMut};
@@ -118,7 +118,7 @@ impl DataPlan {
                     let layout = &layout;
                     layout.tap_offsets.iter().map(move |tap| channel * layout.channel_stride + tap)
                 });
-                ReduceOffsets::new(starts.collect())
+                ReduceOffsets::new(isa, starts.collect())
             };
             let last = match gather.channels % blocking.channels {
                 0 => blocking.channels,
@@ -137,7 +137,7 @@ impl DataPlan {
             packed_begin += problem.groups() * shape.rows * gemm_k;
         }
         let packs_filter = !is_f32
-            || phases.iter().any(|p| p.gather.taps() > 0 && !p.filter.rows_are_contiguous());
+            || phases.iter().any(|p| p.gather.taps() > 0 && !p.filter.is_contiguous());
         let scratch = ScratchElems::of(&phases, isa);
         let mut workspace = WorkspaceLayout::default();
         if packs_filter {
@@ -316,21 +316,25 @@ impl<T: Element> Tile<'_, T> {
             return;
         }
         let group_input = &self.inputs.input[phase.gather.group_offset(group)..];
+        let mut starts = Vec::new();
         for channels in pieces(&(0..phase.gather.channels), phase.blocking.channels) {
             let kk = channels.start * taps..channels.end * taps;
-            self.pack(group_input, &channels, planes, panels);
-            let a = self.filter_rows(group, rows, &kk);
-            multiply_block(self.plan.isa, kk.len(), a, panels, dst, kk.start > 0);
+            let columns = self.columns(group_input, &channels, planes, panels, &mut starts);
+            let a = self.filter_part(group, rows, &kk);
+            multiply_source(self.plan.isa, a, panels, columns, dst, kk.start > 0);
         }
     }
 
-    fn pack(
-        &self,
-        group_input: &[T],
+    /// Where the panels of some channels are. Those whose pixels follow each other are packed by the
+    /// product itself, the others here.
+    fn columns<'a>(
+        &'a self,
+        group_input: &'a [T],
         channels: &Range<usize>,
-        planes: &mut [f32],
+        planes: &'a mut [f32],
         panels: &mut [f32],
-    ) {
+        starts: &'a mut Vec<Option<usize>>,
+    ) -> SourceColumns<'a> {
         let (isa, phase, pixels) = (self.plan.isa, self.phase, self.task);
         let offsets = if channels.len() == phase.blocking.channels {
             &phase.offsets
@@ -352,27 +356,35 @@ impl<T: Element> Tile<'_, T> {
         let panel_cols = panel_columns(isa);
         let panel_elems = offsets.len() * panel_cols;
         let mut segments = Vec::new();
+        starts.clear();
         for (index, first) in (0..pixels.len()).step_by(panel_cols).enumerate() {
             phase.layout.segments(pixels, first, panel_cols, &mut segments);
             let columns = panel_cols.min(pixels.len() - first);
+            if let ([only], true) = (&segments[..], columns == panel_cols) {
+                starts.push(Some(base + only.offset));
+                continue;
+            }
+            starts.push(None);
             let panel = &mut panels[index * panel_elems..];
             pack_panel(isa, source, base, offsets, &segments, columns, panel);
         }
+        SourceColumns { source, offsets, starts }
     }
 
-    fn filter_rows(&self, group: usize, rows: &Range<usize>, kk: &Range<usize>) -> Rows<'_> {
+    fn filter_part(&self, group: usize, rows: &Range<usize>, kk: &Range<usize>) -> Left<'_> {
         let filter = &self.phase.filter;
         if self.inputs.packed_filter.is_empty() {
-            let (data, stride) = filter
+            return filter
                 .direct(self.inputs.filter, group, rows, kk)
-                .and_then(|matrix| matrix.contiguous_rows())
-                .expect("a plan without packed filter has contiguous rows of f32");
-            Rows { data, stride }
-        } else {
-            let gemm_k = self.phase.gather.gemm_k();
-            let first_row = group * filter.gemm_m + rows.start;
-            let offset = self.phase.packed_begin + first_row * gemm_k + kk.start;
-            Rows { data: &self.inputs.packed_filter[offset..], stride: gemm_k }
+                .and_then(|matrix| match matrix.contiguous_rows() {
+                    Some((data, stride)) => Some(Left::from(Rows { data, stride })),
+                    None => matrix.contiguous_columns().map(|(data, stride)| Left::of_columns(data, stride)),
+                })
+                .expect("a plan without packed filter has contiguous rows or columns of f32");
         }
+        let gemm_k = self.phase.gather.gemm_k();
+        let first_row = group * filter.gemm_m + rows.start;
+        let offset = self.phase.packed_begin + first_row * gemm_k + kk.start;
+        Rows { data: &self.inputs.packed_filter[offset..], stride: gemm_k }.into()
     }
 }

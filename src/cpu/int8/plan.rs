@@ -9,7 +9,7 @@ use crate::cpu::arena;
 use crate::cpu::blocked::{BlockShape, Blocking, PixelLayout, Planes};
 use crate::cpu::element::{Output, Scalars};
 use crate::cpu::gather::{Gather, Order, PixelBox};
-use crate::cpu::isa::Int8Isa;
+use crate::cpu::isa::{Int8Isa, Isa};
 use crate::cpu::pool;
 use crate::cpu::store::store_tile;
 use crate::cpu::tiles::pieces;
@@ -76,8 +76,8 @@ impl Int8Plan {
         Int8Plan {
             problem: problem.clone(),
             isa,
-            offsets: offsets_of(&planes.layout, blocking.channels, filter.channels_inner),
-            last_offsets: offsets_of(&planes.layout, last, filter.channels_inner),
+            offsets: offsets_of(isa.isa(), &planes.layout, blocking.channels, filter.channels_inner),
+            last_offsets: offsets_of(isa.isa(), &planes.layout, last, filter.channels_inner),
             rows_at_once: rows_at_once(isa.isa(), blocking.rows, row_stride).min(blocking.rows),
             row_stride,
             words: of_words.channels,
@@ -167,14 +167,15 @@ impl Int8Plan {
 }
 
 /// Where the rows of a block of that many words of channels begin.
-fn offsets_of(layout: &PixelLayout, words: usize, channels_inner: bool) -> ReduceOffsets {
+fn offsets_of(isa: Isa, layout: &PixelLayout, words: usize, channels_inner: bool) -> ReduceOffsets {
     let of_word = |word: usize| word * layout.channel_stride;
     let taps = &layout.tap_offsets;
-    ReduceOffsets::new(if channels_inner {
+    let offsets = if channels_inner {
         taps.iter().flat_map(|tap| (0..words).map(move |word| of_word(word) + tap)).collect()
     } else {
         (0..words).flat_map(|word| taps.iter().map(move |tap| of_word(word) + tap)).collect()
-    })
+    };
+    ReduceOffsets::new(isa, offsets)
 }
 
 /// Words from row to row of the filter: whole cache lines, and an odd number of them, so that rows

@@ -2,7 +2,8 @@
 
 use std::marker::PhantomData;
 
-use super::register_block::{Block, BlockSimd};
+use super::panel::ReduceOffsets;
+use super::register_block::{Block, BlockSimd, Gather, GatheredColumns, Reduction};
 use super::simd::{Simd, isa_kernel};
 use crate::config::IsaLevel;
 use crate::cpu::cache::CacheSizes;
@@ -36,6 +37,39 @@ pub struct Rows<'a> {
     pub stride: usize,
 }
 
+/// The left matrix of a product, of which either rows or columns are contiguous.
+#[derive(Clone, Copy, Debug)]
+pub struct Left<'a> {
+    /// From the first row's first element.
+    data: &'a [f32],
+    row_stride: usize,
+    column_stride: usize,
+}
+
+impl<'a> Left<'a> {
+    /// Columns at one distance, each contiguous; `data` begins with the first.
+    pub fn of_columns(data: &'a [f32], stride: usize) -> Self {
+        Left { data, row_stride: 1, column_stride: stride }
+    }
+}
+
+impl<'a> From<Rows<'a>> for Left<'a> {
+    fn from(rows: Rows<'a>) -> Self {
+        Left { data: rows.data, row_stride: rows.stride, column_stride: 1 }
+    }
+}
+
+/// Columns that lie in a source, where they are packed from when they are first used.
+#[derive(Clone, Copy, Debug)]
+pub struct SourceColumns<'a> {
+    pub source: &'a [f32],
+    /// Of each row of the reduction.
+    pub offsets: &'a ReduceOffsets,
+    /// Where each panel begins; `None` for those that have been packed already, among them one that is
+    /// not whole.
+    pub starts: &'a [Option<usize>],
+}
+
 /// `c = a * b`, or `c += a * b` where `accumulate`.
 ///
 /// `a` has `c`'s rows, each of `gemm_k` floats. `panels` holds `c`'s columns:
@@ -53,25 +87,76 @@ pub fn multiply_block(
     c: &mut MatrixMut<'_, f32>,
     accumulate: bool,
 ) {
+    assert!(panels.len() >= panels_elems(isa, gemm_k, c));
+    // SAFETY: the panels are long enough, and nothing is gathered into them.
+    unsafe { multiply(isa, gemm_k, a.into(), panels.as_ptr().cast_mut(), None, c, accumulate) }
+}
+
+/// The same with panels of which some are packed on the way.
+///
+/// # Panics
+/// As [`multiply_block`], and where a panel lies outside the source.
+pub fn multiply_source(
+    isa: Isa,
+    a: Left<'_>,
+    panels: &mut [f32],
+    columns: SourceColumns<'_>,
+    c: &mut MatrixMut<'_, f32>,
+    accumulate: bool,
+) {
+    let SourceColumns { source, offsets, starts } = columns;
+    let (panel_cols, cols) = (panel_columns(isa), c.shape().1);
+    assert!(panels.len() >= panels_elems(isa, offsets.len(), c));
+    assert_eq!(starts.len(), cols.div_ceil(panel_cols));
+    let last = starts.iter().copied().flatten().max();
+    let reach = last.map_or(Some(0), |last| last.checked_add(offsets.max() + panel_cols));
+    assert!(reach.is_some_and(|reach| reach <= source.len()));
+    assert!(cols.is_multiple_of(panel_cols) || starts.last().is_some_and(Option::is_none));
+    let columns =
+        GatheredColumns { source: source.as_ptr(), offsets: offsets.with_more().as_ptr() };
+    let gather = Gather { columns, starts };
+    // SAFETY: the panels are long enough; those that are gathered are whole and lie in the source,
+    // and the offsets have as many more as are looked at.
+    unsafe { multiply(isa, offsets.len(), a, panels.as_mut_ptr(), Some(gather), c, accumulate) }
+}
+
+/// Floats of the panels of `c`'s columns.
+fn panels_elems(isa: Isa, gemm_k: usize, c: &MatrixMut<'_, f32>) -> usize {
+    c.shape().1.next_multiple_of(panel_columns(isa)) * gemm_k
+}
+
+/// # Safety
+/// `panels` must be valid for `c`'s columns, and `gather` as in [`Block`].
+unsafe fn multiply(
+    isa: Isa,
+    gemm_k: usize,
+    a: Left<'_>,
+    panels: *mut f32,
+    mut gather: Option<Gather<'_, f32>>,
+    c: &mut MatrixMut<'_, f32>,
+    accumulate: bool,
+) {
     let (rows, cols) = c.shape();
     if rows == 0 || cols == 0 {
         return;
     }
     let (c_stride, col_stride) = c.strides();
     assert!(col_stride == 1 || cols == 1);
-    assert!((rows - 1) * a.stride + gemm_k <= a.data.len());
-    let panel_elems = gemm_k * panel_columns(isa);
-    assert!(cols.div_ceil(panel_columns(isa)) * panel_elems <= panels.len());
+    let Left { data, row_stride, column_stride } = a;
+    assert!(gemm_k == 0 || (rows - 1) * row_stride + (gemm_k - 1) * column_stride < data.len());
     for rows in pieces(&(0..rows), rows_at_once(isa, rows, gemm_k)) {
-        // SAFETY: `a` and `panels` are long enough by the assertions; `c` is an
+        // SAFETY: `a` is long enough by the assertion, the panels by the caller's promise; `c` is an
         // exclusive matrix of `rows` x `cols` whose columns are contiguous.
         unsafe {
             let block = Block {
                 gemm_k,
-                a: a.data.as_ptr().add(rows.start * a.stride),
-                a_stride: a.stride,
+                a: data.as_ptr().add(rows.start * row_stride),
+                a_stride: row_stride,
+                a_step: column_stride,
                 starts: None,
-                b: panels.as_ptr(),
+                b: panels,
+                // Once the first rows have met all panels, these are packed.
+                gather: gather.take(),
                 c: c.as_mut_ptr().add(rows.start * c_stride),
                 c_stride,
                 accumulate,
@@ -96,15 +181,15 @@ pub fn rows_at_once(isa: Isa, rows: usize, row_elems: usize) -> usize {
 isa_kernel! {
     /// # Safety
     /// As [`Block::run`].
-    unsafe fn run(block: Block<f32>, rows: usize, cols: usize) = run_body
+    unsafe fn run(block: Block<'_, f32>, rows: usize, cols: usize) = run_body
 }
 
 /// # Safety
 /// As `run`; the instruction set of `S` must be present.
 #[inline(always)]
-unsafe fn run_body<S: Simd>(block: Block<f32>, rows: usize, cols: usize) {
+unsafe fn run_body<S: Simd>(block: Block<'_, f32>, rows: usize, cols: usize) {
     // SAFETY: the caller's promise.
-    unsafe { Block { starts: None, ..block }.run::<Floats<S>>(rows, cols) }
+    unsafe { block.run::<Floats<S>>(rows, cols) }
 }
 
 /// A [`Simd`] for [`Block`].
@@ -150,14 +235,15 @@ impl<S: Simd> BlockSimd for Floats<S> {
     }
     #[inline(always)]
     unsafe fn sum_rows<const R: usize>(
-        gemm_k: usize,
-        a: *const f32,
-        stride: usize,
-        b: *const f32,
+        reduction: &Reduction<f32>,
         sums: &mut [[S::V; 2]; R],
     ) -> bool {
         // SAFETY: the trait's condition.
-        unsafe { S::sum_rows(gemm_k, a, stride, b, sums) }
+        unsafe { S::sum_rows(reduction, sums) }
+    }
+    #[inline(always)]
+    fn expect_store(to: *mut f32) {
+        S::expect_store(to);
     }
 }
 

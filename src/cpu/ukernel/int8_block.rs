@@ -57,8 +57,11 @@ pub fn multiply_words(
         gemm_k,
         a: a.words.as_ptr().cast(),
         a_stride: a.stride,
+        a_step: 1,
         starts: Some(a.starts.as_ptr()),
-        b: panels.as_ptr().cast(),
+        // Read alone: nothing is gathered.
+        b: panels.as_ptr().cast_mut().cast(),
+        gather: None,
         c: c.as_mut_ptr(),
         c_stride,
         accumulate,
@@ -94,7 +97,7 @@ mod x86 {
             /// # Safety
             /// As [`Block::run`].
             #[target_feature(enable = $features)]
-            pub(super) unsafe fn $name(block: Block<i32>, rows: usize, cols: usize) {
+            pub(super) unsafe fn $name(block: Block<'_, i32>, rows: usize, cols: usize) {
                 // SAFETY: the instructions are enabled, the rest is the caller's promise.
                 unsafe { block.run::<$simd>(rows, cols) }
             }

@@ -61,7 +61,8 @@ mod x86 {
     use std::arch::x86_64::*;
 
     use super::BlockSimd;
-    use crate::cpu::ukernel::block_asm::{self, LEAST_ROWS_512};
+    use crate::cpu::ukernel::block_asm;
+    use crate::cpu::ukernel::register_block::Reduction;
 
     /// Pairs by AVX2.
     #[derive(Clone, Copy)]
@@ -85,7 +86,7 @@ mod x86 {
             $name:ident, $vector:ident, $lanes:literal x $rows:literal,
             $splat:ident, $load:ident, $store:ident, $add:ident,
             |$weights:ident, $columns:ident, $sums:ident| $products:expr,
-            $assembly:ident from $least:expr
+            $assembly:ident
         ) => {
             // In the functions below, the instructions are present and pointers are valid by the
             // trait's condition.
@@ -131,18 +132,11 @@ mod x86 {
                 }
                 #[inline(always)]
                 unsafe fn sum_rows<const R: usize>(
-                    gemm_k: usize,
-                    a: *const i32,
-                    stride: usize,
-                    b: *const i32,
+                    reduction: &Reduction<i32>,
                     sums: &mut [[$vector; 2]; R],
                 ) -> bool {
-                    if R < $least {
-                        return false;
-                    }
                     // SAFETY: the trait's condition; there are no more rows than `ROWS`.
-                    unsafe { block_asm::$assembly(gemm_k, a, stride, b, sums) };
-                    true
+                    unsafe { block_asm::$assembly(reduction, sums) }
                 }
             }
         };
@@ -153,24 +147,24 @@ mod x86 {
         Avx2Pairs, __m256i, 8 x 6,
         _mm256_set1_epi32, _mm256_loadu_si256, _mm256_storeu_si256, _mm256_add_epi32,
         |weights, columns, sums| _mm256_add_epi32(sums, _mm256_madd_epi16(weights, columns)),
-        pairs_256 from 1
+        pairs_256
     }
     int8_simd! {
         AvxQuads, __m256i, 8 x 6,
         _mm256_set1_epi32, _mm256_loadu_si256, _mm256_storeu_si256, _mm256_add_epi32,
         |weights, columns, sums| _mm256_dpbusd_avx_epi32(sums, columns, weights),
-        quads_256 from 1
+        quads_256
     }
     int8_simd! {
         Avx512Pairs, __m512i, 16 x 14,
         _mm512_set1_epi32, _mm512_loadu_si512, _mm512_storeu_si512, _mm512_add_epi32,
         |weights, columns, sums| _mm512_add_epi32(sums, _mm512_madd_epi16(weights, columns)),
-        pairs_512 from LEAST_ROWS_512
+        pairs_512
     }
     int8_simd! {
         Avx512Quads, __m512i, 16 x 14,
         _mm512_set1_epi32, _mm512_loadu_si512, _mm512_storeu_si512, _mm512_add_epi32,
         |weights, columns, sums| _mm512_dpbusd_epi32(sums, columns, weights),
-        quads_512 from LEAST_ROWS_512
+        quads_512
     }
 }

@@ -1,6 +1,7 @@
 //! Packing panels of columns from planes whose rows are contiguous.
 
 use super::block::panel_columns;
+use super::register_block::AHEAD;
 use super::simd::{MAX_LANES, Simd, isa_kernel};
 use crate::cpu::isa::Isa;
 
@@ -14,22 +15,44 @@ pub struct Segment {
 }
 
 /// Where the rows of a block of the reduction begin in the source.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct ReduceOffsets {
+    /// Those of the block, and then [`AHEAD`] where to look for what is needed next.
     offsets: Vec<usize>,
     max: usize,
 }
 
 impl ReduceOffsets {
-    /// From the offset of each row.
-    pub fn new(offsets: Vec<usize>) -> Self {
+    /// From the offset of each row. What is needed after these are the same rows of the next panel.
+    pub fn new(isa: Isa, mut offsets: Vec<usize>) -> Self {
         let max = offsets.iter().copied().max().unwrap_or(0);
+        let next = offsets.first().map_or(0, |first| first + panel_columns(isa));
+        offsets.resize(offsets.len() + AHEAD, next);
+        for index in 1..AHEAD.min(offsets.len() - AHEAD) {
+            let of_panel = offsets.len() - AHEAD;
+            offsets[of_panel + index] = offsets[index] + panel_columns(isa);
+        }
         ReduceOffsets { offsets, max }
     }
 
     /// Number of rows.
     pub fn len(&self) -> usize {
-        self.offsets.len()
+        self.offsets.len() - AHEAD
+    }
+
+    /// The highest offset of a row.
+    pub(super) fn max(&self) -> usize {
+        self.max
+    }
+
+    /// The offsets of the rows.
+    fn of_rows(&self) -> &[usize] {
+        &self.offsets[..self.len()]
+    }
+
+    /// These and [`AHEAD`] more.
+    pub(super) fn with_more(&self) -> &[usize] {
+        &self.offsets
     }
 }
 
@@ -66,7 +89,7 @@ pub fn pack_panel(
     // SAFETY: every read ends at `end` or before, inside the source; every
     // write ends before a row past the last, inside the panel.
     unsafe {
-        pack(isa, source.as_ptr().add(base), &offsets.offsets, segments, panel.as_mut_ptr());
+        pack(isa, source.as_ptr().add(base), offsets.of_rows(), segments, panel.as_mut_ptr());
     }
 }
 
@@ -80,7 +103,7 @@ fn pack_at_the_end(
     panel_cols: usize,
     panel: &mut [f32],
 ) {
-    for (row, &offset) in panel.chunks_exact_mut(panel_cols).zip(&offsets.offsets) {
+    for (row, &offset) in panel.chunks_exact_mut(panel_cols).zip(offsets.of_rows()) {
         for (index, segment) in segments.iter().enumerate() {
             let end = segments.get(index + 1).map_or(columns, |next| next.column);
             let from = base + offset + segment.offset;

@@ -28,18 +28,57 @@ pub(super) trait BlockSimd: Copy {
     /// `sums` and the products of weights and columns.
     unsafe fn add_products(weights: Self::V, columns: Self::V, sums: Self::V) -> Self::V;
 
-    /// Adds to the sums of `R` rows of `a`, `stride` apart, with a panel of two vectors, `gemm_k`
-    /// steps long, where assembly does it; otherwise returns false.
+    /// Adds to the sums of `R` rows with both vectors of a panel, where assembly does it; otherwise
+    /// returns false, with nothing done.
     #[inline(always)]
     unsafe fn sum_rows<const R: usize>(
-        _gemm_k: usize,
-        _a: *const Self::E,
-        _stride: usize,
-        _b: *const Self::E,
+        _reduction: &Reduction<Self::E>,
         _sums: &mut [[Self::V; 2]; R],
     ) -> bool {
         false
     }
+
+    /// Asks for the line at `to`, which will be written.
+    #[inline(always)]
+    fn expect_store(_to: *mut Self::E) {}
+}
+
+/// Steps of the reduction by which lines of columns are asked for before they are gathered: a step of
+/// 14 rows takes 14 cycles, and a line from the L3 cache of a large Xeon some 200.
+pub(super) const AHEAD: usize = 16;
+
+/// What the sums of a register block are formed of.
+#[derive(Clone, Copy)]
+pub(super) struct Reduction<E> {
+    /// Steps.
+    pub gemm_k: usize,
+    /// The first row's first weight.
+    pub a: *const E,
+    /// From row to row.
+    pub a_stride: usize,
+    /// From step to step.
+    pub a_step: usize,
+    /// A packed panel, or the place for it where columns are gathered.
+    pub b: *mut E,
+    pub gathered: Option<GatheredColumns<E>>,
+}
+
+/// The columns of a panel where they lie.
+#[derive(Clone, Copy)]
+pub(super) struct GatheredColumns<E> {
+    /// Where a step's offset counts from.
+    pub source: *const E,
+    /// Of each step, and [`AHEAD`] more: where to look for what will be needed after these.
+    pub offsets: *const usize,
+}
+
+/// The panels whose columns lie in a source, and are packed when they are first used.
+#[derive(Clone, Copy)]
+pub(super) struct Gather<'a, E> {
+    /// As of [`GatheredColumns`], with the starts still to be added to the source.
+    pub columns: GatheredColumns<E>,
+    /// Where each panel begins in the source, if it has not been packed.
+    pub starts: &'a [Option<usize>],
 }
 
 /// Vectors in a panel.
@@ -53,15 +92,20 @@ const MAX_ROWS: usize = 14;
 
 /// Rows and columns of `c = starts + a * b`, or the part of them that one register block takes.
 #[derive(Clone, Copy)]
-pub(super) struct Block<E> {
+pub(super) struct Block<'a, E> {
     /// Steps of the reduction.
     pub gemm_k: usize,
     pub a: *const E,
+    /// From row to row of `a`.
     pub a_stride: usize,
+    /// From step to step of `a`.
+    pub a_step: usize,
     /// What each row's sums begin with, if not with zero.
     pub starts: Option<*const E>,
     /// Panel after panel, in each of them `gemm_k` rows of two vectors.
-    pub b: *const E,
+    pub b: *mut E,
+    /// What some of the panels are first packed from; whole panels only.
+    pub gather: Option<Gather<'a, E>>,
     pub c: *mut E,
     pub c_stride: usize,
     /// Whether the sums are added to `c`.
@@ -78,7 +122,7 @@ macro_rules! by_height {
     };
 }
 
-impl<E: Copy> Block<E> {
+impl<E: Copy> Block<'_, E> {
     /// Each sum is formed in the order of the reduction.
     ///
     /// # Safety
@@ -91,20 +135,32 @@ impl<E: Copy> Block<E> {
         // Panel outside, rows inside: the panel stays in the L1 cache.
         for panel in 0..cols.div_ceil(panel_cols) {
             let left = (cols - panel * panel_cols).min(panel_cols);
+            let start = self.gather.and_then(|gather| gather.starts[panel]);
             let mut row = 0;
             for tile in 0..row_tiles {
                 // Even heights: 64 rows are 10 + 6 times 6 less 2, not 10 times 6 and a 4.
                 let height = (rows - row).div_ceil(row_tiles - tile);
                 // SAFETY: the row and the panel lie inside by the caller's promise.
                 unsafe {
-                    let mut tile = Block {
-                        a: self.a.add(row * self.a_stride),
-                        b: self.b.add(panel * self.gemm_k * panel_cols),
+                    let mut tile = Tile {
+                        reduction: Reduction {
+                            gemm_k: self.gemm_k,
+                            a: self.a.add(row * self.a_stride),
+                            a_stride: self.a_stride,
+                            a_step: self.a_step,
+                            b: self.b.add(panel * self.gemm_k * panel_cols),
+                            gathered: None,
+                        },
+                        starts: self.starts.map(|starts| starts.add(row)),
                         c: self.c.add(row * self.c_stride + panel * panel_cols),
-                        ..self
+                        c_stride: self.c_stride,
+                        accumulate: self.accumulate,
                     };
-                    if let Some(starts) = self.starts {
-                        tile.starts = Some(starts.add(row));
+                    // The first rows pack the panel for the others.
+                    if let (Some(start), 0, Some(gather)) = (start, row, self.gather) {
+                        let columns = gather.columns;
+                        let source = columns.source.add(start);
+                        tile.reduction.gathered = Some(GatheredColumns { source, ..columns });
                     }
                     if left == panel_cols {
                         tile.run_tile::<S, VECTORS>(height);
@@ -118,7 +174,19 @@ impl<E: Copy> Block<E> {
             }
         }
     }
+}
 
+/// The part of a [`Block`] that one register block takes.
+#[derive(Clone, Copy)]
+struct Tile<E> {
+    reduction: Reduction<E>,
+    starts: Option<*const E>,
+    c: *mut E,
+    c_stride: usize,
+    accumulate: bool,
+}
+
+impl<E: Copy> Tile<E> {
     /// # Safety
     /// As [`Block::run`] for `height` rows and `NV` vectors of columns.
     #[inline(always)]
@@ -135,7 +203,7 @@ impl<E: Copy> Block<E> {
     unsafe fn run_partial<S: BlockSimd<E = E>, const NV: usize>(self, height: usize, cols: usize) {
         let mut buffer = [S::ZERO; MAX_ROWS * MAX_COLUMNS];
         let inner =
-            Block { c: buffer.as_mut_ptr(), c_stride: MAX_COLUMNS, accumulate: false, ..self };
+            Tile { c: buffer.as_mut_ptr(), c_stride: MAX_COLUMNS, accumulate: false, ..self };
         // SAFETY: the buffer has room for the highest block, the rest is the caller's promise.
         unsafe {
             inner.run_tile::<S, NV>(height);
@@ -155,20 +223,26 @@ impl<E: Copy> Block<E> {
     unsafe fn run_rows<S: BlockSimd<E = E>, const R: usize, const NV: usize>(self) {
         // SAFETY: all addresses lie inside by the caller's promise.
         unsafe {
+            if NV == VECTORS {
+                for row in 0..R {
+                    let c = self.c.add(row * self.c_stride);
+                    S::expect_store(c);
+                    S::expect_store(c.add(S::LANES));
+                }
+            }
             let mut both = [[S::splat(S::ZERO); VECTORS]; R];
             if let Some(starts) = self.starts {
                 for row in 0..R {
                     both[row] = [S::splat(*starts.add(row)); VECTORS];
                 }
             }
-            let is_done =
-                NV == VECTORS && S::sum_rows(self.gemm_k, self.a, self.a_stride, self.b, &mut both);
+            let is_done = NV == VECTORS && S::sum_rows(&self.reduction, &mut both);
             let mut sums = [[S::splat(S::ZERO); NV]; R];
             for row in 0..R {
                 sums[row].copy_from_slice(&both[row][..NV]);
             }
             if !is_done {
-                self.sum_rows::<S, R, NV>(&mut sums);
+                self.reduction.sum_rows::<S, R, NV>(&mut sums);
             }
             for row in 0..R {
                 for v in 0..NV {
@@ -179,62 +253,44 @@ impl<E: Copy> Block<E> {
             }
         }
     }
+}
 
+impl<E: Copy> Reduction<E> {
     /// # Safety
-    /// As [`Block::run_rows`].
+    /// As [`Block::run`] for `R` rows and `NV` vectors of columns.
     #[inline(always)]
     unsafe fn sum_rows<S: BlockSimd<E = E>, const R: usize, const NV: usize>(
-        self,
+        &self,
         sums: &mut [[S::V; NV]; R],
     ) {
-        /// Reduction steps between two updates of the addresses.
-        const UNROLL: usize = 4;
-        // SAFETY: all addresses lie inside by the caller's promise.
+        // SAFETY: all addresses lie inside by the caller's promise; those of the last step are not
+        // moved on from.
         unsafe {
             let mut a = [self.a; R];
             for row in 0..R {
                 a[row] = self.a.add(row * self.a_stride);
             }
-            let mut b = self.b;
-            for _ in 0..self.gemm_k / UNROLL {
-                for at in 0..UNROLL {
-                    step::<S, R, NV>(&a, b, at, sums);
+            for step in 0..self.gemm_k {
+                let panel = self.b.add(step * VECTORS * S::LANES);
+                let mut columns = [S::splat(S::ZERO); NV];
+                for v in 0..NV {
+                    let place = panel.add(v * S::LANES);
+                    columns[v] = match self.gathered {
+                        None => S::load(place),
+                        Some(GatheredColumns { source, offsets }) => {
+                            let from = source.add(offsets.add(step).read() + v * S::LANES);
+                            let vector = S::load(from);
+                            S::store(place, vector);
+                            vector
+                        }
+                    };
                 }
-                for row in &mut a {
-                    *row = row.add(UNROLL);
+                for row in 0..R {
+                    let weight = S::splat(*a[row].add(step * self.a_step));
+                    for v in 0..NV {
+                        sums[row][v] = S::add_products(weight, columns[v], sums[row][v]);
+                    }
                 }
-                b = b.add(UNROLL * VECTORS * S::LANES);
-            }
-            for at in 0..self.gemm_k % UNROLL {
-                step::<S, R, NV>(&a, b, at, sums);
-            }
-        }
-    }
-}
-
-/// One step of the reduction.
-///
-/// Plain loops: closures do not inherit the instruction set of the function around them.
-///
-/// # Safety
-/// Each of `a` and the panel `b` must be readable at step `at`.
-#[inline(always)]
-unsafe fn step<S: BlockSimd, const R: usize, const NV: usize>(
-    a: &[*const S::E; R],
-    b: *const S::E,
-    at: usize,
-    sums: &mut [[S::V; NV]; R],
-) {
-    // SAFETY: the caller's promise.
-    unsafe {
-        let mut columns = [S::splat(S::ZERO); NV];
-        for v in 0..NV {
-            columns[v] = S::load(b.add((at * VECTORS + v) * S::LANES));
-        }
-        for row in 0..R {
-            let weight = S::splat(*a[row].add(at));
-            for v in 0..NV {
-                sums[row][v] = S::add_products(weight, columns[v], sums[row][v]);
             }
         }
     }

@@ -6,6 +6,8 @@
 
 use half::f16;
 
+use super::register_block::Reduction;
+
 /// A vector register of f32.
 ///
 /// # Safety
@@ -53,18 +55,19 @@ pub(super) trait Simd: Copy {
     /// The reverse: four floats to each of `LANES` pointers, in order.
     unsafe fn store_4_columns(to: [*mut f32; MAX_LANES], columns: [Self::V; 4]);
 
-    /// Adds to the GEMM kernel's sums of `R` rows of `a`, `stride` floats apart, with a panel of two
-    /// vectors, `gemm_k` steps long, where assembly does it; otherwise returns false.
+    /// Adds to the GEMM kernel's sums of `R` rows, where assembly does it; otherwise returns false,
+    /// with nothing done.
     #[inline(always)]
     unsafe fn sum_rows<const R: usize>(
-        _gemm_k: usize,
-        _a: *const f32,
-        _stride: usize,
-        _b: *const f32,
+        _reduction: &Reduction<f32>,
         _sums: &mut [[Self::V; 2]; R],
     ) -> bool {
         false
     }
+
+    /// Asks for the line at `to`, which will be written.
+    #[inline(always)]
+    fn expect_store(_to: *mut f32) {}
 }
 
 /// The most lanes that any [`Simd`] has.
@@ -170,6 +173,7 @@ mod x86 {
 
     use super::{MAX_LANES, Simd};
     use crate::cpu::ukernel::block_asm;
+    use crate::cpu::ukernel::register_block::Reduction;
 
     /// AVX2 and FMA.
     #[derive(Clone, Copy)]
@@ -289,6 +293,19 @@ mod x86 {
                     _mm_storeu_ps(to[i + 4], _mm256_extractf128_ps::<1>(pairs[i]));
                 }
             }
+        }
+        #[inline(always)]
+        unsafe fn sum_rows<const R: usize>(
+            reduction: &Reduction<f32>,
+            sums: &mut [[__m256; 2]; R],
+        ) -> bool {
+            // SAFETY: the trait's condition; there are no more rows than `ROWS`.
+            unsafe { block_asm::floats_256(reduction, sums) }
+        }
+        #[inline(always)]
+        fn expect_store(to: *mut f32) {
+            // SAFETY: a prefetch has no effect that a program could see, wherever it points.
+            unsafe { _mm_prefetch::<_MM_HINT_ET0>(to.cast()) }
         }
     }
 
@@ -427,18 +444,16 @@ mod x86 {
         }
         #[inline(always)]
         unsafe fn sum_rows<const R: usize>(
-            gemm_k: usize,
-            a: *const f32,
-            stride: usize,
-            b: *const f32,
+            reduction: &Reduction<f32>,
             sums: &mut [[__m512; 2]; R],
         ) -> bool {
-            if R < block_asm::LEAST_ROWS_512 {
-                return false;
-            }
             // SAFETY: the trait's condition; there are no more rows than `ROWS`.
-            unsafe { block_asm::floats_512(gemm_k, a, stride, b, sums) };
-            true
+            unsafe { block_asm::floats_512(reduction, sums) }
+        }
+        #[inline(always)]
+        fn expect_store(to: *mut f32) {
+            // SAFETY: a prefetch has no effect that a program could see, wherever it points.
+            unsafe { _mm_prefetch::<_MM_HINT_ET0>(to.cast()) }
         }
     }
 }
