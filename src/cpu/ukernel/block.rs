@@ -153,7 +153,7 @@ unsafe fn multiply(
                 a: data.as_ptr().add(rows.start * row_stride),
                 a_stride: row_stride,
                 a_step: column_stride,
-                starts: None,
+                starts: std::ptr::null(),
                 b: panels,
                 // Once the first rows have met all panels, these are packed.
                 gather: gather.take(),
@@ -234,16 +234,9 @@ impl<S: Simd> BlockSimd for Floats<S> {
         unsafe { S::mul_add(weights, columns, sums) }
     }
     #[inline(always)]
-    unsafe fn sum_rows<const R: usize>(
-        reduction: &Reduction<f32>,
-        sums: &mut [[S::V; 2]; R],
-    ) -> bool {
+    unsafe fn run_block(reduction: &Reduction<f32>, height: usize, vectors: usize) -> bool {
         // SAFETY: the trait's condition.
-        unsafe { S::sum_rows(reduction, sums) }
-    }
-    #[inline(always)]
-    fn expect_store(to: *mut f32) {
-        S::expect_store(to);
+        unsafe { S::run_block(reduction, height, vectors) }
     }
 }
 

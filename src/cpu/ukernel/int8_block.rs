@@ -58,7 +58,7 @@ pub fn multiply_words(
         a: a.words.as_ptr().cast(),
         a_stride: a.stride,
         a_step: 1,
-        starts: Some(a.starts.as_ptr()),
+        starts: a.starts.as_ptr(),
         // Read alone: nothing is gathered.
         b: panels.as_ptr().cast_mut().cast(),
         gather: None,

@@ -131,12 +131,10 @@ mod x86 {
                     unsafe { $products }
                 }
                 #[inline(always)]
-                unsafe fn sum_rows<const R: usize>(
-                    reduction: &Reduction<i32>,
-                    sums: &mut [[$vector; 2]; R],
-                ) -> bool {
+                unsafe fn run_block(r: &Reduction<i32>, height: usize, vectors: usize) -> bool {
                     // SAFETY: the trait's condition; there are no more rows than `ROWS`.
-                    unsafe { block_asm::$assembly(reduction, sums) }
+                    unsafe { block_asm::$assembly(r, height, vectors) };
+                    true
                 }
             }
         };

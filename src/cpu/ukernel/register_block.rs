@@ -28,40 +28,26 @@ pub(super) trait BlockSimd: Copy {
     /// `sums` and the products of weights and columns.
     unsafe fn add_products(weights: Self::V, columns: Self::V, sums: Self::V) -> Self::V;
 
-    /// Adds to the sums of `R` rows with both vectors of a panel, where assembly does it; otherwise
-    /// returns false, with nothing done.
+    /// A register block of `height` rows, where assembly does it; otherwise returns false, with nothing
+    /// done.
     #[inline(always)]
-    unsafe fn sum_rows<const R: usize>(
-        _reduction: &Reduction<Self::E>,
-        _sums: &mut [[Self::V; 2]; R],
-    ) -> bool {
+    unsafe fn run_block(_reduction: &Reduction<Self::E>, _height: usize, _vectors: usize) -> bool {
         false
     }
-
-    /// Asks for the line at `to`, which will be written.
-    #[inline(always)]
-    fn expect_store(_to: *mut Self::E) {}
 }
+
+/// Vectors in a panel.
+pub(super) const VECTORS: usize = 2;
+
+/// Columns of a panel at most.
+const MAX_COLUMNS: usize = VECTORS * super::simd::MAX_LANES;
+
+/// Rows of the highest register block.
+const MAX_ROWS: usize = 14;
 
 /// Steps of the reduction by which lines of columns are asked for before they are gathered: a step of
 /// 14 rows takes 14 cycles, and a line from the L3 cache of a large Xeon some 200.
 pub(super) const AHEAD: usize = 16;
-
-/// What the sums of a register block are formed of.
-#[derive(Clone, Copy)]
-pub(super) struct Reduction<E> {
-    /// Steps.
-    pub gemm_k: usize,
-    /// The first row's first weight.
-    pub a: *const E,
-    /// From row to row.
-    pub a_stride: usize,
-    /// From step to step.
-    pub a_step: usize,
-    /// A packed panel, or the place for it where columns are gathered.
-    pub b: *mut E,
-    pub gathered: Option<GatheredColumns<E>>,
-}
 
 /// The columns of a panel where they lie.
 #[derive(Clone, Copy)]
@@ -81,16 +67,20 @@ pub(super) struct Gather<'a, E> {
     pub starts: &'a [Option<usize>],
 }
 
-/// Vectors in a panel.
-pub(super) const VECTORS: usize = 2;
+impl<E: Copy> Gather<'_, E> {
+    /// The columns of a panel that has not been packed, from a step on.
+    ///
+    /// # Safety
+    /// There must be as many steps.
+    unsafe fn of_panel(&self, panel: usize, step: usize) -> Option<GatheredColumns<E>> {
+        let start = self.starts.get(panel).copied().flatten()?;
+        let GatheredColumns { source, offsets } = self.columns;
+        // SAFETY: panels begin inside the source; the steps are the caller's promise.
+        Some(unsafe { GatheredColumns { source: source.add(start), offsets: offsets.add(step) } })
+    }
+}
 
-/// Columns of a panel at most.
-const MAX_COLUMNS: usize = VECTORS * super::simd::MAX_LANES;
-
-/// Rows of the highest register block.
-const MAX_ROWS: usize = 14;
-
-/// Rows and columns of `c = starts + a * b`, or the part of them that one register block takes.
+/// Rows and columns of `c = starts + a * b`.
 #[derive(Clone, Copy)]
 pub(super) struct Block<'a, E> {
     /// Steps of the reduction.
@@ -100,8 +90,8 @@ pub(super) struct Block<'a, E> {
     pub a_stride: usize,
     /// From step to step of `a`.
     pub a_step: usize,
-    /// What each row's sums begin with, if not with zero.
-    pub starts: Option<*const E>,
+    /// What each row's sums begin with; integers only, and null for floats.
+    pub starts: *const E,
     /// Panel after panel, in each of them `gemm_k` rows of two vectors.
     pub b: *mut E,
     /// What some of the panels are first packed from; whole panels only.
@@ -112,14 +102,24 @@ pub(super) struct Block<'a, E> {
     pub accumulate: bool,
 }
 
-/// Calls `$block.run_rows::<S, R, NV>` for the height `R`.
-macro_rules! by_height {
-    ($block:expr, $height:expr, $S:ident, $NV:ident; $($r:literal)*) => {
-        match $height {
-            $($r if $r <= $S::ROWS => $block.run_rows::<$S, $r, $NV>(),)*
-            _ => unreachable!("no register block is that high"),
-        }
-    };
+/// The part of a [`Block`] that one register block takes, as the assembly reads it.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub(super) struct Reduction<E> {
+    /// Steps.
+    pub gemm_k: usize,
+    pub c: *mut E,
+    pub c_stride_bytes: usize,
+    pub starts: *const E,
+    pub accumulate: bool,
+    pub a: *const E,
+    pub a_stride: usize,
+    pub a_step: usize,
+    /// A packed panel, or the place for it where columns are gathered.
+    pub b: *mut E,
+    pub gathered: Option<GatheredColumns<E>>,
+    /// Of the next panel, from some step on: to be asked for.
+    pub next: Option<GatheredColumns<E>>,
 }
 
 impl<E: Copy> Block<'_, E> {
@@ -130,44 +130,45 @@ impl<E: Copy> Block<'_, E> {
     /// and the instructions of `S` present.
     #[inline(always)]
     pub(super) unsafe fn run<S: BlockSimd<E = E>>(self, rows: usize, cols: usize) {
+        /// Steps at each of which a step of the next panel is asked for.
+        const STEPS_ASKED: usize = 4;
         let panel_cols = VECTORS * S::LANES;
         let row_tiles = rows.div_ceil(S::ROWS);
         // Panel outside, rows inside: the panel stays in the L1 cache.
         for panel in 0..cols.div_ceil(panel_cols) {
             let left = (cols - panel * panel_cols).min(panel_cols);
-            let start = self.gather.and_then(|gather| gather.starts[panel]);
             let mut row = 0;
             for tile in 0..row_tiles {
                 // Even heights: 64 rows are 10 + 6 times 6 less 2, not 10 times 6 and a 4.
                 let height = (rows - row).div_ceil(row_tiles - tile);
                 // SAFETY: the row and the panel lie inside by the caller's promise.
                 unsafe {
-                    let mut tile = Tile {
-                        reduction: Reduction {
-                            gemm_k: self.gemm_k,
-                            a: self.a.add(row * self.a_stride),
-                            a_stride: self.a_stride,
-                            a_step: self.a_step,
-                            b: self.b.add(panel * self.gemm_k * panel_cols),
-                            gathered: None,
-                        },
-                        starts: self.starts.map(|starts| starts.add(row)),
+                    let mut block = Reduction {
+                        gemm_k: self.gemm_k,
                         c: self.c.add(row * self.c_stride + panel * panel_cols),
-                        c_stride: self.c_stride,
+                        c_stride_bytes: self.c_stride * size_of::<E>(),
+                        starts: self.starts.wrapping_add(row),
                         accumulate: self.accumulate,
+                        a: self.a.add(row * self.a_stride),
+                        a_stride: self.a_stride,
+                        a_step: self.a_step,
+                        b: self.b.add(panel * self.gemm_k * panel_cols),
+                        gathered: None,
+                        next: None,
                     };
-                    // The first rows pack the panel for the others.
-                    if let (Some(start), 0, Some(gather)) = (start, row, self.gather) {
-                        let columns = gather.columns;
-                        let source = columns.source.add(start);
-                        tile.reduction.gathered = Some(GatheredColumns { source, ..columns });
+                    if let Some(gather) = self.gather {
+                        let asked = tile * (self.gemm_k / STEPS_ASKED);
+                        if tile == 0 {
+                            // The first rows pack the panel for the others.
+                            block.gathered = gather.of_panel(panel, 0);
+                        }
+                        if asked < self.gemm_k {
+                            block.next = gather.of_panel(panel + 1, asked);
+                        }
                     }
-                    if left == panel_cols {
-                        tile.run_tile::<S, VECTORS>(height);
-                    } else if left > S::LANES {
-                        tile.run_partial::<S, VECTORS>(height, left);
-                    } else {
-                        tile.run_partial::<S, 1>(height, left);
+                    match left {
+                        _ if left == panel_cols => block.run::<S>(height, VECTORS),
+                        _ => block.run_partial::<S>(height, left),
                     }
                 }
                 row += height;
@@ -176,39 +177,52 @@ impl<E: Copy> Block<'_, E> {
     }
 }
 
-/// The part of a [`Block`] that one register block takes.
-#[derive(Clone, Copy)]
-struct Tile<E> {
-    reduction: Reduction<E>,
-    starts: Option<*const E>,
-    c: *mut E,
-    c_stride: usize,
-    accumulate: bool,
+/// Calls `$block.run_rows::<S, R, NV>` for the height `R`.
+macro_rules! by_height {
+    ($block:expr, $height:expr, $S:ident, $NV:literal; $($r:literal)*) => {
+        match $height {
+            $($r if $r <= $S::ROWS => $block.run_rows::<$S, $r, $NV>(),)*
+            _ => unreachable!("no register block is that high"),
+        }
+    };
 }
 
-impl<E: Copy> Tile<E> {
+impl<E: Copy> Reduction<E> {
     /// # Safety
-    /// As [`Block::run`] for `height` rows and `NV` vectors of columns.
+    /// As [`Block::run`] for `height` rows and some vectors of columns.
     #[inline(always)]
-    unsafe fn run_tile<S: BlockSimd<E = E>, const NV: usize>(self, height: usize) {
+    unsafe fn run<S: BlockSimd<E = E>>(&self, height: usize, vectors: usize) {
         // SAFETY: the caller's promise.
-        unsafe { by_height!(self, height, S, NV; 1 2 3 4 5 6 7 8 9 10 11 12 13 14) }
+        unsafe {
+            if S::run_block(self, height, vectors) {
+                return;
+            }
+            if vectors == 1 {
+                by_height!(self, height, S, 1; 1 2 3 4 5 6);
+            } else {
+                by_height!(self, height, S, 2; 1 2 3 4 5 6);
+            }
+        }
     }
 
-    /// For a tile that sticks out of `c`: by way of a buffer.
+    /// For a block that sticks out of `c`: by way of a buffer.
     ///
     /// # Safety
-    /// As [`Block::run`] for `height` rows and `cols` columns, at most `NV` vectors.
+    /// As [`Block::run`] for `height` rows and `cols` columns, fewer than a panel has.
     #[inline(always)]
-    unsafe fn run_partial<S: BlockSimd<E = E>, const NV: usize>(self, height: usize, cols: usize) {
+    unsafe fn run_partial<S: BlockSimd<E = E>>(&self, height: usize, cols: usize) {
         let mut buffer = [S::ZERO; MAX_ROWS * MAX_COLUMNS];
-        let inner =
-            Tile { c: buffer.as_mut_ptr(), c_stride: MAX_COLUMNS, accumulate: false, ..self };
+        let inner = Reduction {
+            c: buffer.as_mut_ptr(),
+            c_stride_bytes: MAX_COLUMNS * size_of::<E>(),
+            accumulate: false,
+            ..*self
+        };
         // SAFETY: the buffer has room for the highest block, the rest is the caller's promise.
         unsafe {
-            inner.run_tile::<S, NV>(height);
+            inner.run::<S>(height, cols.div_ceil(S::LANES));
             for (row, sums) in buffer.chunks_exact(MAX_COLUMNS).take(height).enumerate() {
-                let c = self.c.add(row * self.c_stride);
+                let c = self.c.byte_add(row * self.c_stride_bytes);
                 for (col, &sum) in sums[..cols].iter().enumerate() {
                     let c = c.add(col);
                     c.write(if self.accumulate { S::add_elements(c.read(), sum) } else { sum });
@@ -217,81 +231,62 @@ impl<E: Copy> Tile<E> {
         }
     }
 
+    /// What the assembly does, for instructions that have none.
+    ///
     /// # Safety
     /// As [`Block::run`] for `R` rows and `NV` vectors of columns.
     #[inline(always)]
-    unsafe fn run_rows<S: BlockSimd<E = E>, const R: usize, const NV: usize>(self) {
+    unsafe fn run_rows<S: BlockSimd<E = E>, const R: usize, const NV: usize>(&self) {
         // SAFETY: all addresses lie inside by the caller's promise.
         unsafe {
-            if NV == VECTORS {
-                for row in 0..R {
-                    let c = self.c.add(row * self.c_stride);
-                    S::expect_store(c);
-                    S::expect_store(c.add(S::LANES));
-                }
-            }
-            let mut both = [[S::splat(S::ZERO); VECTORS]; R];
-            if let Some(starts) = self.starts {
-                for row in 0..R {
-                    both[row] = [S::splat(*starts.add(row)); VECTORS];
-                }
-            }
-            let is_done = NV == VECTORS && S::sum_rows(&self.reduction, &mut both);
             let mut sums = [[S::splat(S::ZERO); NV]; R];
-            for row in 0..R {
-                sums[row].copy_from_slice(&both[row][..NV]);
+            if !self.starts.is_null() {
+                for row in 0..R {
+                    sums[row] = [S::splat(*self.starts.add(row)); NV];
+                }
             }
-            if !is_done {
-                self.reduction.sum_rows::<S, R, NV>(&mut sums);
+            for step in 0..self.gemm_k {
+                let columns = self.columns::<S, NV>(step);
+                for row in 0..R {
+                    let weight = *self.a.add(row * self.a_stride + step * self.a_step);
+                    let weight = S::splat(weight);
+                    for v in 0..NV {
+                        sums[row][v] = S::add_products(weight, columns[v], sums[row][v]);
+                    }
+                }
             }
             for row in 0..R {
                 for v in 0..NV {
-                    let c = self.c.add(row * self.c_stride + v * S::LANES);
+                    let c = self.c.byte_add(row * self.c_stride_bytes).add(v * S::LANES);
                     let sum = sums[row][v];
                     S::store(c, if self.accumulate { S::add(S::load(c), sum) } else { sum });
                 }
             }
         }
     }
-}
 
-impl<E: Copy> Reduction<E> {
+    /// The columns of a step; those that are gathered go to the panel as well.
+    ///
     /// # Safety
-    /// As [`Block::run`] for `R` rows and `NV` vectors of columns.
+    /// As [`Block::run`] for `NV` vectors of columns.
     #[inline(always)]
-    unsafe fn sum_rows<S: BlockSimd<E = E>, const R: usize, const NV: usize>(
-        &self,
-        sums: &mut [[S::V; NV]; R],
-    ) {
-        // SAFETY: all addresses lie inside by the caller's promise; those of the last step are not
-        // moved on from.
+    unsafe fn columns<S: BlockSimd<E = E>, const NV: usize>(&self, step: usize) -> [S::V; NV] {
+        // SAFETY: all addresses lie inside by the caller's promise.
         unsafe {
-            let mut a = [self.a; R];
-            for row in 0..R {
-                a[row] = self.a.add(row * self.a_stride);
-            }
-            for step in 0..self.gemm_k {
-                let panel = self.b.add(step * VECTORS * S::LANES);
-                let mut columns = [S::splat(S::ZERO); NV];
-                for v in 0..NV {
-                    let place = panel.add(v * S::LANES);
-                    columns[v] = match self.gathered {
-                        None => S::load(place),
-                        Some(GatheredColumns { source, offsets }) => {
-                            let from = source.add(offsets.add(step).read() + v * S::LANES);
-                            let vector = S::load(from);
-                            S::store(place, vector);
-                            vector
-                        }
-                    };
-                }
-                for row in 0..R {
-                    let weight = S::splat(*a[row].add(step * self.a_step));
-                    for v in 0..NV {
-                        sums[row][v] = S::add_products(weight, columns[v], sums[row][v]);
+            let panel = self.b.add(step * VECTORS * S::LANES);
+            let mut columns = [S::splat(S::ZERO); NV];
+            for v in 0..NV {
+                let place = panel.add(v * S::LANES);
+                columns[v] = match self.gathered {
+                    None => S::load(place),
+                    Some(GatheredColumns { source, offsets }) => {
+                        let vector = S::load(source.add(*offsets.add(step) + v * S::LANES));
+                        S::store(place, vector);
+                        vector
                     }
-                }
+                };
             }
+            columns
         }
     }
 }

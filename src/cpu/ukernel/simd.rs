@@ -55,19 +55,12 @@ pub(super) trait Simd: Copy {
     /// The reverse: four floats to each of `LANES` pointers, in order.
     unsafe fn store_4_columns(to: [*mut f32; MAX_LANES], columns: [Self::V; 4]);
 
-    /// Adds to the GEMM kernel's sums of `R` rows, where assembly does it; otherwise returns false,
-    /// with nothing done.
+    /// A register block of the GEMM kernel, where assembly does it; otherwise returns false, with
+    /// nothing done.
     #[inline(always)]
-    unsafe fn sum_rows<const R: usize>(
-        _reduction: &Reduction<f32>,
-        _sums: &mut [[Self::V; 2]; R],
-    ) -> bool {
+    unsafe fn run_block(_reduction: &Reduction<f32>, _height: usize, _vectors: usize) -> bool {
         false
     }
-
-    /// Asks for the line at `to`, which will be written.
-    #[inline(always)]
-    fn expect_store(_to: *mut f32) {}
 }
 
 /// The most lanes that any [`Simd`] has.
@@ -295,17 +288,10 @@ mod x86 {
             }
         }
         #[inline(always)]
-        unsafe fn sum_rows<const R: usize>(
-            reduction: &Reduction<f32>,
-            sums: &mut [[__m256; 2]; R],
-        ) -> bool {
+        unsafe fn run_block(r: &Reduction<f32>, height: usize, vectors: usize) -> bool {
             // SAFETY: the trait's condition; there are no more rows than `ROWS`.
-            unsafe { block_asm::floats_256(reduction, sums) }
-        }
-        #[inline(always)]
-        fn expect_store(to: *mut f32) {
-            // SAFETY: a prefetch has no effect that a program could see, wherever it points.
-            unsafe { _mm_prefetch::<_MM_HINT_ET0>(to.cast()) }
+            unsafe { block_asm::floats_256(r, height, vectors) };
+            true
         }
     }
 
@@ -443,17 +429,10 @@ mod x86 {
             }
         }
         #[inline(always)]
-        unsafe fn sum_rows<const R: usize>(
-            reduction: &Reduction<f32>,
-            sums: &mut [[__m512; 2]; R],
-        ) -> bool {
+        unsafe fn run_block(r: &Reduction<f32>, height: usize, vectors: usize) -> bool {
             // SAFETY: the trait's condition; there are no more rows than `ROWS`.
-            unsafe { block_asm::floats_512(reduction, sums) }
-        }
-        #[inline(always)]
-        fn expect_store(to: *mut f32) {
-            // SAFETY: a prefetch has no effect that a program could see, wherever it points.
-            unsafe { _mm_prefetch::<_MM_HINT_ET0>(to.cast()) }
+            unsafe { block_asm::floats_512(r, height, vectors) };
+            true
         }
     }
 }
