@@ -136,8 +136,8 @@ impl DataPlan {
             });
             packed_begin += problem.groups() * shape.rows * gemm_k;
         }
-        let packs_filter = !is_f32
-            || phases.iter().any(|p| p.gather.taps() > 0 && !p.filter.is_contiguous());
+        let packs_filter =
+            !is_f32 || phases.iter().any(|p| p.gather.taps() > 0 && !p.filter.is_contiguous());
         let scratch = ScratchElems::of(&phases, isa);
         let mut workspace = WorkspaceLayout::default();
         if packs_filter {
@@ -378,7 +378,9 @@ impl<T: Element> Tile<'_, T> {
                 .direct(self.inputs.filter, group, rows, kk)
                 .and_then(|matrix| match matrix.contiguous_rows() {
                     Some((data, stride)) => Some(Left::from(Rows { data, stride })),
-                    None => matrix.contiguous_columns().map(|(data, stride)| Left::of_columns(data, stride)),
+                    None => matrix
+                        .contiguous_columns()
+                        .map(|(data, stride)| Left::of_columns(data, stride)),
                 })
                 .expect("a plan without packed filter has contiguous rows or columns of f32");
         }

@@ -76,7 +76,12 @@ impl Int8Plan {
         Int8Plan {
             problem: problem.clone(),
             isa,
-            offsets: offsets_of(isa.isa(), &planes.layout, blocking.channels, filter.channels_inner),
+            offsets: offsets_of(
+                isa.isa(),
+                &planes.layout,
+                blocking.channels,
+                filter.channels_inner,
+            ),
             last_offsets: offsets_of(isa.isa(), &planes.layout, last, filter.channels_inner),
             rows_at_once: rows_at_once(isa.isa(), blocking.rows, row_stride).min(blocking.rows),
             row_stride,

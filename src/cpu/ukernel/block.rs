@@ -244,46 +244,120 @@ impl<S: Simd> BlockSimd for Floats<S> {
 mod tests {
     use super::*;
 
-    /// Every height of register block, columns round the lanes of vectors and panels, reductions round
-    /// the unrolled steps, at every level; small integers, which are exact.
+    const UNTOUCHED: f32 = 12345.0;
+    const COLS: [usize; 11] = [1, 7, 8, 9, 15, 16, 17, 31, 32, 33, 65];
+
+    fn value(index: usize) -> f32 {
+        ((index * 7919) % 13) as f32 - 6.0
+    }
+
+    fn levels() -> impl Iterator<Item = Isa> {
+        [IsaLevel::Scalar, IsaLevel::Avx2Fma, IsaLevel::Avx512]
+            .into_iter()
+            .filter_map(Isa::supported)
+    }
+
+    /// Every height of register block, with reductions round the unrolled steps.
+    fn heights() -> impl Iterator<Item = (usize, usize)> {
+        (1..=30).flat_map(|rows| [1, 3, 4, 9, 70].map(|gemm_k| (rows, gemm_k)))
+    }
+
+    /// Runs `multiply` twice, the second time accumulating, and compares with the sums of `a` and `b`,
+    /// small integers, which are exact.
+    fn check(
+        [rows, gemm_k, cols]: [usize; 3],
+        a: impl Fn(usize, usize) -> f32,
+        b: impl Fn(usize, usize) -> f32,
+        slack: usize,
+        mut multiply: impl FnMut(&mut MatrixMut<'_, f32>, bool),
+    ) {
+        let mut c = vec![UNTOUCHED; rows * cols + slack];
+        for (call, accumulate) in [false, true].into_iter().enumerate() {
+            multiply(&mut MatrixMut::row_major(&mut c, rows, cols), accumulate);
+            for (index, &got) in c.iter().enumerate() {
+                let (row, col) = (index / cols, index % cols);
+                let want = if row < rows {
+                    let sum: f32 = (0..gemm_k).map(|kk| a(row, kk) * b(kk, col)).sum();
+                    sum * (call + 1) as f32
+                } else {
+                    UNTOUCHED
+                };
+                assert_eq!(got, want, "{rows} x {cols} x {gemm_k} at {index}");
+            }
+        }
+    }
+
+    /// Columns round the lanes of vectors and panels, at every level.
     #[test]
     fn all_heights_and_tails() {
-        const UNTOUCHED: f32 = 12345.0;
-        let value = |index: usize| ((index * 7919) % 13) as f32 - 6.0;
-        for level in [IsaLevel::Scalar, IsaLevel::Avx2Fma, IsaLevel::Avx512] {
-            let Some(isa) = Isa::supported(level) else { continue };
+        for isa in levels() {
             let panel_cols = panel_columns(isa);
-            for (rows, gemm_k) in (1..=30).flat_map(|rows| [1, 3, 4, 9, 70].map(|k| (rows, k))) {
-                for cols in [1usize, 7, 8, 9, 15, 16, 17, 31, 32, 33, 65] {
-                    let a_stride = gemm_k + 3;
-                    let a: Vec<f32> = (0..rows * a_stride).map(value).collect();
-                    let b = |kk: usize, col: usize| value(1000 + kk * 67 + col);
-                    // What lies beside the columns must not matter.
-                    let mut panels =
-                        vec![f32::NAN; cols.div_ceil(panel_cols) * gemm_k * panel_cols];
-                    for col in 0..cols {
-                        let panel = col / panel_cols * gemm_k * panel_cols + col % panel_cols;
-                        (0..gemm_k).for_each(|kk| panels[panel + kk * panel_cols] = b(kk, col));
-                    }
-                    let mut c = vec![UNTOUCHED; rows * cols + panel_cols];
-                    for (call, accumulate) in [false, true].into_iter().enumerate() {
-                        let rows_of_a = Rows { data: &a, stride: a_stride };
-                        let matrix = &mut MatrixMut::row_major(&mut c, rows, cols);
-                        multiply_block(isa, gemm_k, rows_of_a, &panels, matrix, accumulate);
-                        for (index, &got) in c.iter().enumerate() {
-                            let (row, col) = (index / cols, index % cols);
-                            let product = |kk: usize| a[row * a_stride + kk] * b(kk, col);
-                            let want = if row < rows {
-                                (0..gemm_k).map(product).sum::<f32>() * (call + 1) as f32
-                            } else {
-                                UNTOUCHED
-                            };
-                            assert_eq!(
-                                got, want,
-                                "{level:?} {rows} x {cols} x {gemm_k} at {index}"
-                            );
+            for ((rows, gemm_k), cols) in heights().flat_map(|of| COLS.map(|cols| (of, cols))) {
+                let stride = gemm_k + 3;
+                let data: Vec<f32> = (0..rows * stride).map(value).collect();
+                let b = |kk: usize, col: usize| value(1000 + kk * 67 + col);
+                // What lies beside the columns must not matter.
+                let mut panels = vec![f32::NAN; cols.next_multiple_of(panel_cols) * gemm_k];
+                for col in 0..cols {
+                    let panel = col / panel_cols * gemm_k * panel_cols + col % panel_cols;
+                    (0..gemm_k).for_each(|kk| panels[panel + kk * panel_cols] = b(kk, col));
+                }
+                let a = |row: usize, kk: usize| data[row * stride + kk];
+                check([rows, gemm_k, cols], a, b, panel_cols, |c, accumulate| {
+                    multiply_block(
+                        isa,
+                        gemm_k,
+                        Rows { data: &data, stride },
+                        &panels,
+                        c,
+                        accumulate,
+                    );
+                });
+            }
+        }
+    }
+
+    /// Rows and columns of the left matrix, with panels that are packed on the way and before.
+    #[test]
+    fn gathered_panels() {
+        for isa in levels() {
+            let panel_cols = panel_columns(isa);
+            for ((rows, gemm_k), cols) in heights().flat_map(|of| COLS.map(|cols| (of, cols))) {
+                let source_stride = cols + 5;
+                // Nothing behind the last column may be read.
+                let source: Vec<f32> =
+                    (0..(gemm_k - 1) * source_stride + cols).map(value).collect();
+                let offsets: Vec<usize> = (0..gemm_k).rev().map(|kk| kk * source_stride).collect();
+                let b = |kk: usize, col: usize| source[offsets[kk] + col];
+                let table = ReduceOffsets::new(isa, offsets.clone());
+                let mut packed = vec![f32::NAN; cols.next_multiple_of(panel_cols) * gemm_k];
+                let starts: Vec<Option<usize>> = (0..cols)
+                    .step_by(panel_cols)
+                    .map(|first| {
+                        let is_gathered = first + panel_cols <= cols && first != 2 * panel_cols;
+                        for col in (first..cols.min(first + panel_cols)).filter(|_| !is_gathered) {
+                            let panel = first * gemm_k + col - first;
+                            (0..gemm_k).for_each(|kk| packed[panel + kk * panel_cols] = b(kk, col));
                         }
-                    }
+                        is_gathered.then_some(first)
+                    })
+                    .collect();
+                let stride = gemm_k.max(rows) + 3;
+                let data: Vec<f32> = (0..stride * stride).map(value).collect();
+                for by_columns in [false, true] {
+                    let a = |row: usize, kk: usize| match by_columns {
+                        true => data[kk * stride + row],
+                        false => data[row * stride + kk],
+                    };
+                    check([rows, gemm_k, cols], a, b, 0, |c, accumulate| {
+                        let left = match by_columns {
+                            true => Left::of_columns(&data, stride),
+                            false => Rows { data: &data, stride }.into(),
+                        };
+                        let columns =
+                            SourceColumns { source: &source, offsets: &table, starts: &starts };
+                        multiply_source(isa, left, &mut packed.clone(), columns, c, accumulate);
+                    });
                 }
             }
         }
