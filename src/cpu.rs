@@ -9,6 +9,7 @@ mod depthwise_tiles;
 mod direct;
 mod element;
 mod filter;
+mod filter_columns;
 mod float_plan;
 mod gather;
 mod igemm;

@@ -9,7 +9,7 @@ use super::gather::{Gather, Order};
 use super::isa::Isa;
 use super::pool;
 use super::tiles::pieces;
-use super::ukernel::{FilterBlock, pack_filter_block};
+use super::ukernel::{FilterBlock, TapColumn, pack_filter_block};
 use crate::error::Result;
 use crate::memory::{MatrixRef, merge_dims};
 use crate::problem::{ConvProblem, Direction, Role};
@@ -72,6 +72,42 @@ impl FilterMatrix {
     /// Whether an f32 filter can be read row by row or column by column, each contiguous.
     pub fn is_contiguous(&self) -> bool {
         self.rows_are_contiguous() || (self.row_stride == 1 && self.columns.is_some())
+    }
+
+    /// Length of the reduction.
+    pub fn gemm_k(&self) -> usize {
+        self.gather.gemm_k()
+    }
+
+    /// Channels of the reduction.
+    pub fn channels(&self) -> usize {
+        self.gather.channels
+    }
+
+    /// Taps of each channel.
+    pub fn taps(&self) -> usize {
+        self.tap_offsets.len()
+    }
+
+    /// Where the weights of a channel of a group begin.
+    pub fn channel_begin(&self, group: usize, channel: usize) -> usize {
+        group * self.group_stride + channel * self.channel_stride
+    }
+
+    /// Distance of rows.
+    pub fn row_stride(&self) -> usize {
+        self.row_stride
+    }
+
+    /// Distance of channels.
+    pub fn channel_stride(&self) -> usize {
+        self.channel_stride
+    }
+
+    /// The taps of a channel, to columns at this distance.
+    pub fn tap_columns(&self, stride: usize) -> impl Iterator<Item = TapColumn> {
+        let taps = self.tap_offsets.iter().enumerate();
+        taps.map(move |(tap, &offset)| TapColumn { offset, to: tap * stride })
     }
 
     /// A block as it lies in the tensor: f32 and equidistant columns only.

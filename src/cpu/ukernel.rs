@@ -33,7 +33,7 @@ pub use block::{
 pub use convert::{narrow_bf16, narrow_f16, widen_bf16, widen_f16};
 pub use depthwise::sum_shifted;
 pub use dot::{DotStart, add_dots};
-pub use filter::{FilterBlock, pack_filter_block};
+pub use filter::{FilterBlock, TapColumn, pack_filter_block, pack_filter_columns};
 pub use gemm::gemm_f32;
 pub use int8_block::{WordRows, multiply_words, word_elems};
 pub use lanes::{

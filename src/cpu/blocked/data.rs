@@ -10,6 +10,7 @@ use crate::cpu::arena;
 use crate::cpu::cache::CacheSizes;
 use crate::cpu::element::{Element, Output, Scalars};
 use crate::cpu::filter::{FilterMatrix, pack_filters};
+use crate::cpu::filter_columns::{column_stride, columns_elems, pack_columns};
 use crate::cpu::gather::{Gather, Order, PixelBox, gathers_of, split_phases};
 use crate::cpu::isa::Isa;
 use crate::cpu::pool;
@@ -38,11 +39,20 @@ pub struct DataPlan {
     isa: Isa,
     problem: ConvProblem,
     phases: Vec<Phase>,
-    packs_filter: bool,
+    packing: Packing,
     touches_padding: bool,
     scratch: ScratchElems,
     /// The packed filter, where its rows are not contiguous, and the threads' scratch.
     pub workspace: WorkspaceLayout,
+}
+
+/// Whether the filter is packed, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Packing {
+    /// Read where it lies.
+    None,
+    Rows,
+    Columns,
 }
 
 /// One gather with its part of the filter; forward has one.
@@ -95,12 +105,10 @@ impl DataPlan {
     pub fn new(problem: &ConvProblem, isa: Isa, threads: NonZeroUsize) -> Self {
         let is_f32 = problem.input_dtype() == DataType::F32;
         let gathers = gathers_of(problem);
-        let mut packed_begin = 0;
         let mut phases = Vec::new();
         for mut gather in gathers {
             gather.order = Order::TapInner;
             let filter = FilterMatrix::new(problem, &gather);
-            let gemm_k = gather.gemm_k();
             let shape = BlockShape::new(problem, &gather);
             let blocking = Blocking::choose(&shape, isa, threads);
             let direct = PixelLayout::of_tensor(&gather, problem.n()).filter(|_| is_f32);
@@ -125,7 +133,7 @@ impl DataPlan {
                 rest => rest,
             };
             phases.push(Phase {
-                packed_begin,
+                packed_begin: 0,
                 offsets: offsets_of(blocking.channels),
                 last_offsets: offsets_of(last),
                 gather,
@@ -134,13 +142,20 @@ impl DataPlan {
                 planes,
                 layout,
             });
-            packed_begin += problem.groups() * shape.rows * gemm_k;
         }
-        let packs_filter =
-            !is_f32 || phases.iter().any(|p| p.gather.taps() > 0 && !p.filter.is_contiguous());
+        let packing = Packing::choose(problem, &phases);
+        let mut packed_begin = 0;
+        for phase in &mut phases {
+            phase.packed_begin = packed_begin;
+            packed_begin += match packing {
+                Packing::None => 0,
+                Packing::Rows => problem.groups() * phase.filter.gemm_m * phase.filter.gemm_k(),
+                Packing::Columns => columns_elems(problem.groups(), &phase.filter),
+            };
+        }
         let scratch = ScratchElems::of(&phases, isa);
         let mut workspace = WorkspaceLayout::default();
-        if packs_filter {
+        if packing != Packing::None {
             workspace.book_f32(WorkspaceKey::PackedFilter, packed_begin);
         }
         let touches_padding = phases
@@ -150,7 +165,7 @@ impl DataPlan {
             isa,
             problem: problem.clone(),
             phases,
-            packs_filter,
+            packing,
             touches_padding,
             scratch,
             workspace,
@@ -193,10 +208,17 @@ impl DataPlan {
         let out = TensorMut::new(out, self.problem.tensor5(self.output_role()))?;
         let mut grant = self.workspace.grant(workspace);
         let mut packed_filter = grant.take(WorkspaceKey::PackedFilter)?;
-        if self.packs_filter {
-            let filters = self.phases.iter().map(|phase| &phase.filter);
-            let groups = self.problem.groups();
-            pack_filters(self.isa, threads, groups, filters, filter, &mut packed_filter)?;
+        let (isa, groups) = (self.isa, self.problem.groups());
+        let filters = self.phases.iter().map(|phase| &phase.filter);
+        match (self.packing, T::as_f32(filter)) {
+            (Packing::None, _) => {}
+            (Packing::Columns, Some(filter)) => {
+                let filters: Vec<_> = filters.collect();
+                pack_columns(isa, threads, groups, &filters, filter, &mut packed_filter)?;
+            }
+            (Packing::Rows | Packing::Columns, _) => {
+                pack_filters(isa, threads, groups, filters, filter, &mut packed_filter)?;
+            }
         }
         let inputs = Inputs { input, filter, packed_filter: &packed_filter };
         let has_no_nan = pool::all(
@@ -269,6 +291,24 @@ impl DataPlan {
             store_tile(&sums, false, task.out, scalars);
         }
         Ok(has_nan)
+    }
+}
+
+impl Packing {
+    fn choose(problem: &ConvProblem, phases: &[Phase]) -> Self {
+        if problem.input_dtype() != DataType::F32 {
+            return Packing::Rows;
+        }
+        let mut filters =
+            phases.iter().filter(|phase| phase.gather.taps() > 0).map(|phase| &phase.filter);
+        if filters.all(FilterMatrix::is_contiguous) {
+            return Packing::None;
+        }
+        let filter = &phases[0].filter;
+        match filter.row_stride() < filter.channel_stride() {
+            true => Packing::Columns,
+            false => Packing::Rows,
+        }
     }
 }
 
@@ -373,7 +413,7 @@ impl<T: Element> Tile<'_, T> {
 
     fn filter_part(&self, group: usize, rows: &Range<usize>, kk: &Range<usize>) -> Left<'_> {
         let filter = &self.phase.filter;
-        if self.inputs.packed_filter.is_empty() {
+        if self.plan.packing == Packing::None {
             return filter
                 .direct(self.inputs.filter, group, rows, kk)
                 .and_then(|matrix| match matrix.contiguous_rows() {
@@ -385,8 +425,13 @@ impl<T: Element> Tile<'_, T> {
                 .expect("a plan without packed filter has contiguous rows or columns of f32");
         }
         let gemm_k = self.phase.gather.gemm_k();
+        let packed = &self.inputs.packed_filter[self.phase.packed_begin..];
+        if self.plan.packing == Packing::Columns {
+            let stride = column_stride(filter.gemm_m);
+            let first_column = group * gemm_k + kk.start;
+            return Left::of_columns(&packed[first_column * stride + rows.start..], stride);
+        }
         let first_row = group * filter.gemm_m + rows.start;
-        let offset = self.phase.packed_begin + first_row * gemm_k + kk.start;
-        Rows { data: &self.inputs.packed_filter[offset..], stride: gemm_k }.into()
+        Rows { data: &packed[first_row * gemm_k + kk.start..], stride: gemm_k }.into()
     }
 }

@@ -1,5 +1,6 @@
 //! Packing filters: from any order of rows, channels and taps to rows that are contiguous.
 
+use super::simd::{MAX_LANES, Simd, isa_kernel};
 use super::transpose::transpose_strided;
 use crate::cpu::element::Element;
 use crate::cpu::isa::Isa;
@@ -98,6 +99,106 @@ unsafe fn copy_any_taps<T: Element>(
                     let weight = block.data.as_ptr().add(from + offset).read();
                     packed.add(to + tap).write(weight.to_f32());
                 }
+            }
+        }
+    }
+}
+
+/// A tap of a filter, and where its weights go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TapColumn {
+    /// Within the filter of one row and channel.
+    pub offset: usize,
+    /// From the first element of the tap's own slice of columns on.
+    pub to: usize,
+}
+
+/// The weights of all rows of a channel, side by side for each tap:
+/// `columns[tap.to + row] = weights[row * row_stride + tap.offset]`, rows rising.
+///
+/// Taps go by rising offset.
+///
+/// # Panics
+/// Where an element lies outside a slice.
+pub fn pack_filter_columns(
+    isa: Isa,
+    weights: &[f32],
+    row_stride: usize,
+    rows: usize,
+    taps: &[TapColumn],
+    columns: &mut [f32],
+) {
+    let Some(last) = taps.last().filter(|_| rows > 0) else {
+        return;
+    };
+    assert!(taps.is_sorted_by_key(|tap| tap.offset));
+    assert!((rows - 1) * row_stride + last.offset < weights.len());
+    assert!(taps.iter().all(|tap| tap.to + rows <= columns.len()));
+    // SAFETY: every element lies inside its slice by the assertions.
+    unsafe { columns_of(isa, weights.as_ptr(), row_stride, rows, taps, columns.as_mut_ptr()) }
+}
+
+isa_kernel! {
+    /// # Safety
+    /// As [`pack_filter_columns`] asserts.
+    unsafe fn columns_of(
+        weights: *const f32,
+        row_stride: usize,
+        rows: usize,
+        taps: &[TapColumn],
+        columns: *mut f32,
+    ) = columns_body
+}
+
+/// # Safety
+/// As `columns_of`; the instruction set of `S` must be present.
+#[inline(always)]
+unsafe fn columns_body<S: Simd>(
+    weights: *const f32,
+    row_stride: usize,
+    rows: usize,
+    taps: &[TapColumn],
+    columns: *mut f32,
+) {
+    /// Taps that are read at a time, those between included.
+    const AT_ONCE: usize = 4;
+    let last = taps[taps.len() - 1].offset;
+    // Reading goes by whole vectors, inside each row's own taps.
+    let by_vectors = row_stride == 1 || last + 1 >= AT_ONCE;
+    let vectors_end = if by_vectors { rows / S::LANES * S::LANES } else { 0 };
+    // SAFETY: the caller's promise; the last taps are read with those before them.
+    unsafe {
+        for row in (0..vectors_end).step_by(S::LANES) {
+            if row_stride == 1 {
+                for tap in taps {
+                    let vector = S::load(weights.add(row + tap.offset));
+                    S::store(columns.add(tap.to + row), vector);
+                }
+                continue;
+            }
+            let mut from = [weights; MAX_LANES];
+            for lane in 0..S::LANES {
+                from[lane] = weights.add((row + lane) * row_stride);
+            }
+            let mut next = 0;
+            while next < taps.len() {
+                let first = taps[next].offset.min(last + 1 - AT_ONCE);
+                let mut at = from;
+                for lane in 0..S::LANES {
+                    at[lane] = at[lane].add(first);
+                }
+                let vectors = S::load_4_columns(at);
+                while next < taps.len() && taps[next].offset < first + AT_ONCE {
+                    let vector = vectors[taps[next].offset - first];
+                    S::store(columns.add(taps[next].to + row), vector);
+                    next += 1;
+                }
+            }
+        }
+        for tap in taps {
+            for row in vectors_end..rows {
+                let weight = *weights.add(row * row_stride + tap.offset);
+                columns.add(tap.to + row).write(weight);
             }
         }
     }
