@@ -21,7 +21,7 @@ use crate::cpu::ukernel::{
 };
 use crate::error::Result;
 use crate::memory::{MatrixMut, TensorMut};
-use crate::problem::{ConvProblem, DataType, Direction, Role};
+use crate::problem::{ConvProblem, DataType, Role};
 use crate::solver::{WorkspaceKey, WorkspaceLayout};
 
 /// What packing a filter element costs, in multiply-adds: 0.4 ns where the packed filter stays in
@@ -143,7 +143,7 @@ impl DataPlan {
                 layout,
             });
         }
-        let packing = Packing::choose(problem, &phases);
+        let packing = Packing::choose(problem, phases.iter().map(|phase| &phase.filter));
         let mut packed_begin = 0;
         for phase in &mut phases {
             phase.packed_begin = packed_begin;
@@ -178,8 +178,12 @@ impl DataPlan {
             let shape = BlockShape::new(problem, gather);
             Blocking::choose(&shape, isa, threads).cost(&shape, isa, threads)
         };
-        let blocks: f64 = gathers_of(problem).iter().map(of_phase).sum();
-        let packs = problem.direction() == Direction::Bwd || problem.input_dtype() != DataType::F32;
+        let mut gathers = gathers_of(problem);
+        gathers.iter_mut().for_each(|gather| gather.order = Order::TapInner);
+        let blocks: f64 = gathers.iter().map(of_phase).sum();
+        let filters: Vec<_> =
+            gathers.iter().map(|gather| FilterMatrix::new(problem, gather)).collect();
+        let packs = Packing::choose(problem, filters.iter()) != Packing::None;
         let filter =
             problem.tensor5(Role::W).lengths.iter().map(|&len| len as f64).product::<f64>();
         let is_far = filter * size_of::<f32>() as f64 > CacheSizes::get().l2_bytes as f64;
@@ -295,19 +299,20 @@ impl DataPlan {
 }
 
 impl Packing {
-    fn choose(problem: &ConvProblem, phases: &[Phase]) -> Self {
+    fn choose<'a>(
+        problem: &ConvProblem,
+        phases: impl Iterator<Item = &'a FilterMatrix> + Clone,
+    ) -> Self {
         if problem.input_dtype() != DataType::F32 {
             return Packing::Rows;
         }
-        let mut filters =
-            phases.iter().filter(|phase| phase.gather.taps() > 0).map(|phase| &phase.filter);
-        if filters.all(FilterMatrix::is_contiguous) {
+        let mut with_taps = phases.filter(|filter| filter.taps() > 0);
+        if with_taps.clone().all(FilterMatrix::is_contiguous) {
             return Packing::None;
         }
-        let filter = &phases[0].filter;
-        match filter.row_stride() < filter.channel_stride() {
-            true => Packing::Columns,
-            false => Packing::Rows,
+        match with_taps.next() {
+            Some(filter) if filter.row_stride() < filter.channel_stride() => Packing::Columns,
+            _ => Packing::Rows,
         }
     }
 }

@@ -3,12 +3,13 @@
 
 use std::num::NonZeroUsize;
 
+use super::planes::PixelLayout;
 use crate::cpu::cache::CacheSizes;
 use crate::cpu::gather::Gather;
 use crate::cpu::isa::Isa;
 use crate::cpu::tiles::{BoxLengths, even_piece};
 use crate::cpu::ukernel::{block_rows, panel_columns};
-use crate::problem::{ConvProblem, Direction};
+use crate::problem::{ConvProblem, DataType, Direction};
 
 /// The GEMMs of one gather: `groups` times `rows` x pixels x (`channels` x `taps`).
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +20,8 @@ pub struct BlockShape {
     pub taps: usize,
     pub images: usize,
     pub spatial: [usize; 3],
+    /// Whether panels are packed by products, straight from the tensor.
+    pub is_gathered: bool,
 }
 
 impl BlockShape {
@@ -35,6 +38,8 @@ impl BlockShape {
             taps: gather.taps(),
             images: problem.n(),
             spatial: [0, 1, 2].map(|dim| gather.axes[dim].out_len),
+            is_gathered: problem.input_dtype() == DataType::F32
+                && PixelLayout::of_tensor(gather, problem.n()).is_some(),
         }
     }
 }
@@ -54,6 +59,10 @@ pub struct Blocking {
 /// store of a vector take about as long as two multiply-adds of it; staging and
 /// segments as long again (measured on Zen 3).
 const PACK_COST: f64 = 4.0;
+
+/// The same where the product packs: what the first rows wait for memory (1x1 layers of 64 to 1024
+/// channels, Emerald Rapids).
+const GATHER_COST: f64 = 1.0;
 
 /// What reading a filter element from beyond the L1 cache costs, in the same unit.
 const FILTER_COST: f64 = 8.0;
@@ -119,11 +128,13 @@ impl Blocking {
 
     /// Time in multiply-adds of the busiest thread.
     pub fn cost(&self, shape: &BlockShape, isa: Isa, threads: NonZeroUsize) -> f64 {
-        let columns = self.pixel_box.pixels().next_multiple_of(panel_columns(isa)) as f64;
+        // A block may be of one vector of columns.
+        let columns = self.pixel_box.pixels().next_multiple_of(panel_columns(isa) / 2) as f64;
+        let pack = if shape.is_gathered { GATHER_COST } else { PACK_COST };
         let rows = self.rows as f64;
         let gemm_k = (shape.channels * shape.taps) as f64;
         let block = rows.max(MIN_EFFICIENT_ROWS) * columns;
-        let task = gemm_k * (block + PACK_COST * columns + FILTER_COST * rows) + TASK_COST;
+        let task = gemm_k * (block + pack * columns + FILTER_COST * rows) + TASK_COST;
         self.tasks(shape).div_ceil(threads.get()) as f64 * task
     }
 }
