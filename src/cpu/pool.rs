@@ -9,7 +9,7 @@
 //! moment before they sleep, and so does a caller for the end of the others' work.
 #![forbid(unsafe_code)]
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::hint::spin_loop;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -109,9 +109,37 @@ fn pool_of(helpers: usize) -> Option<Arc<Pool>> {
     Some(pool)
 }
 
+/// The items that each thread begins with: as many for each, neighbours together.
+///
+/// So a thread meets the same items when a call is repeated, and the same images of a batch in one
+/// layer after the other: what it has written lies in its own caches. Who has no more takes from the
+/// others' ends.
+struct Queues<Item>(Vec<Mutex<VecDeque<Item>>>);
+
+impl<Item> Queues<Item> {
+    fn new(items: Vec<Item>, workers: usize) -> Self {
+        let all = items.len();
+        let mut items = items.into_iter();
+        let part = |worker: usize| (worker + 1) * all / workers - worker * all / workers;
+        let queues = (0..workers)
+            .map(|worker| Mutex::new(items.by_ref().take(part(worker)).collect()))
+            .collect();
+        Queues(queues)
+    }
+
+    fn next(&self, worker: usize) -> Option<Item> {
+        let lock = |index: usize| self.0[index].lock().unwrap_or_else(PoisonError::into_inner);
+        let own = lock(worker).pop_front();
+        own.or_else(|| {
+            let others = (worker + 1..self.0.len()).chain(0..worker);
+            others.into_iter().find_map(|other| lock(other).pop_back())
+        })
+    }
+}
+
 /// Calls `work` for every item, on up to `threads` threads.
 ///
-/// Items start in order, each exactly once, unless one fails: then no more are
+/// Each item starts exactly once, with one thread in order, unless one fails: then no more are
 /// begun and the first error is returned. Each thread makes its scratch with
 /// `scratch` before its first item.
 ///
@@ -124,27 +152,23 @@ pub fn for_each<Item: Send, Scratch>(
     work: impl Fn(&mut Scratch, Item) -> Result<()> + Sync,
 ) -> Result<()> {
     let helpers = threads.get().min(items.len()).saturating_sub(1);
-    let queue = Mutex::new(items.into_iter());
+    let queues = Queues::new(items, helpers + 1);
     let failure = Mutex::new(None);
-    let next = || {
-        let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
-        queue.next()
-    };
-    let drain = || -> Result<()> {
-        let Some(first) = next() else {
+    let drain = |worker: usize| -> Result<()> {
+        let Some(first) = queues.next(worker) else {
             return Ok(());
         };
         let mut scratch = scratch()?;
         work(&mut scratch, first)?;
-        while let Some(item) = next() {
+        while let Some(item) = queues.next(worker) {
             work(&mut scratch, item)?;
         }
         Ok(())
     };
-    let drain_and_report = || {
-        if let Err(error) = drain() {
+    let drain_and_report = |worker: usize| {
+        if let Err(error) = drain(worker) {
             // Nobody begins another item.
-            while next().is_some() {}
+            while queues.next(worker).is_some() {}
             let mut failure = failure.lock().unwrap_or_else(PoisonError::into_inner);
             failure.get_or_insert(error);
         }
@@ -152,20 +176,21 @@ pub fn for_each<Item: Send, Scratch>(
     // A pool of all threads serves calls with fewer items too.
     let pool = if helpers == 0 { None } else { pool_of(threads.get() - 1) };
     match pool {
-        None => drain_and_report(),
+        None => drain_and_report(0),
         Some(pool) => {
             pool.placement.keep_off_caller();
             let running = AtomicUsize::new(helpers);
             pool.threads.in_place_scope(|scope| {
-                for _ in 0..helpers {
-                    scope.spawn(|_| {
-                        let _running = Running(&running);
-                        drain_and_report();
+                let (running, drain_and_report) = (&running, &drain_and_report);
+                for helper in 0..helpers {
+                    scope.spawn(move |_| {
+                        let _running = Running(running);
+                        drain_and_report(1 + helper);
                     });
                 }
                 pool.keep_awake(helpers);
-                drain_and_report();
-                await_end(&running);
+                drain_and_report(0);
+                await_end(running);
             });
         }
     }

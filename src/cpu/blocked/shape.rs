@@ -8,7 +8,7 @@ use crate::cpu::cache::CacheSizes;
 use crate::cpu::gather::Gather;
 use crate::cpu::isa::Isa;
 use crate::cpu::tiles::{BoxLengths, even_piece};
-use crate::cpu::ukernel::{block_rows, panel_columns};
+use crate::cpu::ukernel::panel_columns;
 use crate::problem::{ConvProblem, DataType, Direction};
 
 /// The GEMMs of one gather: `groups` times `rows` x pixels x (`channels` x `taps`).
@@ -105,9 +105,8 @@ impl Blocking {
                 let all_pixels: usize = shape.spatial.iter().product();
                 let pixels = (all_pixels.saturating_mul(shape.images) / pixel_parts)
                     .clamp(panel_cols, max_pixels);
-                let rows = even_piece(shape.rows, shape.rows.div_ceil(row_parts))
-                    .next_multiple_of(block_rows(isa))
-                    .min(shape.rows);
+                // Register blocks are cut evenly, so rows need be no whole number of them.
+                let rows = even_piece(shape.rows, shape.rows.div_ceil(row_parts));
                 let pixel_box = BoxLengths::choose(shape.images, shape.spatial, pixels);
                 let blocking = Blocking { pixel_box, rows, channels };
                 let cost = blocking.cost(shape, isa, threads);
