@@ -19,6 +19,7 @@ mod ids;
 mod int8;
 mod isa;
 mod naive;
+mod pixel_rows;
 mod placement;
 mod pool;
 mod rates;
@@ -41,6 +42,7 @@ pub use igemm::ImplicitGemm;
 pub use int8::{Int8, Int8Depthwise};
 pub use isa::{Int8Kernel, Isa};
 pub use naive::Naive;
+pub use pixel_rows::PixelRows;
 pub use winograd::{Form as WinogradForm, Winograd};
 pub use wrw_direct::WrwDirect;
 

@@ -9,9 +9,9 @@ use super::gather::{Gather, Order};
 use super::isa::Isa;
 use super::pool;
 use super::tiles::pieces;
-use super::ukernel::{FilterBlock, TapColumn, pack_filter_block};
+use super::ukernel::{FilterBlock, TapColumn, pack_filter_block, panel_columns, transpose_into};
 use crate::error::Result;
-use crate::memory::{MatrixRef, merge_dims};
+use crate::memory::{MatrixMut, MatrixRef, merge_dims};
 use crate::problem::{ConvProblem, Direction, Role};
 
 /// Where the filter's elements lie, as seen by one gather: rows are output
@@ -123,6 +123,42 @@ impl FilterMatrix {
         let offset =
             group * self.group_stride + rows.start * self.row_stride + first + kk.start * distance;
         Some(MatrixRef::new(&filter[offset..], rows.len(), kk.len(), self.row_stride, distance))
+    }
+
+    /// Packs some rows of a group as the columns of a panel, in the order of a reduction that goes tap
+    /// by tap; what the panel holds beyond them is undefined.
+    pub fn pack_panel(
+        &self,
+        isa: Isa,
+        filter: &[f32],
+        group: usize,
+        rows: &Range<usize>,
+        panel: &mut [f32],
+    ) {
+        let panel_cols = panel_columns(isa);
+        let channels = self.gather.channels;
+        let first = group * self.group_stride + rows.start * self.row_stride;
+        let of_taps = panel.chunks_exact_mut(channels * panel_cols).zip(&self.tap_offsets);
+        for (of_tap, &offset) in of_taps {
+            let filter = &filter[first + offset..];
+            if self.channel_stride == 1 {
+                let mut columns = MatrixMut::row_major(of_tap, channels, panel_cols);
+                let mut columns = columns.some_cols(0..rows.len());
+                transpose_into(isa, filter, self.row_stride, &mut columns);
+                continue;
+            }
+            for (channel, row) in of_tap.chunks_exact_mut(panel_cols).enumerate() {
+                let filter = &filter[channel * self.channel_stride..];
+                let row = &mut row[..rows.len()];
+                if self.row_stride == 1 {
+                    row.copy_from_slice(&filter[..rows.len()]);
+                    continue;
+                }
+                for (weight, from) in row.iter_mut().zip(filter.iter().step_by(self.row_stride)) {
+                    *weight = *from;
+                }
+            }
+        }
     }
 
     /// Packs rows `first_row..` of all groups together, each in the order of the reduction.

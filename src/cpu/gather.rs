@@ -52,7 +52,7 @@ pub struct Axis {
 impl Axis {
     /// Those of `outputs` for which the tap falls inside the input. Never
     /// reversed; empty where there is none.
-    fn inside(&self, tap: Tap, outputs: &Range<usize>) -> Range<usize> {
+    pub fn inside(&self, tap: Tap, outputs: &Range<usize>) -> Range<usize> {
         let step = self.step as i64;
         // o * step + offset in 0..in_len, solved for o.
         let begin = if tap.offset >= 0 { 0 } else { (-tap.offset + step - 1) / step };
@@ -71,7 +71,7 @@ impl Axis {
     }
 
     /// Element offset of the input coordinate of output `o` at `tap`, which must be inside.
-    fn input_offset(&self, tap: Tap, o: usize) -> usize {
+    pub fn input_offset(&self, tap: Tap, o: usize) -> usize {
         (o as i64 * self.step as i64 + tap.offset) as usize * self.in_stride
     }
 }

@@ -22,6 +22,8 @@ pub const DEPTHWISE_LAST: u64 = 1_000_160;
 pub const DEPTHWISE_TILES: u64 = 1_000_250;
 /// [`super::Winograd`] for filters of 5 x 5.
 pub const WINOGRAD_2X2_5X5: u64 = 1_000_170;
+/// [`super::PixelRows`].
+pub const PIXEL_ROWS: u64 = 1_000_180;
 
 /// [`super::Int8`]; the set of instructions is added.
 pub const INT8: u64 = 1_000_200;
