@@ -166,9 +166,10 @@ impl<E: Copy> Block<'_, E> {
                             block.next = gather.of_panel(panel + 1, asked);
                         }
                     }
-                    match left {
-                        _ if left == panel_cols => block.run::<S>(height, VECTORS),
-                        _ => block.run_partial::<S>(height, left),
+                    if left.is_multiple_of(S::LANES) {
+                        block.run::<S>(height, left / S::LANES);
+                    } else {
+                        block.run_partial::<S>(height, left);
                     }
                 }
                 row += height;
