@@ -108,8 +108,8 @@ const NARROW_COST: f64 = 0.3;
 /// With [`byte_cost`], fitted to the times of 64 to 512 channels in boxes of 16 to 160 tiles on Emerald
 /// Rapids: beyond the L2 cache, larger boxes lose more than they gain by reading the filter less often.
 const SUMS_BYTE: f64 = 0.7;
-const FILTER_BYTE: f64 = 0.3;
-const PANELS_BYTE: f64 = 3.0;
+const FILTER_BYTE: f64 = 0.5;
+const PANELS_BYTE: f64 = 4.0;
 
 /// What starting a task costs, in the same unit: about 1 us at 50 G/s.
 const TASK_COST: f64 = 5e4;
