@@ -210,6 +210,38 @@ fn forms_of_winograd() {
     }
 }
 
+/// Reductions of several blocks of channels, rows of several pieces, some of them cut short, whatever the
+/// number of threads.
+#[test]
+fn blocks_of_winograd() {
+    let rng = &mut Rng::new(15);
+    for (direction, c, k) in [(Direction::Fwd, 150, 31), (Direction::Bwd, 31, 150)] {
+        // Of 150 channels and 6 tiles an L2 cache of 2 MiB has no room for all.
+        let mut case = Case::square(direction, 1, c, k, 12, 3);
+        case.input[0] = 8;
+        case.fit_out();
+        check(&case, rng, PLAIN);
+        let inputs = case.inputs(Fill::Reals, rng);
+        let old = case.output(Fill::Garbage, rng);
+        for solver in solvers().iter().filter(|solver| solver.name().contains("winograd")) {
+            if solver.applicable(&case.problem(), &threads(1)).is_err() {
+                continue;
+            }
+            let run = |threads| {
+                let mut out = old.clone();
+                let options = RunOptions { threads, ..PLAIN };
+                run_solver(*solver, &case.problem(), &inputs, &mut out, options);
+                out
+            };
+            assert_same_bits(&run(1), &run(5), &format!("{} {case:?}", solver.name()));
+        }
+        // Many images of one tile, in one box and in several.
+        for n in [1, 30, 200] {
+            check(&Case::square(direction, n, 9, 7, 4, 3), rng, PLAIN);
+        }
+    }
+}
+
 /// Rows and columns round the widths of the blocks that backward-weights sums at once, images that
 /// share a box and images that are cut into several.
 #[test]

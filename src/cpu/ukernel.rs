@@ -17,6 +17,8 @@ mod int8_simd;
 mod lanes;
 mod lines;
 mod panel;
+#[cfg(target_arch = "x86_64")]
+mod quads_512;
 mod register_block;
 mod shifted;
 mod simd;
@@ -24,11 +26,15 @@ mod taps;
 mod transpose;
 mod winograd;
 mod winograd_filter;
+mod winograd_gemm;
+mod winograd_input;
+mod winograd_output;
 mod winograd_wrw;
 mod words;
 
 pub use block::{
-    Left, Rows, SourceColumns, block_rows, multiply_block, multiply_source, panel_columns, rows_at_once,
+    Left, Rows, SourceColumns, block_rows, multiply_block, multiply_source, panel_columns,
+    rows_at_once,
 };
 pub use convert::{narrow_bf16, narrow_f16, widen_bf16, widen_f16};
 pub use depthwise::sum_shifted;
@@ -45,9 +51,12 @@ pub use panel::{ReduceOffsets, Segment, pack_panel, pack_panel_transposed};
 pub use shifted::{RUN_SLACK_ELEMS, multiply_shifted};
 pub use taps::{PixelTap, add_tap_products, sum_taps};
 pub use transpose::{stage_pixels, transpose, transpose_into};
-pub use winograd::{Form, InputTiles, transform_input, transform_output};
-pub use winograd_filter::transform_filter;
-pub use winograd_wrw::{TileOf, TileRows, transform_tiles, transform_weights};
+pub use winograd::{Form, tile_vector};
+pub use winograd_filter::{FilterRows, transform_filter};
+pub use winograd_gemm::{Products, multiply_positions};
+pub use winograd_input::{InputLines, transform_input};
+pub use winograd_output::transform_output;
+pub use winograd_wrw::{TileOf, transform_tiles, transform_weights};
 pub use words::{
     WORD_SLACK_ELEMS, WordPixels, adjacent_words, stage_word_pixels, stage_words, tap_words,
 };

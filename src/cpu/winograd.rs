@@ -2,10 +2,11 @@
 //!
 //! Forward and backward-data (whose filter is the reversed one): each phase of the dilation is an
 //! image of its own, so dilation costs nothing but places in its last tiles. Tiles are
-//! transformed from planes into panels, multiplied position by position by the
-//! GEMM kernel, and transformed back. Either the filter is transformed once
-//! for all tasks, or, where all tiles fit one task, bit by bit as it is used. Backward-weights, with
-//! tiles of 4: see [`wrw`].
+//! transformed into panels, from the tensor itself where its lines are contiguous floats, else from
+//! planes; multiplied position by position, and transformed back. Either the filter is transformed
+//! once for all tasks, or each task transforms it piece by piece, as it is used: a large one is
+//! read three times sooner than its transform. Long reductions are cut into blocks of channels, so that
+//! panels stay in the L2 cache. Backward-weights, with tiles of 4: see [`wrw`].
 //!
 //! Numerics: F(2x2, 3x3) is as exact as direct sums, with small integers
 //! entirely so. F(4x4, 3x3) has 1.4 to 2 times the RMS error of direct f32
@@ -21,6 +22,7 @@
 //! again by implicit GEMM, which also serves alpha and beta.
 #![forbid(unsafe_code)]
 
+mod filter;
 mod plan;
 mod shape;
 mod wrw;

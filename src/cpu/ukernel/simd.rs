@@ -55,6 +55,43 @@ pub(super) trait Simd: Copy {
     /// The reverse: four floats to each of `LANES` pointers, in order.
     unsafe fn store_4_columns(to: [*mut f32; MAX_LANES], columns: [Self::V; 4]);
 
+    /// Six floats at each of `LANES` offsets: vector i holds every offset's i-th float. Where bit i of
+    /// `runs` is set, offsets 4 i to 4 i + 3 are four floats apart, and two floats more are valid
+    /// behind the last one's.
+    #[inline(always)]
+    unsafe fn load_6_columns(from: *const f32, offsets: *const usize, _runs: u32) -> [Self::V; 6] {
+        // SAFETY: the trait's condition; as many offsets are readable.
+        unsafe {
+            let mut first = [from; MAX_LANES];
+            for lane in 0..Self::LANES {
+                first[lane] = from.add(*offsets.add(lane));
+            }
+            let mut last = first;
+            for lane in 0..Self::LANES {
+                last[lane] = last[lane].add(2);
+            }
+            let ([a, b, c, d], [_, _, e, f]) =
+                (Self::load_4_columns(first), Self::load_4_columns(last));
+            [a, b, c, d, e, f]
+        }
+    }
+
+    /// `4 * LANES` floats: lane 0 of all columns, lane 1 of all columns, and so on.
+    #[inline(always)]
+    unsafe fn store_4_interleaved(to: *mut f32, columns: [Self::V; 4]) {
+        let mut lanes = [to; MAX_LANES];
+        // SAFETY: the trait's condition.
+        unsafe {
+            for lane in 0..Self::LANES {
+                lanes[lane] = to.add(4 * lane);
+            }
+            Self::store_4_columns(lanes, columns);
+        }
+    }
+
+    /// The same of two columns.
+    unsafe fn store_2_interleaved(to: *mut f32, columns: [Self::V; 2]);
+
     /// A register block of the GEMM kernel, where assembly does it; otherwise returns false, with
     /// nothing done.
     #[inline(always)]
@@ -153,6 +190,14 @@ impl Simd for Scalar {
             unsafe { Self::store(to[lane], row) }
         }
     }
+    #[inline(always)]
+    unsafe fn store_2_interleaved(to: *mut f32, [a, b]: [[f32; 4]; 2]) {
+        // SAFETY: eight floats are valid there.
+        unsafe {
+            Self::store(to, [a[0], b[0], a[1], b[1]]);
+            Self::store(to.add(4), [a[2], b[2], a[3], b[3]]);
+        }
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -165,8 +210,8 @@ mod x86 {
     use half::f16;
 
     use super::{MAX_LANES, Simd};
-    use crate::cpu::ukernel::block_asm;
     use crate::cpu::ukernel::register_block::Reduction;
+    use crate::cpu::ukernel::{block_asm, quads_512};
 
     /// AVX2 and FMA.
     #[derive(Clone, Copy)]
@@ -288,6 +333,15 @@ mod x86 {
             }
         }
         #[inline(always)]
+        unsafe fn store_2_interleaved(to: *mut f32, [a, b]: [__m256; 2]) {
+            // SAFETY: the trait's condition; sixteen floats are valid there.
+            unsafe {
+                let (low, high) = (_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
+                _mm256_storeu_ps(to, _mm256_permute2f128_ps::<0x20>(low, high));
+                _mm256_storeu_ps(to.add(8), _mm256_permute2f128_ps::<0x31>(low, high));
+            }
+        }
+        #[inline(always)]
         unsafe fn run_block(r: &Reduction<f32>, height: usize, vectors: usize) -> bool {
             // SAFETY: the trait's condition; there are no more rows than `ROWS`.
             unsafe { block_asm::floats_256(r, height, vectors) };
@@ -401,32 +455,32 @@ mod x86 {
         }
         #[inline(always)]
         unsafe fn load_4_columns(from: [*const f32; MAX_LANES]) -> [__m512; 4] {
-            // SAFETY: AVX-512 implies AVX2; four floats are valid at each of sixteen pointers.
-            unsafe {
-                let mut upper = from;
-                upper.copy_within(8.., 0);
-                let (low, high) = (Avx2::load_4_columns(from), Avx2::load_4_columns(upper));
-                let mut columns = [_mm512_setzero_ps(); 4];
-                for i in 0..4 {
-                    columns[i] = _mm512_insertf32x8::<1>(_mm512_castps256_ps512(low[i]), high[i]);
-                }
-                columns
-            }
+            // SAFETY: the trait's condition.
+            unsafe { quads_512::load_4_columns(from) }
         }
         #[inline(always)]
         unsafe fn store_4_columns(to: [*mut f32; MAX_LANES], columns: [__m512; 4]) {
-            // SAFETY: AVX-512 implies AVX2; four floats are valid at each of sixteen pointers.
-            unsafe {
-                let mut upper_to = to;
-                upper_to.copy_within(8.., 0);
-                let (mut low, mut high) = ([_mm256_setzero_ps(); 4], [_mm256_setzero_ps(); 4]);
-                for i in 0..4 {
-                    low[i] = _mm512_castps512_ps256(columns[i]);
-                    high[i] = _mm512_extractf32x8_ps::<1>(columns[i]);
-                }
-                Avx2::store_4_columns(to, low);
-                Avx2::store_4_columns(upper_to, high);
-            }
+            // SAFETY: the trait's condition.
+            unsafe { quads_512::store_4_columns(to, columns) }
+        }
+        #[inline(always)]
+        unsafe fn load_6_columns(
+            from: *const f32,
+            offsets: *const usize,
+            runs: u32,
+        ) -> [__m512; 6] {
+            // SAFETY: the trait's condition.
+            unsafe { quads_512::load_6_columns(from, offsets, runs) }
+        }
+        #[inline(always)]
+        unsafe fn store_4_interleaved(to: *mut f32, columns: [__m512; 4]) {
+            // SAFETY: the trait's condition.
+            unsafe { quads_512::store_4_interleaved(to, columns) }
+        }
+        #[inline(always)]
+        unsafe fn store_2_interleaved(to: *mut f32, columns: [__m512; 2]) {
+            // SAFETY: the trait's condition.
+            unsafe { quads_512::store_2_interleaved(to, columns) }
         }
         #[inline(always)]
         unsafe fn run_block(r: &Reduction<f32>, height: usize, vectors: usize) -> bool {
@@ -446,11 +500,11 @@ mod x86 {
 macro_rules! isa_kernel {
     (
         $(#[$doc:meta])*
-        unsafe fn $name:ident $([$($length:ident),+])? ($($arg:ident: $type:ty),* $(,)?) = $body:ident
+        $vis:vis unsafe fn $name:ident $([$($length:ident),+])? ($($arg:ident: $type:ty),* $(,)?) = $body:ident
     ) => {
         $(#[$doc])*
         #[allow(clippy::too_many_arguments)] // the arguments are the body's
-        unsafe fn $name $(<$(const $length: usize),+>)? (
+        $vis unsafe fn $name $(<$(const $length: usize),+>)? (
             isa: $crate::cpu::isa::Isa,
             $($arg: $type),*
         ) {

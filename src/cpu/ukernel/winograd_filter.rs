@@ -7,111 +7,161 @@ use crate::cpu::isa::Isa;
 /// Weights of the largest filter, 5 x 5.
 const MAX_WEIGHTS: usize = 25;
 
-/// Transforms one row of the filter matrix: `channels` filters of `form.taps()` squared, each
-/// reversed where `reversed`, to `out[position * position_stride + channel]`.
+/// Filters of some rows and channels, each with contiguous taps.
+#[derive(Clone, Copy, Debug)]
+pub struct FilterRows<'a> {
+    /// From the first row's first filter on.
+    pub data: &'a [f32],
+    pub rows: usize,
+    pub row_stride: usize,
+    pub channels: usize,
+    pub channel_stride: usize,
+    /// Whether the filters are reversed.
+    pub is_reversed: bool,
+}
+
+/// Transforms filters of `form.taps()` squared to
+/// `out[position * position_stride + row * row_stride + channel]`.
 ///
-/// `row` is `channels` filters. `out` is written up to the next multiple of
-/// the lanes of a vector.
+/// Of each row it writes whole vectors, with undefined values beyond the last channel.
 ///
 /// # Panics
 /// Where a slice is too short.
 pub fn transform_filter(
     isa: Isa,
     form: Form,
-    row: &[f32],
-    channels: usize,
-    reversed: bool,
+    block: FilterRows<'_>,
     out: &mut [f32],
-    position_stride: usize,
+    [position_stride, row_stride]: [usize; 2],
 ) {
-    assert!(channels * form.taps() * form.taps() <= row.len());
-    assert!(channels.next_multiple_of(MAX_LANES) <= position_stride || out.is_empty());
-    assert!(
-        (form.positions() - 1) * position_stride + channels.next_multiple_of(MAX_LANES)
-            <= out.len()
-    );
-    // SAFETY: reads stay inside `row`, writes inside `out`, by the assertions.
+    let FilterRows { rows, channels, .. } = block;
+    if rows == 0 || channels == 0 {
+        return;
+    }
+    let last = (rows - 1) * block.row_stride + (channels - 1) * block.channel_stride;
+    assert!(last + form.taps() * form.taps() <= block.data.len());
+    let written = (rows - 1) * row_stride + channels.next_multiple_of(MAX_LANES);
+    assert!(written <= position_stride);
+    assert!((form.positions() - 1) * position_stride + written <= out.len());
+    let to = Transformed { first: out.as_mut_ptr(), position_stride, row_stride };
+    // SAFETY: reads stay inside the block, writes inside `out`, by the assertions.
     unsafe {
-        match form {
-            Form::Tile2Taps3 => {
-                transform::<3, 4>(isa, row, channels, reversed, out.as_mut_ptr(), position_stride);
-            }
-            Form::Tile4Taps3 => {
-                transform::<3, 6>(isa, row, channels, reversed, out.as_mut_ptr(), position_stride);
-            }
-            Form::Tile2Taps5 => {
-                transform::<5, 6>(isa, row, channels, reversed, out.as_mut_ptr(), position_stride);
-            }
+        match (form, block.is_reversed) {
+            (Form::Tile2Taps3, false) => transform::<3, 4, 0>(isa, block, to),
+            (Form::Tile2Taps3, true) => transform::<3, 4, 1>(isa, block, to),
+            (Form::Tile4Taps3, false) => transform::<3, 6, 0>(isa, block, to),
+            (Form::Tile4Taps3, true) => transform::<3, 6, 1>(isa, block, to),
+            (Form::Tile2Taps5, false) => transform::<5, 6, 0>(isa, block, to),
+            (Form::Tile2Taps5, true) => transform::<5, 6, 1>(isa, block, to),
         }
     }
 }
 
+/// Where transformed filters go.
+#[derive(Clone, Copy)]
+struct Transformed {
+    first: *mut f32,
+    position_stride: usize,
+    row_stride: usize,
+}
+
 isa_kernel! {
     /// # Safety
-    /// As [`transform_filter`] asserts, for filters of `TAPS` squared and `SIDE` squared positions.
-    unsafe fn transform[TAPS, SIDE](
-        row: &[f32], channels: usize, reversed: bool, out: *mut f32, position_stride: usize,
+    /// As [`transform_filter`] asserts, for filters of `TAPS` squared and `SIDE` squared positions;
+    /// there are rows and channels. `REVERSED` is 0 or 1.
+    unsafe fn transform[TAPS, SIDE, REVERSED](
+        block: FilterRows<'_>, to: Transformed,
     ) = filter_body
 }
 
 /// # Safety
 /// As `transform`; the instruction set of `S` must be present.
 #[inline(always)]
-unsafe fn filter_body<S: Simd, const TAPS: usize, const SIDE: usize>(
-    row: &[f32],
-    channels: usize,
-    reversed: bool,
+unsafe fn filter_body<S: Simd, const TAPS: usize, const SIDE: usize, const REVERSED: usize>(
+    block: FilterRows<'_>,
+    to: Transformed,
+) {
+    // In the order of memory: of backward-data, rows are neighbours there.
+    let vectors = block.channels.div_ceil(S::LANES);
+    let by_row = block.row_stride >= block.channel_stride;
+    for index in 0..block.rows * vectors {
+        let (row, vector) = if by_row {
+            (index / vectors, index % vectors)
+        } else {
+            (index % block.rows, index / block.rows)
+        };
+        // SAFETY: the caller's promise.
+        unsafe {
+            let from = block.data.as_ptr().add(row * block.row_stride);
+            let out = to.first.add(row * to.row_stride);
+            transform_vector::<S, TAPS, SIDE, REVERSED>(
+                block,
+                from,
+                vector * S::LANES,
+                out,
+                to.position_stride,
+            );
+        }
+    }
+}
+
+/// The filters of a row at `from`, of a vector of channels from `channel` on.
+///
+/// # Safety
+/// As `transform`; the instruction set of `S` must be present.
+#[inline(always)]
+unsafe fn transform_vector<S: Simd, const TAPS: usize, const SIDE: usize, const REVERSED: usize>(
+    block: FilterRows<'_>,
+    from: *const f32,
+    channel: usize,
     out: *mut f32,
     position_stride: usize,
 ) {
     let len = TAPS * TAPS;
-    let mut channel = 0;
-    while channel < channels {
-        let count = S::LANES.min(channels - channel);
-        let mut rest = [0f32; MAX_WEIGHTS * MAX_LANES];
-        let from = if count == S::LANES {
-            &row[channel * len..]
-        } else {
-            rest[..count * len].copy_from_slice(&row[channel * len..(channel + count) * len]);
-            &rest[..]
-        };
-        // SAFETY: `LANES` filters are readable at `from`; the rest is the caller's promise.
-        unsafe {
-            let mut at = [from.as_ptr(); MAX_LANES];
+    // SAFETY: each lane reads a filter of the row, those beyond the last channel that one; the rest
+    // is the caller's promise.
+    unsafe {
+        let mut at = [from; MAX_LANES];
+        if channel + S::LANES <= block.channels {
             for lane in 0..S::LANES {
-                at[lane] = at[lane].add(lane * len);
+                at[lane] = at[lane].add((channel + lane) * block.channel_stride);
             }
-            let mut weights = [S::splat(0.0); MAX_WEIGHTS];
-            // Four at a time; the last four overlap with those before.
-            for quad in 0..len.div_ceil(4) {
-                let first = (quad * 4).min(len - 4);
-                let mut shifted = at;
-                for lane in 0..S::LANES {
-                    shifted[lane] = shifted[lane].add(first);
-                }
-                weights[first..first + 4].copy_from_slice(&S::load_4_columns(shifted));
-            }
-            if reversed {
-                weights[..len].reverse();
-            }
-            let mut half = [[S::splat(0.0); SIDE]; TAPS];
-            for row in 0..TAPS {
-                let mut line = [weights[0]; TAPS];
-                line.copy_from_slice(&weights[row * TAPS..(row + 1) * TAPS]);
-                half[row] = filter_line::<S, TAPS, SIDE>(line);
-            }
-            for col in 0..SIDE {
-                let mut line = [weights[0]; TAPS];
-                for row in 0..TAPS {
-                    line[row] = half[row][col];
-                }
-                let line = filter_line::<S, TAPS, SIDE>(line);
-                for row in 0..SIDE {
-                    S::store(out.add((row * SIDE + col) * position_stride + channel), line[row]);
-                }
+        } else {
+            for lane in 0..S::LANES {
+                let channel = (channel + lane).min(block.channels - 1);
+                at[lane] = at[lane].add(channel * block.channel_stride);
             }
         }
-        channel += S::LANES;
+        let mut weights = [S::splat(0.0); MAX_WEIGHTS];
+        // Four at a time; the last four overlap with those before.
+        for quad in 0..len.div_ceil(4) {
+            let first = (quad * 4).min(len - 4);
+            let mut shifted = at;
+            for lane in 0..S::LANES {
+                shifted[lane] = shifted[lane].add(first);
+            }
+            let columns = S::load_4_columns(shifted);
+            for i in 0..4 {
+                let tap = if REVERSED == 1 { len - 1 - first - i } else { first + i };
+                weights[tap] = columns[i];
+            }
+        }
+        let mut half = [[S::splat(0.0); SIDE]; TAPS];
+        for row in 0..TAPS {
+            let mut line = [weights[0]; TAPS];
+            line.copy_from_slice(&weights[row * TAPS..(row + 1) * TAPS]);
+            half[row] = filter_line::<S, TAPS, SIDE>(line);
+        }
+        for col in 0..SIDE {
+            let mut line = [weights[0]; TAPS];
+            for row in 0..TAPS {
+                line[row] = half[row][col];
+            }
+            let line = filter_line::<S, TAPS, SIDE>(line);
+            for row in 0..SIDE {
+                S::store(out.add((row * SIDE + col) * position_stride + channel), line[row]);
+            }
+        }
     }
 }
 

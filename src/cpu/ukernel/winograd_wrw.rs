@@ -5,11 +5,13 @@
 //! F(4x4, 3x3), see [`super::winograd`].
 
 use super::simd::{MAX_LANES, Simd, isa_kernel};
-use super::winograd::{A, B, input_line, load_columns};
+use super::winograd::{A, B, tile_vector};
+use super::winograd_input::{Half, InputLines, Places, Tiles, runs_of, transform};
 use crate::cpu::isa::Isa;
 
-/// Positions of a transformed tile.
+/// Positions of a transformed tile, and side of a tile of dy.
 const SIDE: usize = 6;
+const TILE: usize = 4;
 
 /// Which tensor's tiles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,100 +22,49 @@ pub enum TileOf {
     Dy,
 }
 
-/// Tiles in the planes of some channels, and where they go.
-#[derive(Clone, Copy, Debug)]
-pub struct TileRows<'a> {
-    /// The planes.
-    pub planes: &'a [f32],
-    /// Distance of neighbouring channels.
-    pub channel_stride: usize,
-    /// Distance of neighbouring rows.
-    pub row_stride: usize,
-    /// Offset of each tile; a whole number of vectors.
-    pub offsets: &'a [usize],
-    pub channels: usize,
-    /// Distance of neighbouring positions in the result.
-    pub position_stride: usize,
-}
-
-/// `out[position * position_stride + channel * tiles + tile]`: rows of transformed tiles.
+/// `out[position * input.position_stride + channel * tiles + tile]`: rows of transformed tiles, whole
+/// vectors of [`MAX_LANES`]. Tiles that fill up the last one repeat the first.
 ///
 /// # Panics
-/// Where a tile lies outside the planes, or `out` is too short.
-pub fn transform_tiles(isa: Isa, of: TileOf, input: TileRows<'_>, out: &mut [f32]) {
-    let side = if of == TileOf::X { SIDE } else { 4 };
-    let tiles = input.offsets.len();
-    assert!(tiles.is_multiple_of(MAX_LANES));
-    let last = input.offsets.iter().max().map_or(0, |offset| {
-        offset
-            + input.channels.saturating_sub(1) * input.channel_stride
-            + (side - 1) * input.row_stride
-    });
-    assert!(last + side <= input.planes.len());
-    assert!(tiles * input.channels <= input.position_stride);
+/// Where a line lies outside the source, or `buffer` or `out` is too short.
+pub fn transform_tiles(
+    isa: Isa,
+    of: TileOf,
+    input: InputLines<'_>,
+    channels: usize,
+    buffer: &mut [f32],
+    out: &mut [f32],
+) {
+    let from = if of == TileOf::X { SIDE } else { TILE };
+    let (half, mut tiles) = Half::new(isa, input, [from, SIDE, TILE], channels, buffer);
+    tiles.resize(tiles.len().next_multiple_of(MAX_LANES), 0);
+    assert!(tiles.len() * channels <= input.position_stride);
     assert!(SIDE * SIDE * input.position_stride <= out.len());
-    // SAFETY: tiles lie inside the planes and results inside `out`, by the assertions.
+    let to = Places {
+        first: out.as_mut_ptr(),
+        panel_stride: 2 * tile_vector(isa),
+        channel_stride: tiles.len(),
+        position_stride: input.position_stride,
+    };
+    let tiles = Tiles { offsets: &tiles, runs: &runs_of(isa, &tiles) };
+    // SAFETY: `half` is of this input; results lie inside `out`, by the assertions.
     unsafe {
         match of {
-            TileOf::X => transform::<SIDE>(isa, input, out.as_mut_ptr()),
-            TileOf::Dy => transform::<4>(isa, input, out.as_mut_ptr()),
+            TileOf::X => transform::<SIDE, SIDE>(isa, input, channels, half, tiles, to),
+            TileOf::Dy => transform::<TILE, SIDE>(isa, input, channels, half, tiles, to),
         }
     }
 }
 
-isa_kernel! {
-    /// # Safety
-    /// As [`transform_tiles`] asserts, for tiles of `FROM` squared.
-    unsafe fn transform[FROM](input: TileRows<'_>, out: *mut f32) = tiles_body
-}
-
-/// # Safety
-/// As `transform`; the instruction set of `S` must be present.
-#[inline(always)]
-unsafe fn tiles_body<S: Simd, const FROM: usize>(input: TileRows<'_>, out: *mut f32) {
-    let tiles = input.offsets.len();
-    for (index, offsets) in input.offsets.chunks_exact(S::LANES).enumerate() {
-        for channel in 0..input.channels {
-            // SAFETY: the caller's promise.
-            unsafe {
-                let mut tile = [input.planes.as_ptr(); MAX_LANES];
-                for lane in 0..S::LANES {
-                    tile[lane] = tile[lane].add(offsets[lane] + channel * input.channel_stride);
-                }
-                let mut half = [[S::splat(0.0); SIDE]; FROM];
-                for row in 0..FROM {
-                    let columns = load_columns::<S, FROM>(&tile, row * input.row_stride);
-                    half[row] = line::<S, FROM>(columns);
-                }
-                let out = out.add(channel * tiles + index * S::LANES);
-                for col in 0..SIDE {
-                    let mut column = [S::splat(0.0); FROM];
-                    for row in 0..FROM {
-                        column[row] = half[row][col];
-                    }
-                    let column = line::<S, FROM>(column);
-                    for row in 0..SIDE {
-                        S::store(out.add((row * SIDE + col) * input.position_stride), column[row]);
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// One row or column of a tile times its matrix.
+/// One row or column of a tile of dy times its matrix.
 ///
 /// # Safety
 /// The instruction set of `S` must be present.
 #[inline(always)]
-unsafe fn line<S: Simd, const FROM: usize>(d: [S::V; FROM]) -> [S::V; SIDE] {
+pub(super) unsafe fn dy_line<S: Simd>(d: [S::V; TILE]) -> [S::V; SIDE] {
     let mut v = [d[0]; SIDE];
     // SAFETY: the caller's promise.
     unsafe {
-        if FROM == SIDE {
-            v.copy_from_slice(&d);
-            return input_line::<S, SIDE>(v);
-        }
         // The scales are those of `filter_line`, for a polynomial of one degree more.
         let (scale_a, scale_b) = (S::splat(-2.0 / 3.0), S::splat(1.0 / 6.0));
         let (half, two) = (S::splat(0.5), S::splat(2.0));
@@ -133,6 +84,8 @@ unsafe fn line<S: Simd, const FROM: usize>(d: [S::V; FROM]) -> [S::V; SIDE] {
 /// Transforms products back: `sums[position * position_stride + filter]` of each filter to its 3 x 3
 /// weights, `weights[filter * 9..]`.
 ///
+/// Returns whether all of them are finite.
+///
 /// # Panics
 /// Where a slice is too short, or filters are no whole number of vectors.
 pub fn transform_weights(
@@ -141,14 +94,17 @@ pub fn transform_weights(
     position_stride: usize,
     filters: usize,
     weights: &mut [f32],
-) {
+) -> bool {
+    let mut spoiled = 0.0;
     assert!(filters.is_multiple_of(MAX_LANES));
     assert!((SIDE * SIDE - 1) * position_stride + filters <= sums.len());
     assert!(filters * 9 <= weights.len());
     // SAFETY: sums and weights lie inside their slices, by the assertions.
     unsafe {
-        weights_3(isa, sums.as_ptr(), position_stride, filters, weights.as_mut_ptr());
+        let weights = weights.as_mut_ptr();
+        weights_3(isa, sums.as_ptr(), position_stride, filters, weights, &mut spoiled);
     }
+    spoiled == 0.0
 }
 
 isa_kernel! {
@@ -156,6 +112,7 @@ isa_kernel! {
     /// As [`transform_weights`] asserts.
     unsafe fn weights_3(
         sums: *const f32, position_stride: usize, filters: usize, weights: *mut f32,
+        spoiled: &mut f32,
     ) = weights_body
 }
 
@@ -167,7 +124,10 @@ unsafe fn weights_body<S: Simd>(
     position_stride: usize,
     filters: usize,
     weights: *mut f32,
+    spoiled: &mut f32,
 ) {
+    // SAFETY: the caller's promise.
+    let mut zero_sum = unsafe { S::splat(0.0) };
     for filter in (0..filters).step_by(S::LANES) {
         // SAFETY: the caller's promise.
         unsafe {
@@ -189,6 +149,8 @@ unsafe fn weights_body<S: Simd>(
                 let line = weights_line::<S>(line);
                 for row in 0..3 {
                     result[row * 3 + col] = line[row];
+                    // Finite numbers times zero add up to zero, anything else to NaN.
+                    zero_sum = S::mul_add(line[row], S::splat(0.0), zero_sum);
                 }
             }
             // Weights 0 to 3, 4 to 7, and 5 to 8 for the last one.
@@ -203,6 +165,10 @@ unsafe fn weights_body<S: Simd>(
             }
         }
     }
+    let mut lanes = [0f32; MAX_LANES];
+    // SAFETY: there is room for a vector; the rest is the caller's promise.
+    unsafe { S::store(lanes.as_mut_ptr(), zero_sum) };
+    *spoiled = lanes.iter().sum();
 }
 
 /// One row or column of sums times the output matrix.

@@ -4,27 +4,23 @@
 use std::num::NonZeroUsize;
 use std::ops::Range;
 
+use super::filter::FilterPieces;
 use super::shape::{Blocking, WinogradShape, position_elems};
 use crate::cpu::arena;
 use crate::cpu::blocked::{PixelLayout, Planes};
 use crate::cpu::element::{Element, Output};
-use crate::cpu::filter::FilterMatrix;
 use crate::cpu::gather::{Gather, Order, PixelBox, gathers_of, split_dilated};
 use crate::cpu::isa::Isa;
 use crate::cpu::pool;
 use crate::cpu::tiles::{BoxLengths, pieces};
 use crate::cpu::ukernel::{
-    Form, InputTiles, Rows, multiply_block, panel_columns, transform_filter, transform_input,
-    transform_output, transpose,
+    Form, InputLines, Products, multiply_positions, tile_vector, transform_input, transform_output,
+    transpose,
 };
 use crate::error::Result;
-use crate::memory::{MatrixMut, TensorMut};
+use crate::memory::TensorMut;
 use crate::problem::{ConvProblem, DataType, Role};
 use crate::solver::{WorkspaceKey, WorkspaceLayout};
-
-/// Filter rows that are packed together: in backward-data a cache line has parts of two or three,
-/// and is read once for all of them.
-const ROWS_PACKED: usize = 8;
 
 /// Output planes that are transposed together: a cache line of results.
 const ROWS_TURNED: usize = 16;
@@ -39,15 +35,11 @@ pub struct DataPlan {
     gather: Gather,
     /// Of each phase of the dilation, all with one layout.
     planes: Vec<Planes>,
-    filter: FilterMatrix,
-    /// Whether filter rows must be packed before they are transformed.
-    packs_rows: bool,
+    /// Whether lines are read from the tensor itself.
+    is_direct: bool,
+    filter: FilterPieces,
     /// Planes of rows that are stored together.
     places: usize,
-    /// Whether the filter runs against the direction of the tiles.
-    is_reversed: bool,
-    /// Floats from one row of the transformed filter to the next.
-    filter_stride: usize,
     scratch: ScratchElems,
     /// The transformed filter, unless tasks transform it themselves.
     pub workspace: WorkspaceLayout,
@@ -57,6 +49,7 @@ pub struct DataPlan {
 #[derive(Clone, Copy)]
 struct ScratchElems {
     planes: usize,
+    lines: usize,
     panels: usize,
     sums: usize,
     out_planes: usize,
@@ -68,6 +61,7 @@ struct ScratchElems {
 /// A thread's scratch.
 struct Scratch<'a> {
     planes: &'a mut [f32],
+    lines: &'a mut [f32],
     panels: &'a mut [f32],
     sums: &'a mut [f32],
     out_planes: &'a mut [f32],
@@ -78,9 +72,11 @@ struct Scratch<'a> {
 
 impl ScratchElems {
     /// In the order of the fields.
-    fn parts(&self) -> [usize; 7] {
-        let &ScratchElems { planes, panels, sums, out_planes, pixels, filter, filter_rows } = self;
-        [planes, panels, sums, out_planes, pixels, filter, filter_rows]
+    fn parts(&self) -> [usize; 8] {
+        let &ScratchElems { planes, lines, panels, sums, out_planes, pixels, filter, filter_rows } =
+            self;
+        [planes, lines, panels, sums, out_planes, pixels, filter, filter_rows]
+            .map(arena::whole_lines)
     }
 
     fn total(&self) -> usize {
@@ -88,9 +84,9 @@ impl ScratchElems {
     }
 
     fn split<'a>(&self, all: &'a mut [f32]) -> Scratch<'a> {
-        let [planes, panels, sums, out_planes, pixels, filter, filter_rows] =
+        let [planes, lines, panels, sums, out_planes, pixels, filter, filter_rows] =
             arena::split(all, self.parts());
-        Scratch { planes, panels, sums, out_planes, pixels, filter, filter_rows }
+        Scratch { planes, lines, panels, sums, out_planes, pixels, filter, filter_rows }
     }
 }
 
@@ -113,48 +109,38 @@ impl DataPlan {
         let blocking = Blocking::choose(&shape, isa, threads);
         let mut gather = gathers_of(problem).swap_remove(0);
         gather.order = Order::TapInner;
-        let filter = FilterMatrix::new(problem, &gather);
-        let packs_rows = problem.input_dtype() != DataType::F32 || !filter.rows_are_contiguous();
-        let taps = &gather.axes[1].taps;
-        let is_reversed = taps[0].offset > taps[1].offset;
+        let filter = FilterPieces::new(problem, &gather, &shape, &blocking, isa);
         let lengths = BoxLengths {
             images: blocking.images,
             spatial: [1, blocking.tile_rows * tile, shape.tiles_w * tile],
         };
         let phases = gather.dilated_phases(dilations_of(problem));
         let planes: Vec<Planes> =
-            phases.iter().map(|phase| Planes::new(phase, &lengths, shape.channels)).collect();
+            phases.iter().map(|phase| Planes::new(phase, &lengths, blocking.channels)).collect();
+        let is_direct = problem.input_dtype() == DataType::F32
+            && dilations_of(problem) == [1, 1]
+            && gather.axes[2].in_stride == 1;
 
-        // Transforms write whole vectors, of 16 floats at most.
-        let filter_stride = shape.channels.next_multiple_of(16);
-        let chunk_filter = form.positions() * position_elems(blocking.chunk_rows * filter_stride);
-        let tiles = blocking.tiles(&shape).next_multiple_of(panel_columns(isa));
-        let plane_rows = blocking.images * blocking.tile_rows * tile;
-        let out_plane_elems = (plane_rows + tile) * shape.tiles_w * tile;
+        let tiles = blocking.tiles(&shape).next_multiple_of(tile_vector(isa));
+        let out_plane_elems = tile * position_elems(tiles * tile);
         // Where channels are contiguous, several planes are turned round together.
         let out = problem.tensor5(problem.direction().output_role());
         let is_turned = out.strides[1] == 1 && out.strides[4] > 1;
         let places = if is_turned { ROWS_TURNED.min(blocking.chunk_rows) } else { 1 };
+        let tile_lines = blocking.images * blocking.tile_rows;
         let scratch = ScratchElems {
-            planes: arena::whole_lines(planes[0].elems(blocking.images)),
-            panels: form.positions() * position_elems(shape.channels * tiles),
+            planes: if is_direct { 0 } else { planes[0].elems(blocking.images) },
+            lines: InputLines::buffer_elems(form, tile_lines, shape.tiles_w),
+            panels: shape.channels.div_ceil(blocking.channels)
+                * form.positions()
+                * panel_position_elems(isa, blocking.channels, tiles),
             sums: form.positions() * position_elems(blocking.chunk_rows * tiles),
-            out_planes: arena::whole_lines(places * out_plane_elems),
-            pixels: if places > 1 { arena::whole_lines(places * out_plane_elems) } else { 0 },
-            filter: if blocking.is_fused { chunk_filter } else { 0 },
-            filter_rows: if packs_rows {
-                ROWS_PACKED * shape.channels * form.taps() * form.taps()
-            } else {
-                0
-            },
+            out_planes: places * out_plane_elems,
+            pixels: if places > 1 { places * out_plane_elems } else { 0 },
+            filter: if blocking.is_fused { filter.elems() } else { 0 },
+            filter_rows: filter.packed_elems(),
         };
-        let mut workspace = WorkspaceLayout::default();
-        if !blocking.is_fused {
-            let chunks = shape.rows.div_ceil(blocking.chunk_rows);
-            workspace
-                .book_f32(WorkspaceKey::TransformedFilter, shape.groups * chunks * chunk_filter);
-        }
-        DataPlan {
+        let mut plan = DataPlan {
             isa,
             output: problem.direction().output_role(),
             problem: problem.clone(),
@@ -162,14 +148,17 @@ impl DataPlan {
             blocking,
             gather,
             filter,
-            packs_rows,
             places,
-            is_reversed,
             planes,
-            filter_stride,
+            is_direct,
             scratch,
-            workspace,
+            workspace: WorkspaceLayout::default(),
+        };
+        if !blocking.is_fused {
+            let pieces = shape.groups * plan.chunks() * plan.pieces_of_chunk();
+            plan.workspace.book_f32(WorkspaceKey::TransformedFilter, pieces * plan.filter.elems());
         }
+        plan
     }
 
     /// Runs, with alpha 1 and beta 0. The slices span the tensors of the problem.
@@ -209,12 +198,18 @@ impl DataPlan {
         self.shape.rows.div_ceil(self.blocking.chunk_rows)
     }
 
-    fn position_filter_elems(&self) -> usize {
-        position_elems(self.blocking.chunk_rows * self.filter_stride)
+    /// Pieces of the filter in a full chunk: for each block of channels, some rows.
+    fn pieces_of_chunk(&self) -> usize {
+        self.shape.channels.div_ceil(self.blocking.channels) * self.row_pieces()
     }
 
-    fn chunk_filter_elems(&self) -> usize {
-        self.shape.form.positions() * self.position_filter_elems()
+    fn row_pieces(&self) -> usize {
+        self.blocking.chunk_rows.div_ceil(self.blocking.piece_rows)
+    }
+
+    /// Channels of the reduction that are transformed and multiplied together.
+    fn channel_blocks(&self) -> Vec<Range<usize>> {
+        pieces(&(0..self.shape.channels), self.blocking.channels)
     }
 
     fn transform_whole_filter<T: Element>(
@@ -223,60 +218,27 @@ impl DataPlan {
         filter: &[T],
         transformed: &mut [f32],
     ) -> Result<()> {
-        let chunks = transformed.chunks_exact_mut(self.chunk_filter_elems()).enumerate().collect();
+        let blocks = self.channel_blocks();
+        let pieces = transformed.chunks_exact_mut(self.filter.elems()).enumerate().collect();
         pool::for_each(
             threads,
-            chunks,
+            pieces,
             || arena::take(self.scratch.filter_rows),
-            |row, (index, out)| {
-                let (group, chunk) = (index / self.chunks(), index % self.chunks());
-                self.transform_chunk(filter, group, chunk, row, out);
+            |packed, (index, out)| {
+                let (chunk, piece) =
+                    (index / self.pieces_of_chunk(), index % self.pieces_of_chunk());
+                let (group, chunk) = (chunk / self.chunks(), chunk % self.chunks());
+                let channels = blocks[piece / self.row_pieces()].clone();
+                let of_chunk = self.chunk_rows(chunk);
+                let first = of_chunk.start + piece % self.row_pieces() * self.blocking.piece_rows;
+                let rows = first..of_chunk.end.min(first + self.blocking.piece_rows);
+                // The last chunk may have fewer pieces.
+                if !rows.is_empty() {
+                    self.filter.transform(filter, group, rows, channels, packed, out);
+                }
                 Ok(())
             },
         )
-    }
-
-    /// Transforms the filter of one chunk of rows: position, row, channel.
-    fn transform_chunk<T: Element>(
-        &self,
-        filter: &[T],
-        group: usize,
-        chunk: usize,
-        row_scratch: &mut [f32],
-        out: &mut [f32],
-    ) {
-        let channels = self.shape.channels;
-        let position_stride = self.position_filter_elems();
-        let kk = 0..channels * self.shape.form.taps() * self.shape.form.taps();
-        let rows = self.chunk_rows(chunk);
-        for first in rows.clone().step_by(ROWS_PACKED) {
-            let some = first..rows.end.min(first + ROWS_PACKED);
-            let direct = self.filter.direct(filter, group, &some, &kk);
-            let (weights, stride) = match direct.and_then(|m| m.contiguous_rows()) {
-                Some(direct) if !self.packs_rows => direct,
-                _ => {
-                    let packed = &mut row_scratch[..some.len() * kk.len()];
-                    self.filter.pack_rows(
-                        self.isa,
-                        filter,
-                        group * self.shape.rows + first,
-                        packed,
-                    );
-                    (&*packed, kk.len())
-                }
-            };
-            for row in some.clone() {
-                transform_filter(
-                    self.isa,
-                    self.shape.form,
-                    &weights[(row - first) * stride..][..kk.len()],
-                    channels,
-                    self.is_reversed,
-                    &mut out[(row - rows.start) * self.filter_stride..],
-                    position_stride,
-                );
-            }
-        }
     }
 
     fn tasks<'a, O: Copy>(&self, out: TensorMut<'a, O>) -> Vec<Task<'a, O>> {
@@ -316,15 +278,15 @@ impl DataPlan {
         tasks
     }
 
-    /// Fills the planes of a task's images.
+    /// Fills the planes of a task's images with some channels.
     fn stage<T: Element>(
         &self,
         group_input: &[T],
-        images: &Range<usize>,
-        lines: &Range<usize>,
+        channels: &Range<usize>,
+        task: [&Range<usize>; 2],
         planes: &mut [f32],
     ) {
-        let WinogradShape { form, channels, tiles_w, .. } = self.shape;
+        let [images, tile_rows] = task;
         let n = self.problem.n();
         let image_elems = self.layout().strides[0];
         let mut image = images.start;
@@ -333,21 +295,85 @@ impl DataPlan {
             let of_phase = image..images.end.min((phase + 1) * n);
             let pixels = PixelBox {
                 n: of_phase.start - phase * n..of_phase.end - phase * n,
-                o: [
-                    0..1,
-                    lines.start * form.tile()..lines.end * form.tile(),
-                    0..tiles_w * form.tile(),
-                ],
+                ..self.box_of(tile_rows)
             };
             let planes = &mut planes[(image - images.start) * image_elems..];
-            self.planes[phase].stage(self.isa, group_input, 0..channels, &pixels, planes);
+            self.planes[phase].stage(self.isa, group_input, channels.clone(), &pixels, planes);
             image = of_phase.end;
         }
+    }
+
+    /// The results of some rows of tiles.
+    fn box_of(&self, tile_rows: &Range<usize>) -> PixelBox {
+        let tile = self.shape.form.tile();
+        let lines = tile_rows.start * tile..tile_rows.end * tile;
+        PixelBox { n: 0..1, o: [0..1, lines, 0..self.shape.tiles_w * tile] }
+    }
+
+    /// Where the lines of a task's tiles begin, in the tensor or in the planes; zeros before them and
+    /// elements that exist.
+    fn input_lines(&self, task: [&Range<usize>; 2]) -> (Vec<Option<usize>>, usize, usize) {
+        let [images, tile_rows] = task;
+        let form = self.shape.form;
+        let of_tiles = |line: &dyn Fn(usize) -> Option<usize>| -> Vec<Option<usize>> {
+            let lines = (0..tile_rows.len())
+                .flat_map(|row| (0..form.side()).map(move |line| row * form.tile() + line));
+            lines.map(line).collect()
+        };
+        if self.is_direct {
+            let phases = self.planes[0].lines(&self.box_of(tile_rows));
+            let (shape, lines) = &phases[0];
+            let of_image = |n: usize| {
+                of_tiles(&|line| lines[line].1.map(|begin| begin + n * self.gather.n_stride))
+            };
+            return (images.clone().flat_map(of_image).collect(), shape.before, shape.len);
+        }
+        let [image_stride, _, line_stride] = self.layout().strides;
+        let of_image =
+            |image: usize| of_tiles(&|line| Some(image * image_stride + line * line_stride));
+        let width = (self.shape.tiles_w - 1) * form.tile() + form.side();
+        ((0..images.len()).flat_map(of_image).collect(), 0, width)
     }
 
     /// Where things lie in the planes, of any phase.
     fn layout(&self) -> &PixelLayout {
         &self.planes[0].layout
+    }
+
+    /// Transforms the input of a task, block of channels by block.
+    fn transform_box<T: Element>(
+        &self,
+        group_input: &[T],
+        task: [&Range<usize>; 2],
+        scratch: &mut Scratch<'_>,
+        panels_elems: usize,
+    ) {
+        let (lines, before, len) = self.input_lines(task);
+        let blocks = self.channel_blocks();
+        for (channels, panels) in blocks.iter().zip(scratch.panels.chunks_exact_mut(panels_elems)) {
+            let tensor = T::as_f32(group_input).filter(|_| self.is_direct);
+            let (source, channel_stride) = match tensor {
+                Some(tensor) => {
+                    let stride = self.gather.channel_stride;
+                    (&tensor[channels.start * stride..], stride)
+                }
+                None => {
+                    self.stage(group_input, channels, task, scratch.planes);
+                    (&*scratch.planes, self.layout().channel_stride)
+                }
+            };
+            let input = InputLines {
+                source,
+                channel_stride,
+                lines: &lines,
+                before,
+                len,
+                tiles_w: self.shape.tiles_w,
+                position_stride: panels_elems / self.shape.form.positions(),
+            };
+            let form = self.shape.form;
+            transform_input(self.isa, form, input, channels.len(), scratch.lines, panels);
+        }
     }
 
     /// Returns whether all of the result is finite.
@@ -360,120 +386,106 @@ impl DataPlan {
         mut task: Task<'_, O>,
     ) -> bool {
         let shape = &self.shape;
-        let (tile, channels) = (shape.form.tile(), shape.channels);
+        let (tile, positions) = (shape.form.tile(), shape.form.positions());
+        let tiles = task.images.len() * task.tile_rows.len() * shape.tiles_w;
+        let tiles = tiles.next_multiple_of(tile_vector(self.isa));
         let group_input = &input[self.gather.group_offset(task.group)..];
-        self.stage(group_input, &task.images, &task.tile_rows, scratch.planes);
-        let (input_offsets, output_offsets) = self.tile_offsets(&task);
-        let tiles = input_offsets.len();
-        let input_tiles = InputTiles {
-            planes: scratch.planes,
-            channel_stride: self.layout().channel_stride,
-            row_stride: self.layout().strides[2],
-            offsets: &input_offsets,
-            position_stride: position_elems(channels * tiles),
-        };
-        transform_input(self.isa, shape.form, input_tiles, channels, scratch.panels);
+        let panels_elems =
+            positions * panel_position_elems(self.isa, self.blocking.channels, tiles);
+        self.transform_box(group_input, [&task.images, &task.tile_rows], scratch, panels_elems);
 
         let mut is_finite = true;
         let first_row = task.chunks.start * self.blocking.chunk_rows;
+        let sums_stride = position_elems(self.blocking.chunk_rows * tiles);
+        let plane_stride = position_elems(tiles * tile);
         for chunk in task.chunks.clone() {
             let rows = self.chunk_rows(chunk);
-            let chunk_filter: &[f32] = if self.blocking.is_fused {
-                self.transform_chunk(
-                    filter,
-                    task.group,
-                    chunk,
-                    scratch.filter_rows,
-                    scratch.filter,
-                );
-                scratch.filter
-            } else {
-                let begin = (task.group * self.chunks() + chunk) * self.chunk_filter_elems();
-                &transformed[begin..begin + self.chunk_filter_elems()]
-            };
-            let sums_stride = position_elems(self.blocking.chunk_rows * tiles);
-            for position in 0..shape.form.positions() {
-                let a = Rows {
-                    data: &chunk_filter[position * self.position_filter_elems()..],
-                    stride: self.filter_stride,
-                };
-                let panels = &scratch.panels[position * input_tiles.position_stride..];
-                let sums = &mut scratch.sums[position * sums_stride..];
-                let mut dst = MatrixMut::row_major(sums, rows.len(), tiles);
-                multiply_block(self.isa, channels, a, panels, &mut dst, false);
+            let of_chunk = (task.group * self.chunks() + chunk) * self.pieces_of_chunk();
+            for (block, channels) in self.channel_blocks().into_iter().enumerate() {
+                for (index, some) in pieces(&rows, self.blocking.piece_rows).into_iter().enumerate()
+                {
+                    let piece: &[f32] = if self.blocking.is_fused {
+                        self.filter.transform(
+                            filter,
+                            task.group,
+                            some.clone(),
+                            channels.clone(),
+                            scratch.filter_rows,
+                            scratch.filter,
+                        );
+                        scratch.filter
+                    } else {
+                        let piece = of_chunk + block * self.row_pieces() + index;
+                        &transformed[piece * self.filter.elems()..][..self.filter.elems()]
+                    };
+                    let products = Products {
+                        positions,
+                        rows: some.len(),
+                        channels: channels.len(),
+                        tiles,
+                        filter_stride: self.filter.row_stride(),
+                        position_strides: [
+                            self.filter.position_stride(),
+                            panels_elems / positions,
+                            sums_stride,
+                        ],
+                        accumulate: block > 0,
+                    };
+                    let panels = &scratch.panels[block * panels_elems..];
+                    let sums = &mut scratch.sums[(some.start - rows.start) * tiles..];
+                    multiply_positions(self.isa, products, piece, panels, sums);
+                }
             }
             let places = self.places;
             for (index, row) in rows.clone().enumerate() {
                 let place = index % places;
-                let plane = &mut scratch.out_planes[place * self.out_plane_elems()..];
+                let planes = &mut scratch.out_planes[place * tile * plane_stride..];
                 is_finite &= transform_output(
                     self.isa,
                     shape.form,
                     &scratch.sums[index * tiles..],
                     sums_stride,
-                    &output_offsets,
-                    plane,
-                    shape.tiles_w * tile,
+                    tiles,
+                    planes,
+                    plane_stride,
                 );
                 if places == 1 {
-                    self.store_plane(plane, row - first_row, &mut task);
+                    self.store_plane(planes, plane_stride, row - first_row, &mut task);
                 } else if place + 1 == places || row + 1 == rows.end {
                     let stored = row - place - first_row..row + 1 - first_row;
-                    self.store_planes(scratch.out_planes, scratch.pixels, stored, &mut task);
+                    let Scratch { out_planes, pixels, .. } = scratch;
+                    self.store_planes(out_planes, plane_stride, pixels, stored, &mut task);
                 }
             }
         }
         is_finite
     }
 
-    /// Where each tile begins in the planes and in the output plane. Panels are
-    /// filled up with the first tile, and its copies go behind the output.
-    fn tile_offsets<O: Copy>(&self, task: &Task<'_, O>) -> (Vec<usize>, Vec<usize>) {
-        let shape = &self.shape;
-        let [n_stride, _, row_stride] = self.layout().strides;
-        let (lines, width) = (task.tile_rows.len(), shape.tiles_w * shape.form.tile());
-        let (mut input, mut output) = (Vec::new(), Vec::new());
-        for n in 0..task.images.len() {
-            for h in 0..lines {
-                for w in 0..shape.tiles_w {
-                    let tile = shape.form.tile();
-                    input.push(n * n_stride + h * tile * row_stride + w * tile);
-                    output.push((n * lines + h) * tile * width + w * tile);
-                }
-            }
-        }
-        let behind = task.images.len() * lines * shape.form.tile() * width;
-        let padded = input.len().next_multiple_of(panel_columns(self.isa));
-        input.resize(padded, 0);
-        output.resize(padded, behind);
-        (input, output)
-    }
-
-    /// Floats of an output plane; tiles that only fill up the last panel are written behind the
-    /// rest.
-    fn out_plane_elems(&self) -> usize {
-        let Blocking { images, tile_rows, .. } = self.blocking;
+    /// Where a line of an image's results begins in the planes of a row of each tile.
+    fn out_line<O>(&self, task: &Task<'_, O>, plane_stride: usize, n: usize, h: usize) -> usize {
         let tile = self.shape.form.tile();
-        (images * tile_rows * tile + tile) * self.shape.tiles_w * tile
+        let tile_row = n * task.tile_rows.len() + h / tile;
+        h % tile * plane_stride + tile_row * self.shape.tiles_w * tile
     }
 
     /// Stores the planes of some rows where rows are contiguous in the output.
     fn store_planes<O: Output<f32>>(
         &self,
         planes: &[f32],
+        plane_stride: usize,
         pixels: &mut [f32],
         rows: Range<usize>,
         task: &mut Task<'_, O>,
     ) {
-        transpose(self.isa, planes, rows.len(), self.out_plane_elems(), pixels);
-        let (width, lines) = self.out_plane_lines(&task.tile_rows);
-        for (n, out) in task.out.iter_mut().enumerate() {
-            let [.., len_h, len_w] = out.lengths();
+        let elems = self.shape.form.tile() * plane_stride;
+        transpose(self.isa, planes, rows.len(), elems, pixels);
+        for n in 0..task.out.len() {
+            let [.., len_h, len_w] = task.out[n].lengths();
             for h in 0..len_h {
+                let line = self.out_line(task, plane_stride, n, h);
                 for w in 0..len_w {
-                    let pixel = (n * lines + h) * width + w;
-                    let sums = &pixels[pixel * rows.len()..][..rows.len()];
-                    let mut lane = out.lane(1, [0, 0, 0, h, w]);
+                    let sums = &pixels[(line + w) * rows.len()..][..rows.len()];
+                    let mut lane = task.out[n].lane(1, [0, 0, 0, h, w]);
                     match lane.as_slice() {
                         Some(elements) => O::from_sums(sums, &mut elements[rows.clone()]),
                         None => lane.fill_some(rows.start, sums.iter().map(|&s| O::from_sum(s))),
@@ -483,13 +495,18 @@ impl DataPlan {
         }
     }
 
-    fn store_plane<O: Output<f32>>(&self, plane: &[f32], row: usize, task: &mut Task<'_, O>) {
-        let (width, lines) = self.out_plane_lines(&task.tile_rows);
-        for (n, out) in task.out.iter_mut().enumerate() {
-            let [.., len_h, len_w] = out.lengths();
+    fn store_plane<O: Output<f32>>(
+        &self,
+        planes: &[f32],
+        plane_stride: usize,
+        row: usize,
+        task: &mut Task<'_, O>,
+    ) {
+        for n in 0..task.out.len() {
+            let [.., len_h, len_w] = task.out[n].lengths();
             for h in 0..len_h {
-                let sums = &plane[(n * lines + h) * width..][..len_w];
-                let mut lane = out.lane(4, [0, row, 0, h, 0]);
+                let sums = &planes[self.out_line(task, plane_stride, n, h)..][..len_w];
+                let mut lane = task.out[n].lane(4, [0, row, 0, h, 0]);
                 match lane.as_slice() {
                     Some(elements) => O::from_sums(sums, elements),
                     None => lane.fill_with(|index| O::from_sum(sums[index])),
@@ -497,12 +514,11 @@ impl DataPlan {
             }
         }
     }
+}
 
-    /// The length of a line of an output plane, and the lines of each image.
-    fn out_plane_lines(&self, tile_rows: &Range<usize>) -> (usize, usize) {
-        let tile = self.shape.form.tile();
-        (self.shape.tiles_w * tile, tile_rows.len() * tile)
-    }
+/// Floats from one position to the next in the panels of a block of channels: of two vectors each.
+fn panel_position_elems(isa: Isa, channels: usize, tiles: usize) -> usize {
+    position_elems(channels * tiles.next_multiple_of(2 * tile_vector(isa)))
 }
 
 /// Dilations in h and w.

@@ -3,10 +3,12 @@
 
 use std::num::NonZeroUsize;
 
+use super::filter::contiguous_strides;
+use crate::config::IsaLevel;
 use crate::cpu::cache::CacheSizes;
 use crate::cpu::isa::Isa;
 use crate::cpu::tiles::even_piece;
-use crate::cpu::ukernel::{Form, block_rows, panel_columns};
+use crate::cpu::ukernel::{Form, block_rows, tile_vector};
 use crate::problem::{ConvProblem, Direction};
 
 /// The size of a problem in tiles.
@@ -22,6 +24,8 @@ pub struct WinogradShape {
     pub images: usize,
     pub tiles_h: usize,
     pub tiles_w: usize,
+    /// Whether filters can be transformed as they lie in the tensor.
+    pub filter_is_contiguous: bool,
 }
 
 /// The phases of h and w: a filter of dilation d meets outputs d apart only with inputs d apart, so
@@ -57,6 +61,7 @@ impl WinogradShape {
             images: problem.n() * phases_h * phases_w,
             tiles_h: out_h.div_ceil(phases_h).div_ceil(form.tile()),
             tiles_w: out_w.div_ceil(phases_w).div_ceil(form.tile()),
+            filter_is_contiguous: contiguous_strides(problem, form).is_some(),
         }
     }
 }
@@ -72,17 +77,20 @@ pub struct Blocking {
     pub chunk_rows: usize,
     /// Chunks in a task.
     pub chunks: usize,
-    /// Whether tasks transform the filter themselves; only where there is one box.
+    /// Channels of the reduction that are multiplied before the next ones.
+    pub channels: usize,
+    /// Channels of the result whose filters are transformed together.
+    pub piece_rows: usize,
+    /// Whether tasks transform the filter themselves.
     pub is_fused: bool,
 }
 
-/// What transforms cost, in lane multiply-adds for each tile or filter: of a
-/// channel's input, of a row's output, of a filter. Counted instructions, three
-/// a cycle, at the 16 multiply-adds a cycle of AVX2, are two thirds to three quarters
-/// of it; the rest is fitted to the times of layers of 3 to 512 channels on Zen 3.
-const TRANSFORM_COSTS_2X2: [f64; 3] = [150.0, 110.0, 170.0];
-const TRANSFORM_COSTS_4X4: [f64; 3] = [400.0, 300.0, 400.0];
-const TRANSFORM_COSTS_5X5: [f64; 3] = [400.0, 200.0, 700.0];
+/// What transforms cost, in lane multiply-adds for each tile or filter: of a channel's input, of a
+/// row's output with storing it, of a filter. Fitted to the times of layers of 3 to 1280 channels, with
+/// AVX2 and AVX-512 on Emerald Rapids, which differ by less than a quarter in this unit.
+const TRANSFORM_COSTS_2X2: [f64; 3] = [150.0, 90.0, 170.0];
+const TRANSFORM_COSTS_4X4: [f64; 3] = [330.0, 260.0, 350.0];
+const TRANSFORM_COSTS_5X5: [f64; 3] = [330.0, 160.0, 700.0];
 
 /// What writing sums costs, in steps of the reduction: a register block of a position takes as
 /// long as with so many channels more (fitted to measured times of 3 to 512 channels on Zen 3).
@@ -92,26 +100,45 @@ const STORE_STEPS: f64 = 10.0;
 /// way to fill two pipelines of four cycles.
 const MIN_EFFICIENT_ROWS: f64 = 4.0;
 
+/// What a panel of one vector costs more, as a part of it (estimated from the loads of weights).
+const NARROW_COST: f64 = 0.3;
+
+/// What moving a byte costs, beside one that is read here and there: sums are read and written in the
+/// order of memory, so is the filter, and far ahead; panels are written at all positions at once.
+/// With [`byte_cost`], fitted to the times of 64 to 512 channels in boxes of 16 to 160 tiles on Emerald
+/// Rapids: beyond the L2 cache, larger boxes lose more than they gain by reading the filter less often.
+const SUMS_BYTE: f64 = 0.7;
+const FILTER_BYTE: f64 = 0.5;
+const PANELS_BYTE: f64 = 4.0;
+
 /// What starting a task costs, in the same unit: about 1 us at 50 G/s.
 const TASK_COST: f64 = 5e4;
 
 /// Tiles in a box at most: beyond it, reading the transformed filter no longer matters.
 const MAX_TILES: usize = 192;
 
+/// Rows whose filters tasks transform together, at least: enough to read panels seldom, few enough that
+/// what is transformed stays in the L2 cache.
+const FUSED_ROWS: usize = 24;
+
+/// Channels of a block: with fewer, writing sums takes a fifth of the time; up to 320 channels at once
+/// were as fast as blocks of them (Emerald Rapids, boxes of 32 to 64 tiles).
+const MIN_BLOCK_CHANNELS: usize = 48;
+const MAX_BLOCK_CHANNELS: usize = 384;
+
 impl Blocking {
     /// The boxes and chunks with the least estimated time.
     pub fn choose(shape: &WinogradShape, isa: Isa, threads: NonZeroUsize) -> Self {
         let mut best: Option<(f64, Blocking)> = None;
         let per_image = shape.tiles_h * shape.tiles_w;
-        for parts in [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 28, 40, 56, 64, 128, usize::MAX] {
-            let parts = parts.min(shape.tiles_h);
-            let tile_rows = shape.tiles_h.div_ceil(parts);
-            let images = match parts {
-                1 => even_piece(shape.images, MAX_TILES / per_image),
-                _ => 1,
-            };
-            let tiles = images * tile_rows * shape.tiles_w;
-            if tiles > MAX_TILES && tile_rows > 1 {
+        let channels = block_channels(shape, isa);
+        // Rows of tiles of one image, or whole images.
+        let parts = [2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 28, 40, 56, 64, 128, usize::MAX];
+        let of_one = parts.map(|parts| (1, shape.tiles_h.div_ceil(parts.min(shape.tiles_h))));
+        let whole = [1, 2, 4, 8]
+            .map(|part| (even_piece(shape.images, MAX_TILES / part / per_image), shape.tiles_h));
+        for (images, tile_rows) in whole.into_iter().chain(of_one) {
+            if images * tile_rows * shape.tiles_w > MAX_TILES && tile_rows > 1 {
                 continue;
             }
             for chunk_parts in [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128] {
@@ -121,13 +148,23 @@ impl Blocking {
                     .next_multiple_of(block_rows(isa))
                     .min(shape.rows);
                 let all_chunks = shape.rows.div_ceil(chunk_rows);
+                let fused_rows = FUSED_ROWS.next_multiple_of(block_rows(isa)).min(chunk_rows);
                 for row_parts in [1, threads.get(), 2 * threads.get()] {
                     let chunks = all_chunks.div_ceil(row_parts);
-                    let is_fused = shape.images == images && parts == 1;
-                    let blocking = Blocking { images, tile_rows, chunk_rows, chunks, is_fused };
-                    let cost = blocking.cost(shape, isa, threads);
-                    if best.is_none_or(|(least, _)| cost < least) {
-                        best = Some((cost, blocking));
+                    for (is_fused, piece_rows) in [(true, fused_rows), (false, chunk_rows)] {
+                        let blocking = Blocking {
+                            images,
+                            tile_rows,
+                            chunk_rows,
+                            chunks,
+                            channels,
+                            piece_rows,
+                            is_fused,
+                        };
+                        let cost = blocking.cost(shape, isa, threads);
+                        if best.is_none_or(|(least, _)| cost < least) {
+                            best = Some((cost, blocking));
+                        }
                     }
                 }
             }
@@ -147,25 +184,38 @@ impl Blocking {
             Form::Tile4Taps3 => TRANSFORM_COSTS_4X4,
             Form::Tile2Taps5 => TRANSFORM_COSTS_5X5,
         };
-        let tiles = self.tiles(shape).next_multiple_of(panel_columns(isa)) as f64;
+        let byte_cost = |bytes_in_use| byte_cost(isa, bytes_in_use);
+        let vectors = self.tiles(shape).div_ceil(tile_vector(isa));
+        let tiles = (vectors * tile_vector(isa)) as f64;
+        // A panel of one vector takes a weight for each product.
+        let columns = tiles + NARROW_COST * (vectors % 2 * tile_vector(isa)) as f64;
         let (channels, positions) = (shape.channels as f64, shape.form.positions() as f64);
         let chunks_of_all = shape.rows.div_ceil(self.chunk_rows);
+        let blocks = shape.channels.div_ceil(self.channels) as f64;
         let rows = self.chunk_rows as f64;
         let floats = size_of::<f32>() as f64;
         let panels_bytes = positions * channels * tiles * floats;
         let sums_bytes = positions * rows * tiles * floats;
         let filter_bytes = positions * channels * rows * floats;
+        let piece_bytes = filter_bytes / blocks * self.piece_rows as f64 / rows;
         let all_filter_bytes = filter_bytes * chunks_of_all as f64;
 
-        // Panels and sums are read again and again; filter rows once a box.
-        let in_use = panels_bytes + sums_bytes;
-        let filter_reach = if self.is_fused { filter_bytes } else { all_filter_bytes };
-        let chunk = positions * rows.max(MIN_EFFICIENT_ROWS) * (channels + STORE_STEPS) * tiles
-            + (panels_bytes + 2.0 * sums_bytes) * byte_cost(in_use)
-            + filter_bytes * byte_cost(filter_reach + in_use)
+        // Of a block, panels are read for each piece of the filter, and sums once; of a chunk, the
+        // panels of all blocks.
+        let in_use = panels_bytes / blocks + sums_bytes + piece_bytes;
+        let pieces = (self.chunk_rows as f64 / self.piece_rows as f64).ceil();
+        let filter_reach =
+            if self.is_fused { in_use } else { all_filter_bytes + panels_bytes + sums_bytes };
+        let filter_passes = if self.is_fused { 2.0 } else { 1.0 };
+        let steps = channels + STORE_STEPS * blocks;
+        let chunk = positions * rows.max(MIN_EFFICIENT_ROWS) * steps * columns
+            + panels_bytes * (2.0 * byte_cost(panels_bytes) + (pieces - 1.0) * byte_cost(in_use))
+            + SUMS_BYTE * 2.0 * sums_bytes * blocks * byte_cost(in_use)
+            + FILTER_BYTE * filter_passes * filter_bytes * byte_cost(filter_reach)
             + rows * tiles * output_cost
             + if self.is_fused { rows * channels * filter_cost } else { 0.0 };
-        let box_cost = channels * tiles * (input_cost + positions * floats * byte_cost(in_use));
+        let written = PANELS_BYTE * positions * floats * byte_cost(panels_bytes);
+        let box_cost = channels * tiles * (input_cost + written);
         let boxes = shape.groups
             * shape.images.div_ceil(self.images)
             * shape.tiles_h.div_ceil(self.tile_rows);
@@ -182,18 +232,38 @@ impl Blocking {
     }
 }
 
-/// What a byte costs to read or write, in lane multiply-adds, where that many
-/// bytes are in use: 32, 10 and 3 bytes a cycle from L2, L3 and memory, of
-/// which the GEMM kernel hides about half.
-pub(super) fn byte_cost(bytes_in_use: f64) -> f64 {
-    let caches = CacheSizes::get();
-    if bytes_in_use <= 0.7 * caches.l2_bytes as f64 {
-        0.25
-    } else if bytes_in_use <= 0.5 * caches.l3_bytes as f64 {
-        0.8
-    } else {
-        2.7
+/// Channels of a block: of few tiles, panels and a piece of the filter take half the L2 cache; of many,
+/// boxes are cut to fit. Sums are formed block after block, so it must not depend on threads.
+fn block_channels(shape: &WinogradShape, isa: Isa) -> usize {
+    if !shape.filter_is_contiguous {
+        return shape.channels;
     }
+    let tiles = shape.images * shape.tiles_h * shape.tiles_w;
+    let columns = tiles.next_multiple_of(2 * tile_vector(isa)) + FUSED_ROWS;
+    let channel_bytes = shape.form.positions() * columns * size_of::<f32>();
+    let most = match tiles <= MAX_TILES {
+        true => CacheSizes::get().l2_bytes / 2 / channel_bytes,
+        false => MAX_BLOCK_CHANNELS,
+    };
+    let most = most.clamp(MIN_BLOCK_CHANNELS, MAX_BLOCK_CHANNELS);
+    even_piece(shape.channels, most).next_multiple_of(16).min(shape.channels)
+}
+
+/// What a byte costs to read or write, in lane multiply-adds, where that many bytes are in use: from
+/// L2, L3 and memory, of which the GEMM kernel hides about half. AVX2 on Zen 3 and Emerald Rapids;
+/// AVX-512 on Emerald Rapids, whose 26 GB/s from L3 are few for it.
+pub(super) fn byte_cost(isa: Isa, bytes_in_use: f64) -> f64 {
+    let [near, l3, memory] = match isa.level() {
+        IsaLevel::Scalar | IsaLevel::Avx2Fma => [0.25, 1.2, 2.7],
+        IsaLevel::Avx512 => [0.5, 4.0, 7.0],
+    };
+    let caches = CacheSizes::get();
+    let room = 0.8 * caches.l2_bytes as f64;
+    if bytes_in_use <= room {
+        return near;
+    }
+    let far = if bytes_in_use <= 0.5 * caches.l3_bytes as f64 { l3 } else { memory };
+    near + (far - near) * (1.0 - room / bytes_in_use)
 }
 
 /// Floats from one position to the next: at least `elems`, and an odd number of cache lines. The

@@ -1,6 +1,6 @@
 //! Backward-weights by Winograd's F(3x3, 4x4).
 //!
-//! Tiles of x and of dy are transformed from planes into rows, one matrix for each position; their
+//! Tiles of x and of dy are transformed into rows, one matrix for each position; their
 //! products are summed over tiles by the GEMM kernel, box after box, and transformed back once for
 //! each filter. Boxes depend on the problem alone, so the bits do not depend on threads.
 #![forbid(unsafe_code)]
@@ -18,13 +18,13 @@ use crate::cpu::pool;
 use crate::cpu::store::store_filter_tile;
 use crate::cpu::tiles::{BoxLengths, even_piece};
 use crate::cpu::ukernel::{
-    Rows, TileOf, TileRows, multiply_block, pack_panel_transposed, panel_columns, transform_tiles,
-    transform_weights,
+    Form, InputLines, Rows, TileOf, multiply_block, pack_panel_transposed, panel_columns,
+    transform_tiles, transform_weights,
 };
 use crate::cpu::wrw_tasks::{WrwTask, wrw_tasks};
 use crate::error::Result;
 use crate::memory::{MatrixMut, TensorMut};
-use crate::problem::{ConvProblem, Role};
+use crate::problem::{ConvProblem, DataType, Role};
 
 /// Side of a tile of dy.
 const TILE: usize = 4;
@@ -42,8 +42,8 @@ const CHANNELS: [usize; 4] = [32, 64, 96, 128];
 
 /// What transforms cost, in lane multiply-adds as in [`super::shape`]: of a tile of x with packing
 /// its row as columns, of a tile of dy, of a filter.
-const X_COST: f64 = 400.0 + 8.0 * POSITIONS as f64;
-const DY_COST: f64 = 350.0;
+const X_COST: f64 = 330.0 + 8.0 * POSITIONS as f64;
+const DY_COST: f64 = 280.0;
 const WEIGHTS_COST: f64 = 300.0;
 
 /// What writing sums costs, in steps of the reduction.
@@ -61,6 +61,10 @@ pub struct WrwPlan {
     x_planes: Planes,
     dy_planes: Planes,
     box_lengths: BoxLengths,
+    /// Tiles of a full box, in whole vectors.
+    box_tiles: usize,
+    /// Whether lines are read from the tensors themselves: of x, of dy.
+    is_direct: [bool; 2],
     blocking: Blocking,
 }
 
@@ -75,6 +79,7 @@ struct Blocking {
 struct Scratch<'a> {
     x_planes: &'a mut [f32],
     dy_planes: &'a mut [f32],
+    lines: &'a mut [f32],
     x_tiles: &'a mut [f32],
     dy_tiles: &'a mut [f32],
     panels: &'a mut [f32],
@@ -91,8 +96,12 @@ impl WrwPlan {
         let [rows, columns] = box_tiles_of(problem);
         let lengths = BoxLengths { images: 1, spatial: [1, rows * TILE, columns * TILE] };
         let blocking = Blocking::choose(problem, isa, threads);
+        let is_direct = [&x, &dy]
+            .map(|gather| problem.input_dtype() == DataType::F32 && gather.axes[2].in_stride == 1);
         WrwPlan {
             isa,
+            is_direct,
+            box_tiles: (rows * columns).next_multiple_of(TILES_STEP),
             x_planes: Planes::new(&x, &lengths, blocking.c),
             dy_planes: Planes::new(&dy, &lengths, blocking.k),
             problem: problem.clone(),
@@ -136,25 +145,22 @@ impl WrwPlan {
         )
     }
 
-    /// Tiles of a full box, in whole vectors.
-    fn box_tiles(&self) -> usize {
-        let [_, height, width] = self.box_lengths.spatial;
-        (height / TILE * (width / TILE)).next_multiple_of(TILES_STEP)
-    }
-
     /// Sums of a position: rows of output channels, columns of input channels.
     fn sums_stride(&self) -> usize {
         position_elems(self.blocking.k * self.blocking.c)
     }
 
     /// Floats of each part of [`Scratch`].
-    fn scratch_elems(&self) -> [usize; 7] {
-        let (Blocking { k, c }, tiles) = (self.blocking, self.box_tiles());
+    fn scratch_elems(&self) -> [usize; 8] {
+        let (Blocking { k, c }, tiles) = (self.blocking, self.box_tiles);
         let panel_cols = panel_columns(self.isa);
+        let [x_direct, dy_direct] = self.is_direct;
+        let [_, height, width] = self.box_lengths.spatial;
         [
+            if x_direct { 0 } else { self.x_planes.elems(1) },
+            if dy_direct { 0 } else { self.dy_planes.elems(1) },
+            InputLines::buffer_elems(Form::Tile4Taps3, height / TILE, width / TILE),
             // Packing reads and writes in steps of four tiles.
-            self.x_planes.elems(1),
-            self.dy_planes.elems(1),
             POSITIONS * position_elems(c * tiles) + 3,
             POSITIONS * position_elems(k * tiles),
             c.next_multiple_of(panel_cols) * tiles + 3 * panel_cols,
@@ -165,9 +171,9 @@ impl WrwPlan {
     }
 
     fn split<'a>(&self, scratch: &'a mut [f32]) -> Scratch<'a> {
-        let [x_planes, dy_planes, x_tiles, dy_tiles, panels, sums, weights] =
+        let [x_planes, dy_planes, lines, x_tiles, dy_tiles, panels, sums, weights] =
             arena::split(scratch, self.scratch_elems());
-        Scratch { x_planes, dy_planes, x_tiles, dy_tiles, panels, sums, weights }
+        Scratch { x_planes, dy_planes, lines, x_tiles, dy_tiles, panels, sums, weights }
     }
 
     /// Returns whether all of the result is finite.
@@ -189,10 +195,8 @@ impl WrwPlan {
         for position in sums.chunks_exact_mut(self.sums_stride()) {
             position[filters..padded].fill(0.0);
         }
-        transform_weights(self.isa, sums, self.sums_stride(), padded, weights);
+        let is_finite = transform_weights(self.isa, sums, self.sums_stride(), padded, weights);
         let weights = &weights[..filters * 9];
-        // Without an early exit the loop vectorises.
-        let is_finite = weights.iter().fold(true, |all, weight| all & weight.is_finite());
         store_filter_tile(weights, Order::TapInner, out, Scalars { alpha: 1.0, beta: 0.0 });
         is_finite
     }
@@ -207,27 +211,13 @@ impl WrwPlan {
         accumulate: bool,
     ) {
         let isa = self.isa;
-        let Scratch { x_planes, dy_planes, x_tiles, dy_tiles, panels, sums, .. } = scratch;
-        self.x_planes.stage(isa, x, c.clone(), pixels, x_planes);
-        self.dy_planes.stage(isa, dy, k.clone(), pixels, dy_planes);
+        let Scratch { x_planes, dy_planes, lines, x_tiles, dy_tiles, panels, sums, .. } = scratch;
         let (tiles, row_elems) = {
             let [_, height, width] = [0, 1, 2].map(|dim| pixels.o[dim].len() / TILE);
             (height * width, (height * width).next_multiple_of(TILES_STEP))
         };
-        let transform = |of, planes: &[f32], layout: &Planes, channels: usize, out: &mut [f32]| {
-            let row_stride = layout.layout.strides[2];
-            let input = TileRows {
-                planes,
-                channel_stride: layout.layout.channel_stride,
-                row_stride,
-                offsets: &tile_offsets(pixels, row_stride, row_elems),
-                channels,
-                position_stride: position_elems(channels * row_elems),
-            };
-            transform_tiles(isa, of, input, out);
-        };
-        transform(TileOf::X, x_planes, &self.x_planes, c.len(), x_tiles);
-        transform(TileOf::Dy, dy_planes, &self.dy_planes, k.len(), dy_tiles);
+        self.transform(TileOf::X, x, c, pixels, x_planes, lines, x_tiles);
+        self.transform(TileOf::Dy, dy, k, pixels, dy_planes, lines, dy_tiles);
 
         let panel_cols = panel_columns(isa);
         let mut columns: Vec<usize> = (0..c.len()).map(|channel| channel * row_elems).collect();
@@ -246,6 +236,59 @@ impl WrwPlan {
             multiply_block(isa, tiles, rows, panels, &mut sums, accumulate);
         }
     }
+
+    /// Transforms the tiles of some channels of a box to rows.
+    #[expect(clippy::too_many_arguments, reason = "three of them are parts of the scratch")]
+    fn transform<T: Element>(
+        &self,
+        of: TileOf,
+        tensor: &[T],
+        channels: &Range<usize>,
+        pixels: &PixelBox,
+        planes: &mut [f32],
+        buffer: &mut [f32],
+        out: &mut [f32],
+    ) {
+        let (gather, layout, is_direct, side) = match of {
+            TileOf::X => (&self.x, &self.x_planes, self.is_direct[0], Form::Tile4Taps3.side()),
+            TileOf::Dy => (&self.dy, &self.dy_planes, self.is_direct[1], TILE),
+        };
+        let [_, height, width] = [0, 1, 2].map(|dim| pixels.o[dim].len() / TILE);
+        let numbers = (0..height).flat_map(|row| (0..side).map(move |line| row * TILE + line));
+        let row_elems = (height * width).next_multiple_of(TILES_STEP);
+        let position_stride = position_elems(channels.len() * row_elems);
+        let lines: Vec<Option<usize>>;
+        let tensor_f32 = T::as_f32(tensor).filter(|_| is_direct);
+        let input = if let Some(tensor) = tensor_f32 {
+            let phases = layout.lines(pixels);
+            let (shape, of_image) = &phases[0];
+            let image = pixels.n.start * gather.n_stride;
+            lines = numbers.map(|line| of_image[line].1.map(|begin| begin + image)).collect();
+            InputLines {
+                source: &tensor[channels.start * gather.channel_stride..],
+                channel_stride: gather.channel_stride,
+                lines: &lines,
+                before: shape.before,
+                len: shape.len,
+                tiles_w: width,
+                position_stride,
+            }
+        } else {
+            layout.stage(self.isa, tensor, channels.clone(), pixels, planes);
+            let line_stride = layout.layout.strides[2];
+            lines = numbers.map(|line| Some(line * line_stride)).collect();
+            InputLines {
+                source: planes,
+                channel_stride: layout.layout.channel_stride,
+                lines: &lines,
+                before: 0,
+                len: width * TILE + side - TILE,
+                tiles_w: width,
+                position_stride,
+            }
+        };
+        transform_tiles(self.isa, of, input, channels.len(), buffer, out);
+    }
 }
 
 /// Rows and columns of tiles of an image.
@@ -257,16 +300,6 @@ pub(super) fn tiles_of(problem: &ConvProblem) -> [usize; 2] {
 fn box_tiles_of(problem: &ConvProblem) -> [usize; 2] {
     let [rows, columns] = tiles_of(problem);
     [even_piece(rows, BOX_TILES / columns), columns]
-}
-
-/// Where the tiles of a box begin in a plane; filled up with the first.
-fn tile_offsets(pixels: &PixelBox, row_stride: usize, len: usize) -> Vec<usize> {
-    let lines = (0..pixels.o[1].len()).step_by(TILE);
-    let mut offsets: Vec<usize> = lines
-        .flat_map(|h| (0..pixels.o[2].len()).step_by(TILE).map(move |w| h * row_stride + w))
-        .collect();
-    offsets.resize(len, 0);
-    offsets
 }
 
 impl Blocking {
@@ -297,7 +330,7 @@ impl Blocking {
 
         let (tiles_bytes, sums_bytes) =
             (positions * (k + c) * tiles * floats, positions * k * c * floats);
-        let byte = byte_cost(tiles_bytes + sums_bytes);
+        let byte = byte_cost(isa, tiles_bytes + sums_bytes);
         let of_box = positions * k.max(4.0) * lanes * (tiles + STORE_STEPS)
             + tiles * (c * X_COST + k * DY_COST)
             + (tiles_bytes + 2.0 * sums_bytes) * byte;

@@ -1,0 +1,299 @@
+//! Winograd's transform of inputs; the points and matrices are those of [`super::winograd`].
+//!
+//! First the columns, on whole lines of the image, whose neighbours lie side by side; then the rows
+//! of each tile, from lines that the L1 cache holds.
+
+use super::simd::{MAX_LANES, Simd, isa_kernel};
+use super::winograd::{Form, input_line, load_columns, tile_vector};
+use super::winograd_wrw::dy_line;
+use crate::cpu::isa::Isa;
+
+/// Lines of tiles, in a tensor or in planes.
+#[derive(Clone, Copy, Debug)]
+pub struct InputLines<'a> {
+    /// From the first channel on.
+    pub source: &'a [f32],
+    /// Distance of neighbouring channels.
+    pub channel_stride: usize,
+    /// Where the lines of elements begin, `form.side()` for each line of tiles; `None` for zeros.
+    pub lines: &'a [Option<usize>],
+    /// Zeros before the elements that exist.
+    pub before: usize,
+    /// Elements that exist in a line.
+    pub len: usize,
+    /// Tiles in a line.
+    pub tiles_w: usize,
+    /// Distance of neighbouring positions in the panels.
+    pub position_stride: usize,
+}
+
+impl InputLines<'_> {
+    /// Floats from one line of half transformed elements to the next.
+    fn pitch(before: usize, len: usize, width: usize) -> usize {
+        (before + len.next_multiple_of(MAX_LANES)).max(width).next_multiple_of(MAX_LANES)
+    }
+
+    /// Floats that [`transform_input`] needs for `tile_lines` lines of `tiles_w` tiles, of which at
+    /// most `len` elements exist.
+    pub fn buffer_elems(form: Form, tile_lines: usize, tiles_w: usize) -> usize {
+        let width = form.tile() * tiles_w + form.side() - form.tile();
+        // Neither zeros nor elements exceed the width.
+        let pitch = Self::pitch(width, 0, 0) + MAX_LANES;
+        (2 * tile_lines * form.side() + 1) * pitch
+    }
+}
+
+/// Transforms tiles of `form.side()` squared into panels of two vectors, one matrix of `channels` rows
+/// for each of the positions. Tiles that fill up the last vector repeat the first.
+///
+/// # Panics
+/// Where a line lies outside the source, or `buffer` or `panels` is too short.
+pub fn transform_input(
+    isa: Isa,
+    form: Form,
+    input: InputLines<'_>,
+    channels: usize,
+    buffer: &mut [f32],
+    panels: &mut [f32],
+) {
+    let (side, tile) = (form.side(), form.tile());
+    let (half, tiles) = Half::new(isa, input, [side, side, tile], channels, buffer);
+    let panel_cols = 2 * tile_vector(isa);
+    assert!(tiles.len().next_multiple_of(panel_cols) * channels <= input.position_stride);
+    assert!(side * side * input.position_stride <= panels.len());
+    let to = Places {
+        first: panels.as_mut_ptr(),
+        panel_stride: panel_cols * channels,
+        channel_stride: panel_cols,
+        position_stride: input.position_stride,
+    };
+    let tiles = Tiles { offsets: &tiles, runs: &runs_of(isa, &tiles) };
+    // SAFETY: `half` is of this input; results lie inside `panels`, by the assertions.
+    unsafe {
+        match form {
+            Form::Tile2Taps3 => transform::<4, 4>(isa, input, channels, half, tiles, to),
+            Form::Tile4Taps3 | Form::Tile2Taps5 => {
+                transform::<6, 6>(isa, input, channels, half, tiles, to);
+            }
+        }
+    }
+}
+
+/// Which fours of each vector's tiles are four floats apart.
+pub(super) fn runs_of(isa: Isa, offsets: &[usize]) -> Vec<u32> {
+    let lanes = tile_vector(isa);
+    let is_run = |four: &[usize]| four.windows(2).all(|pair| pair[1] == pair[0] + 4);
+    let of_vector = |tiles: &[usize]| {
+        tiles.chunks(4).enumerate().map(|(index, four)| u32::from(is_run(four)) << index).sum()
+    };
+    offsets.chunks(lanes).map(of_vector).collect()
+}
+
+/// Lines whose columns are transformed, in a buffer.
+#[derive(Clone, Copy)]
+pub(super) struct Half {
+    /// Of a channel and of the next one, in turns.
+    lines: *mut f32,
+    /// Distance of lines.
+    pitch: usize,
+    /// A line of zeros.
+    zeros: *const f32,
+}
+
+impl Half {
+    /// The lines of tiles of `from` squared, `step` apart, that become `side` squared; and where each
+    /// tile begins in those of a channel: a whole number of vectors.
+    ///
+    /// # Panics
+    /// Where a line lies outside the source, or the buffer is too short.
+    pub(super) fn new(
+        isa: Isa,
+        input: InputLines<'_>,
+        [from, side, step]: [usize; 3],
+        channels: usize,
+        buffer: &mut [f32],
+    ) -> (Self, Vec<usize>) {
+        let InputLines { lines, before, len, tiles_w, .. } = input;
+        let width = step * tiles_w + from - step;
+        let pitch = InputLines::pitch(before, len, width);
+        assert!(lines.len().is_multiple_of(from) && before + len <= width);
+        let last = lines
+            .iter()
+            .flatten()
+            .max()
+            .map_or(0, |last| last + channels.saturating_sub(1) * input.channel_stride + len);
+        assert!(last <= input.source.len());
+        let tile_lines = lines.len() / from;
+        let mut tiles: Vec<usize> = (0..tile_lines * tiles_w)
+            .map(|index| index / tiles_w * side * pitch + index % tiles_w * step)
+            .collect();
+        tiles.resize(tiles.len().next_multiple_of(tile_vector(isa)), 0);
+        // What lies beside the elements that exist stays zero; of the line behind the others, all.
+        let buffer = &mut buffer[..(2 * tile_lines * side + 1) * pitch];
+        buffer.fill(0.0);
+        let first = buffer.as_mut_ptr();
+        let zeros = first.wrapping_add(2 * tile_lines * side * pitch).cast_const();
+        (Half { lines: first, pitch, zeros }, tiles)
+    }
+}
+
+/// The tiles of a channel.
+#[derive(Clone, Copy)]
+pub(super) struct Tiles<'a> {
+    /// Where each begins in the lines of a channel; a whole number of vectors.
+    pub offsets: &'a [usize],
+    /// Of each vector, which are side by side: see [`Simd::load_6_columns`].
+    pub runs: &'a [u32],
+}
+
+/// Where transformed tiles go: pairs of vectors.
+#[derive(Clone, Copy)]
+pub(super) struct Places {
+    pub first: *mut f32,
+    pub panel_stride: usize,
+    pub channel_stride: usize,
+    pub position_stride: usize,
+}
+
+isa_kernel! {
+    /// # Safety
+    /// The rest must be [`Half::new`] of `input` with tiles of `FROM` and `SIDE` squared, and `to` have
+    /// room.
+    pub(super) unsafe fn transform[FROM, SIDE](
+        input: InputLines<'_>, channels: usize, half: Half, tiles: Tiles<'_>, to: Places,
+    ) = input_body
+}
+
+/// # Safety
+/// As `transform`; the instruction set of `S` must be present.
+#[inline(always)]
+unsafe fn input_body<S: Simd, const FROM: usize, const SIDE: usize>(
+    input: InputLines<'_>,
+    channels: usize,
+    half: Half,
+    tiles: Tiles<'_>,
+    to: Places,
+) {
+    if channels == 0 {
+        return;
+    }
+    let half_elems = input.lines.len() / FROM * SIDE * half.pitch;
+    // SAFETY: the caller's promise.
+    unsafe {
+        // A channel ahead, for what is read back at once waits for all that was stored before it.
+        transform_lines::<S, FROM, SIDE>(input, 0, half);
+        for channel in 0..channels {
+            let ahead = Half { lines: half.lines.add((channel + 1) % 2 * half_elems), ..half };
+            if channel + 1 < channels {
+                transform_lines::<S, FROM, SIDE>(input, channel + 1, ahead);
+            }
+            let this = Half { lines: half.lines.add(channel % 2 * half_elems), ..half };
+            let to = Places { first: to.first.add(channel * to.channel_stride), ..to };
+            transform_rows::<S, FROM, SIDE>(this, tiles, to);
+        }
+    }
+}
+
+/// The columns of all lines of a channel times the matrix.
+///
+/// # Safety
+/// As `transform`.
+#[inline(always)]
+unsafe fn transform_lines<S: Simd, const FROM: usize, const SIDE: usize>(
+    input: InputLines<'_>,
+    channel: usize,
+    half: Half,
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let source = input.source.as_ptr().add(channel * input.channel_stride);
+        for (index, lines) in input.lines.chunks_exact(FROM).enumerate() {
+            let mut from = [half.zeros; FROM];
+            for row in 0..FROM {
+                if let Some(offset) = lines[row] {
+                    from[row] = source.add(offset);
+                }
+            }
+            let to = half.lines.add(index * SIDE * half.pitch + input.before);
+            transform_columns::<S, FROM, SIDE>(from, input.len, to, half.pitch);
+        }
+    }
+}
+
+/// The rows of all tiles of a channel times the matrix.
+///
+/// # Safety
+/// As `transform`; `to` begins with the channel.
+#[inline(always)]
+unsafe fn transform_rows<S: Simd, const FROM: usize, const SIDE: usize>(
+    half: Half,
+    tiles: Tiles<'_>,
+    to: Places,
+) {
+    for (index, offsets) in tiles.offsets.chunks_exact(S::LANES).enumerate() {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let out = to.first.add(index / 2 * to.panel_stride + index % 2 * S::LANES);
+            for row in 0..SIDE {
+                let from = half.lines.add(row * half.pitch);
+                let columns = load_columns::<S, FROM>(from, offsets.as_ptr(), tiles.runs[index]);
+                let columns = transform_line::<S, FROM, SIDE>(columns);
+                for col in 0..SIDE {
+                    S::store(out.add((row * SIDE + col) * to.position_stride), columns[col]);
+                }
+            }
+        }
+    }
+}
+
+/// One row or column of a tile times its matrix: the input's, or that of dy.
+///
+/// # Safety
+/// The instruction set of `S` must be present.
+#[inline(always)]
+unsafe fn transform_line<S: Simd, const FROM: usize, const SIDE: usize>(
+    d: [S::V; FROM],
+) -> [S::V; SIDE] {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut v = [S::splat(0.0); SIDE];
+        if FROM == SIDE {
+            v.copy_from_slice(&d);
+            input_line::<S, SIDE>(v)
+        } else {
+            v.copy_from_slice(&dy_line::<S>([d[0], d[1], d[2], d[3]]));
+            v
+        }
+    }
+}
+
+/// The columns of `FROM` lines times the matrix, to lines `pitch` apart.
+///
+/// # Safety
+/// `len` floats must be readable in each line, and as many, up to whole vectors, writable.
+#[inline(always)]
+unsafe fn transform_columns<S: Simd, const FROM: usize, const SIDE: usize>(
+    from: [*const f32; FROM],
+    len: usize,
+    to: *mut f32,
+    pitch: usize,
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        for at in (0..len).step_by(S::LANES) {
+            let mut column = [S::splat(0.0); FROM];
+            for row in 0..FROM {
+                let from = from[row].add(at);
+                column[row] = if at + S::LANES <= len {
+                    S::load(from)
+                } else {
+                    S::load_first(from, len - at)
+                };
+            }
+            let column = transform_line::<S, FROM, SIDE>(column);
+            for row in 0..SIDE {
+                S::store(to.add(row * pitch + at), column[row]);
+            }
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! Winograd's transform of products; the points and matrices are those of [`super::winograd`].
+
+use super::simd::{MAX_LANES, Simd, isa_kernel};
+use super::winograd::{A, B, Form, tile_vector};
+use crate::cpu::isa::Isa;
+
+/// Transforms products back: for each tile, `sums[position * position_stride + tile]` to a square of
+/// `form.tile()`. Its row r goes to `planes[r * plane_stride + tile * form.tile()]`, so that rows of
+/// neighbouring tiles make up lines.
+///
+/// Returns whether all results are finite.
+///
+/// # Panics
+/// Where a slice is too short, or tiles are no whole number of vectors.
+pub fn transform_output(
+    isa: Isa,
+    form: Form,
+    sums: &[f32],
+    position_stride: usize,
+    tiles: usize,
+    planes: &mut [f32],
+    plane_stride: usize,
+) -> bool {
+    let tile = form.tile();
+    assert!(tiles.is_multiple_of(tile_vector(isa)));
+    assert!((form.positions() - 1) * position_stride + tiles <= sums.len());
+    assert!(tiles * tile <= plane_stride && tile * plane_stride <= planes.len());
+    let mut spoiled = 0.0;
+    let back = Back {
+        sums: sums.as_ptr(),
+        position_stride,
+        tiles,
+        planes: planes.as_mut_ptr(),
+        plane_stride,
+    };
+    // SAFETY: sums and results lie inside their slices, by the assertions.
+    unsafe {
+        match form {
+            Form::Tile2Taps3 => transform_back::<4, 2>(isa, back, &mut spoiled),
+            Form::Tile4Taps3 => transform_back::<6, 4>(isa, back, &mut spoiled),
+            Form::Tile2Taps5 => transform_back::<6, 2>(isa, back, &mut spoiled),
+        }
+    }
+    spoiled == 0.0
+}
+
+/// Arguments of [`transform_output`].
+#[derive(Clone, Copy)]
+struct Back {
+    sums: *const f32,
+    position_stride: usize,
+    tiles: usize,
+    planes: *mut f32,
+    plane_stride: usize,
+}
+
+isa_kernel! {
+    /// # Safety
+    /// As [`transform_output`] asserts, for tiles of `TILE` squared with `SIDE` squared positions.
+    unsafe fn transform_back[SIDE, TILE](back: Back, spoiled: &mut f32) = output_body
+}
+
+/// # Safety
+/// As `transform_back`; the instruction set of `S` must be present.
+#[inline(always)]
+unsafe fn output_body<S: Simd, const SIDE: usize, const TILE: usize>(
+    back: Back,
+    spoiled: &mut f32,
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        // Finite numbers times zero add up to zero, anything else to NaN.
+        let mut zero_sum = S::splat(0.0);
+        for first in (0..back.tiles).step_by(S::LANES) {
+            let sums = back.sums.add(first);
+            let mut half = [[S::splat(0.0); TILE]; SIDE];
+            for row in 0..SIDE {
+                let mut line = [S::splat(0.0); SIDE];
+                for col in 0..SIDE {
+                    line[col] = S::load(sums.add((row * SIDE + col) * back.position_stride));
+                }
+                half[row] = output_line::<S, SIDE, TILE>(line);
+            }
+            let mut result = [[S::splat(0.0); TILE]; TILE];
+            for col in 0..TILE {
+                let mut line = [S::splat(0.0); SIDE];
+                for row in 0..SIDE {
+                    line[row] = half[row][col];
+                }
+                let line = output_line::<S, SIDE, TILE>(line);
+                for row in 0..TILE {
+                    result[row][col] = line[row];
+                    zero_sum = S::mul_add(line[row], S::splat(0.0), zero_sum);
+                }
+            }
+            for row in 0..TILE {
+                let to = back.planes.add(row * back.plane_stride + first * TILE);
+                if TILE == 4 {
+                    let mut columns = [S::splat(0.0); 4];
+                    columns.copy_from_slice(&result[row]);
+                    S::store_4_interleaved(to, columns);
+                } else {
+                    S::store_2_interleaved(to, [result[row][0], result[row][1]]);
+                }
+            }
+        }
+        let mut lanes = [0f32; MAX_LANES];
+        S::store(lanes.as_mut_ptr(), zero_sum);
+        *spoiled = lanes.iter().sum();
+    }
+}
+
+/// One row or column of sums times the output matrix.
+///
+/// # Safety
+/// The instruction set of `S` must be present.
+#[inline(always)]
+unsafe fn output_line<S: Simd, const SIDE: usize, const TILE: usize>(
+    m: [S::V; SIDE],
+) -> [S::V; TILE] {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut y = [m[0]; TILE];
+        if SIDE == 4 {
+            y[0] = S::add(S::add(m[0], m[1]), m[2]);
+            y[1] = S::sub(S::sub(m[1], m[2]), m[3]);
+            return y;
+        }
+        let (sum_a, difference_a) = (S::add(m[1], m[2]), S::sub(m[1], m[2]));
+        let (sum_b, difference_b) = (S::add(m[3], m[4]), S::sub(m[3], m[4]));
+        y[0] = S::add(S::add(m[0], sum_a), sum_b);
+        y[1] = S::mul_add(S::splat(A), difference_a, S::mul(S::splat(B), difference_b));
+        if TILE == 2 {
+            y[1] = S::add(y[1], m[5]);
+        } else {
+            let (half, two) = (S::splat(0.5), S::splat(2.0));
+            y[2] = S::mul_add(half, sum_a, S::mul(two, sum_b));
+            y[3] = S::mul_add(
+                S::splat(A * 0.5),
+                difference_a,
+                S::mul_add(S::splat(B * 2.0), difference_b, m[5]),
+            );
+        }
+        y
+    }
+}

@@ -1,0 +1,140 @@
+//! The transformed filter of a Winograd convolution, piece by piece.
+#![forbid(unsafe_code)]
+
+use std::ops::Range;
+
+use super::shape::{Blocking, WinogradShape, position_elems};
+use crate::cpu::element::Element;
+use crate::cpu::filter::FilterMatrix;
+use crate::cpu::gather::Gather;
+use crate::cpu::isa::Isa;
+use crate::cpu::ukernel::{FilterRows, Form, transform_filter};
+use crate::problem::{ConvProblem, DataType, Direction, Role};
+
+/// Filter rows that are packed together: in backward-data a cache line has parts of two or three,
+/// and is read once for all of them.
+const ROWS_PACKED: usize = 8;
+
+/// Transformed channels of a row are whole vectors, of 16 floats at most.
+const CHANNELS_STEP: usize = 16;
+
+/// How pieces of the filter, some rows and some channels of a group, are transformed.
+pub struct FilterPieces {
+    isa: Isa,
+    form: Form,
+    matrix: FilterMatrix,
+    /// Rows of a group, and channels of each.
+    rows: usize,
+    channels: usize,
+    /// Rows and channels of a piece.
+    piece_rows: usize,
+    piece_channels: usize,
+    /// Whether the filter runs against the direction of the tiles.
+    is_reversed: bool,
+    /// Distance of groups, rows and channels, where taps are contiguous floats.
+    strides: Option<[usize; 3]>,
+}
+
+impl FilterPieces {
+    /// The pieces of `problem`'s filter, in the order of `gather`'s reduction.
+    pub fn new(
+        problem: &ConvProblem,
+        gather: &Gather,
+        shape: &WinogradShape,
+        blocking: &Blocking,
+        isa: Isa,
+    ) -> Self {
+        let taps = &gather.axes[1].taps;
+        FilterPieces {
+            isa,
+            form: shape.form,
+            matrix: FilterMatrix::new(problem, gather),
+            rows: shape.rows,
+            channels: shape.channels,
+            piece_rows: blocking.piece_rows,
+            piece_channels: blocking.channels,
+            is_reversed: taps[0].offset > taps[1].offset,
+            strides: contiguous_strides(problem, shape.form),
+        }
+    }
+
+    /// Floats from one row of a transformed piece to the next.
+    pub fn row_stride(&self) -> usize {
+        self.piece_channels.next_multiple_of(CHANNELS_STEP)
+    }
+
+    /// Floats from one position of a transformed piece to the next.
+    pub fn position_stride(&self) -> usize {
+        position_elems(self.piece_rows * self.row_stride())
+    }
+
+    /// Floats of a transformed piece.
+    pub fn elems(&self) -> usize {
+        self.form.positions() * self.position_stride()
+    }
+
+    /// Floats of the scratch of [`FilterPieces::transform`].
+    pub fn packed_elems(&self) -> usize {
+        let taps = self.form.taps() * self.form.taps();
+        if self.strides.is_some() { 0 } else { ROWS_PACKED * self.channels * taps }
+    }
+
+    /// Transforms a piece: position, row, channel.
+    pub fn transform<T: Element>(
+        &self,
+        filter: &[T],
+        group: usize,
+        rows: Range<usize>,
+        channels: Range<usize>,
+        packed: &mut [f32],
+        out: &mut [f32],
+    ) {
+        if let (Some([group_stride, row_stride, channel_stride]), Some(filter)) =
+            (self.strides, T::as_f32(filter))
+        {
+            let first =
+                group * group_stride + rows.start * row_stride + channels.start * channel_stride;
+            let strides = [row_stride, channel_stride];
+            self.transform_rows(&filter[first..], strides, [rows.len(), channels.len()], out);
+            return;
+        }
+        let taps = self.form.taps() * self.form.taps();
+        let row_elems = self.channels * taps;
+        for first in rows.clone().step_by(ROWS_PACKED) {
+            let count = ROWS_PACKED.min(rows.end - first);
+            let packed = &mut packed[..count * row_elems];
+            self.matrix.pack_rows(self.isa, filter, group * self.rows + first, packed);
+            let out = &mut out[(first - rows.start) * self.row_stride()..];
+            let data = &packed[channels.start * taps..];
+            self.transform_rows(data, [row_elems, taps], [count, channels.len()], out);
+        }
+    }
+
+    /// Transforms filters with contiguous taps.
+    fn transform_rows(
+        &self,
+        data: &[f32],
+        [row_stride, channel_stride]: [usize; 2],
+        [rows, channels]: [usize; 2],
+        out: &mut [f32],
+    ) {
+        let is_reversed = self.is_reversed;
+        let filters = FilterRows { data, rows, row_stride, channels, channel_stride, is_reversed };
+        let strides = [self.position_stride(), self.row_stride()];
+        transform_filter(self.isa, self.form, filters, out, strides);
+    }
+}
+
+/// Distance of groups, rows and channels, where taps are contiguous floats.
+pub(super) fn contiguous_strides(problem: &ConvProblem, form: Form) -> Option<[usize; 3]> {
+    let w = problem.tensor5(Role::W);
+    let [k_stride, c_stride, _, y_stride, x_stride] = w.strides;
+    if problem.input_dtype() != DataType::F32 || x_stride != 1 || y_stride != form.taps() {
+        return None;
+    }
+    let group_stride = problem.k() / problem.groups() * k_stride;
+    Some(match problem.direction() {
+        Direction::Bwd => [group_stride, c_stride, k_stride],
+        Direction::Fwd | Direction::Wrw => [group_stride, k_stride, c_stride],
+    })
+}
