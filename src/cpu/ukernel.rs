@@ -10,6 +10,7 @@ mod block_asm;
 mod convert;
 mod depthwise;
 mod dot;
+mod edges;
 mod filter;
 mod gemm;
 mod int8_block;
@@ -17,6 +18,7 @@ mod int8_simd;
 mod lanes;
 mod lines;
 mod panel;
+mod planes;
 mod register_block;
 mod shifted;
 mod simd;
@@ -40,6 +42,9 @@ pub use lanes::{
 };
 pub use lines::{LINE_SLACK_ELEMS, Line, LineShape, stage_lines};
 pub use panel::{ReduceOffsets, Segment, pack_panel, pack_panel_transposed};
+pub use planes::{
+    PlaneInputs, PlaneShape, add_plane_products, convolve_phases, convolve_planes, serves_filter,
+};
 pub use shifted::{RUN_SLACK_ELEMS, multiply_shifted};
 pub use taps::{PixelTap, add_tap_products, sum_taps};
 pub use transpose::{stage_pixels, transpose, transpose_into};
