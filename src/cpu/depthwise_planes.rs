@@ -12,9 +12,11 @@ mod band;
 mod wrw;
 
 use std::num::NonZeroUsize;
+use std::ops::Range;
 
 use super::arena;
 use super::blocked::check_float;
+use super::cache::CacheSizes;
 use super::depthwise_tiles::{any, filters};
 use super::element::{Element, Output};
 use super::float_plan::{FloatKernel, FloatPlan};
@@ -126,21 +128,23 @@ fn vector_lanes(level: IsaLevel) -> f64 {
 const VECTOR_COST: f64 = 5.0;
 
 /// What the vectors of inputs cost more that a column of a filter meets with stride 2.
-const EVENS_COST: f64 = 7.0;
+const EVENS_COST: f64 = 5.5;
 
-/// What a plane costs beside its vectors.
-const PLANE_COST: f64 = 12.0;
+/// What a line costs beside its vectors, and a plane beside its lines.
+const LINE_COST: f64 = 3.0;
+const PLANE_COST: f64 = 18.0;
 
 /// What a tap costs in backward-weights, beside the products: its lanes are added up once a plane.
-const SUM_COST: f64 = 15.0;
+const SUM_COST: f64 = 18.0;
 
-/// What a line costs more in backward-weights with masks that are vectors.
-fn line_cost(level: IsaLevel) -> f64 {
-    if level == IsaLevel::Avx512 { 0.0 } else { 8.0 }
+/// What a line costs in backward-weights; masks of AVX2 are vectors and need registers.
+fn wrw_line_cost(level: IsaLevel) -> f64 {
+    if level == IsaLevel::Avx512 { LINE_COST } else { 10.0 }
 }
 
-/// What a vector costs that is widened, or narrowed.
+/// What a vector costs that is widened or narrowed, and what a plane costs more of which any are.
 const STAGE_COST: f64 = 3.0;
+const STAGED_PLANE_COST: f64 = 300.0;
 
 /// The estimated time of one plane, in multiply-adds of whole vectors.
 fn cost_of_plane(problem: &ConvProblem, level: IsaLevel) -> f64 {
@@ -153,19 +157,25 @@ fn cost_of_plane(problem: &ConvProblem, level: IsaLevel) -> f64 {
     let cost = match problem.direction() {
         // Four vectors of as many phases.
         Direction::Bwd if is_strided => {
-            let pairs = (in_h / 2.0).ceil() * (in_w / lanes / 2.0).ceil();
-            pairs * (y * x + 4.0 * VECTOR_COST)
+            let of_pair = (in_w / lanes / 2.0).ceil() * (y * x + 3.0 * VECTOR_COST);
+            (in_h / 2.0).ceil() * (of_pair + LINE_COST)
         }
-        Direction::Bwd => in_h * (in_w / lanes).ceil() * (y * x + VECTOR_COST),
-        Direction::Fwd => out_h * (out_w / lanes).ceil() * (y * x + evens + VECTOR_COST),
+        Direction::Bwd => in_h * ((in_w / lanes).ceil() * (y * x + VECTOR_COST) + LINE_COST),
+        Direction::Fwd => {
+            out_h * ((out_w / lanes).ceil() * (y * x + evens + VECTOR_COST) + LINE_COST)
+        }
         Direction::Wrw => {
             let of_line = (out_w / lanes).ceil() * (y * x + evens + VECTOR_COST);
-            out_h * (of_line + line_cost(level)) + y * x * SUM_COST
+            out_h * (of_line + wrw_line_cost(level)) + y * x * SUM_COST
         }
     };
     let is_staged = problem.input_dtype() != DataType::F32;
-    let staged = if is_staged { (in_h * in_w + out_h * out_w) / lanes } else { 0.0 };
-    cost + staged * STAGE_COST + PLANE_COST
+    let staged = if is_staged {
+        (in_h * in_w + out_h * out_w) / lanes * STAGE_COST + STAGED_PLANE_COST
+    } else {
+        0.0
+    };
+    cost + staged + PLANE_COST
 }
 
 /// The planes that one of the result is computed from, and itself.
@@ -203,6 +213,7 @@ fn plane_shape(problem: &ConvProblem) -> PlaneShape {
         pad_w,
         dilation_w,
         stride,
+        is_far: problem.tensor_bytes() > CacheSizes::get().l2_bytes as f64,
     }
 }
 
@@ -221,6 +232,31 @@ fn planes_per_task(problem: &ConvProblem, threads: NonZeroUsize) -> usize {
     let multiplier = problem.k() / problem.c();
     let wanted = if threads.get() == 1 { planes } else { even.max(1.0 / worth) };
     (wanted.ceil() as usize).next_multiple_of(multiplier)
+}
+
+/// Writes sums to lines of a plane of the output.
+fn store_lines<O: Output<f32>>(
+    sums: &[f32],
+    lines: Range<usize>,
+    plane: usize,
+    out: &mut TensorMut<'_, O>,
+) {
+    let line_elems = out.lengths()[4];
+    // Short lines are not worth a call each.
+    if let Some(mut planes) = out.as_matrix(1)
+        && let Some(elements) = planes.row(plane)
+    {
+        let elements = &mut elements[lines.start * line_elems..lines.end * line_elems];
+        O::from_sums(&sums[..elements.len()], elements);
+        return;
+    }
+    for (sums, h) in sums.chunks_exact(line_elems).zip(lines) {
+        let mut lane = out.lane(4, [0, plane, 0, h, 0]);
+        match lane.as_slice() {
+            Some(elements) => O::from_sums(sums, elements),
+            None => lane.fill_with(|index| O::from_sum(sums[index])),
+        }
+    }
 }
 
 /// Forward and backward-data.
@@ -328,13 +364,7 @@ impl DataKernel {
                 let sums = &mut out_band[..shape.out_h * shape.out_w];
                 let mut one_plane = MatrixMut::row_major(sums, 1, shape.out_h * shape.out_w);
                 self.convolve_some(inputs, PlaneShape { in_line, ..shape }, &mut one_plane);
-                for (sums, h) in out_band.chunks_exact(shape.out_w).zip(lines) {
-                    let mut lane = out.lane(4, [0, plane, 0, h, 0]);
-                    match lane.as_slice() {
-                        Some(elements) => O::from_sums(sums, elements),
-                        None => lane.fill_with(|index| O::from_sum(sums[index])),
-                    }
-                }
+                store_lines(out_band, lines, plane, &mut out);
             }
         }
     }

@@ -61,6 +61,7 @@ impl Bands {
                 in_line: shape.in_w,
                 out_line: shape.out_w,
                 pad_h,
+                is_far: false,
                 ..shape
             };
             (lines, shape, first as usize)

@@ -2,8 +2,13 @@
 //!
 //! A vector runs along a line. Several lines of output are summed together, so that an input once
 //! loaded serves all taps of its column; filters have few lines, of which one column is in registers.
-//! Where a vector reaches over the edge of the plane its loads are masked; lines outside are left out.
+//! Where a vector reaches over the edge of the plane its loads are masked; for lines outside stand
+//! zeros, or they are left out.
 //! The last vector of a line overlaps the one before it.
+#![allow(
+    clippy::absurd_extreme_comparisons,
+    reason = "some of the constants that unrolled lines are compared with are 0"
+)]
 
 mod data;
 mod phases;
@@ -40,6 +45,8 @@ pub struct PlaneShape {
     pub dilation_w: usize,
     /// 1 or 2, in both dimensions.
     pub stride: usize,
+    /// Whether the input comes from beyond the L2 cache.
+    pub is_far: bool,
 }
 
 /// Longest line of a filter.

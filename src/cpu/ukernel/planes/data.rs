@@ -1,6 +1,7 @@
 //! Forward, and backward-data of stride 1.
 
 use super::{Edges, Lines, Plane, PlaneShape, in_order, unrolled};
+use crate::cpu::ukernel::simd::MAX_LANES;
 
 /// Convolves one plane.
 ///
@@ -20,6 +21,8 @@ pub unsafe fn convolve<S: Edges, const Y: usize, const STRIDE: usize>(
                 1 => lines::<S, Y, STRIDE, 1>(plane, shape, h),
                 2 | 3 => lines::<S, Y, STRIDE, 2>(plane, shape, h),
                 4..7 => lines::<S, Y, STRIDE, 4>(plane, shape, h),
+                // For what scalar code is worth.
+                _ if S::LANES == 4 => lines::<S, Y, STRIDE, 4>(plane, shape, h),
                 // With the filter's column and an input the most that sixteen registers hold; images
                 // of networks are mostly multiples.
                 _ => lines::<S, Y, STRIDE, 7>(plane, shape, h),
@@ -46,6 +49,17 @@ unsafe fn lines<S: Edges, const Y: usize, const STRIDE: usize, const R: usize>(
     loop {
         let first = shape.first_column(w);
         let is_inside = first >= 0 && first as usize + reach <= shape.in_w;
+        // The next block's lines, each a stream of its own, are fetched a block ahead: planes of 112 x
+        // 112 take 0.85 of the time with stride 2, and 0.9 with AVX2; with AVX-512 and stride 1 they
+        // gain nothing (measured on an Emerald Rapids).
+        if shape.is_far && (STRIDE == 2 || S::LANES < MAX_LANES) {
+            let next = first_line + ((R - 1) * STRIDE + Y) as isize;
+            let from = plane.source.wrapping_offset(next * shape.in_line as isize + first);
+            for line in 0..R * STRIDE {
+                // SAFETY: the caller's promise.
+                unsafe { S::prefetch(from.wrapping_add(line * shape.in_line)) }
+            }
+        }
         // SAFETY: the caller's promise; unmasked loads are inside the plane.
         unsafe {
             let sums = if is_inside {
