@@ -127,11 +127,14 @@ fn vector_lanes(level: IsaLevel) -> f64 {
 /// Emerald Rapids with AVX2 and AVX-512, whose ratios to the multiply-adds are the same but for one.
 const VECTOR_COST: f64 = 5.0;
 
-/// What the vectors of inputs cost more that a column of a filter meets with stride 2.
-const EVENS_COST: f64 = 5.5;
+/// What a vector of inputs costs more with stride 2, and in backward-weights the vectors that a column
+/// of the filter meets.
+const EVENS_COST: f64 = 1.8;
+const WRW_EVENS_COST: f64 = 5.5;
 
-/// What a line costs beside its vectors, and a plane beside its lines.
+/// What a line costs beside its vectors, the same with stride 2, and a plane beside its lines.
 const LINE_COST: f64 = 3.0;
+const STRIDED_LINE_COST: f64 = 8.0;
 const PLANE_COST: f64 = 18.0;
 
 /// What a tap costs in backward-weights, beside the products: its lanes are added up once a plane.
@@ -153,7 +156,6 @@ fn cost_of_plane(problem: &ConvProblem, level: IsaLevel) -> f64 {
     let [_, y, x] = problem.filter_spatial().map(|len| len as f64);
     let lanes = vector_lanes(level);
     let is_strided = problem.strides()[2] == 2;
-    let evens = if is_strided { x * EVENS_COST } else { 0.0 };
     let cost = match problem.direction() {
         // Four vectors of as many phases.
         Direction::Bwd if is_strided => {
@@ -161,10 +163,15 @@ fn cost_of_plane(problem: &ConvProblem, level: IsaLevel) -> f64 {
             (in_h / 2.0).ceil() * (of_pair + LINE_COST)
         }
         Direction::Bwd => in_h * ((in_w / lanes).ceil() * (y * x + VECTOR_COST) + LINE_COST),
-        Direction::Fwd => {
-            out_h * ((out_w / lanes).ceil() * (y * x + evens + VECTOR_COST) + LINE_COST)
+        Direction::Fwd if is_strided => {
+            // Seven lines of output are computed from 14 and what the filter has more.
+            let inputs = x * (2.0 + (y - 2.0) / 7.0);
+            let of_vector = y * x + inputs * EVENS_COST + VECTOR_COST;
+            out_h * ((out_w / lanes).ceil() * of_vector + STRIDED_LINE_COST)
         }
+        Direction::Fwd => out_h * ((out_w / lanes).ceil() * (y * x + VECTOR_COST) + LINE_COST),
         Direction::Wrw => {
+            let evens = if is_strided { x * WRW_EVENS_COST } else { 0.0 };
             let of_line = (out_w / lanes).ceil() * (y * x + evens + VECTOR_COST);
             out_h * (of_line + wrw_line_cost(level)) + y * x * SUM_COST
         }
