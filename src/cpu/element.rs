@@ -3,7 +3,7 @@
 
 use half::{bf16, f16};
 
-use super::ukernel::{narrow_bf16, narrow_f16, widen_bf16, widen_f16};
+use super::ukernel::{narrow_bf16, narrow_f16, widen_bf16, widen_f16, widen_i8};
 use crate::memory::MatrixMut;
 
 /// An element type of inputs. Every value is exact as f32.
@@ -84,10 +84,7 @@ impl Element for i8 {
         f32::from(self)
     }
     fn widen(src: &[i8], dst: &mut [f32]) {
-        assert_eq!(src.len(), dst.len());
-        for (wide, &narrow) in dst.iter_mut().zip(src) {
-            *wide = f32::from(narrow);
-        }
+        widen_i8(src, dst);
     }
     fn as_f32(_src: &[i8]) -> Option<&[f32]> {
         None

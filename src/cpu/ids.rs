@@ -20,6 +20,8 @@ pub const DIRECT: u64 = 1_000_150;
 pub const DEPTHWISE_LAST: u64 = 1_000_160;
 /// [`super::DepthwiseTiles`].
 pub const DEPTHWISE_TILES: u64 = 1_000_250;
+/// [`super::DepthwisePlanes`].
+pub const DEPTHWISE_PLANES: u64 = 1_000_260;
 /// [`super::Winograd`] for filters of 5 x 5.
 pub const WINOGRAD_2X2_5X5: u64 = 1_000_170;
 /// [`super::PixelRows`].

@@ -10,6 +10,7 @@ mod block_asm;
 mod convert;
 mod depthwise;
 mod dot;
+mod edges;
 mod filter;
 mod gemm;
 mod int8_block;
@@ -17,6 +18,7 @@ mod int8_simd;
 mod lanes;
 mod lines;
 mod panel;
+mod planes;
 #[cfg(target_arch = "x86_64")]
 mod quads_512;
 mod register_block;
@@ -36,7 +38,7 @@ pub use block::{
     Left, Rows, SourceColumns, block_rows, multiply_block, multiply_source, panel_columns,
     rows_at_once,
 };
-pub use convert::{narrow_bf16, narrow_f16, widen_bf16, widen_f16};
+pub use convert::{narrow_bf16, narrow_f16, widen_bf16, widen_f16, widen_i8};
 pub use depthwise::sum_shifted;
 pub use dot::{DotStart, add_dots};
 pub use filter::{FilterBlock, TapColumn, pack_filter_block, pack_filter_columns};
@@ -48,6 +50,9 @@ pub use lanes::{
 };
 pub use lines::{LINE_SLACK_ELEMS, Line, LineShape, stage_lines};
 pub use panel::{ReduceOffsets, Segment, pack_panel, pack_panel_transposed};
+pub use planes::{
+    PlaneInputs, PlaneShape, add_plane_products, convolve_phases, convolve_planes, serves_filter,
+};
 pub use shifted::{RUN_SLACK_ELEMS, multiply_shifted};
 pub use taps::{PixelTap, add_tap_products, sum_taps};
 pub use transpose::{stage_pixels, transpose, transpose_into};

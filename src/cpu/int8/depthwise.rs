@@ -4,12 +4,14 @@
 //! magnitude and f32 holds all integers up to 2^24, so sums of up to 1024 products are exact.
 #![forbid(unsafe_code)]
 
+use std::num::NonZeroUsize;
 use std::sync::OnceLock;
 
 use super::check_sizes;
 use crate::config::IsaLevel;
 use crate::cpu::depthwise::{Depthwise, DepthwisePlan, check_channels};
-use crate::cpu::element::Element;
+use crate::cpu::depthwise_planes::{self, DepthwisePlanes, check_planes};
+use crate::cpu::element::{Element, Output};
 use crate::cpu::ids;
 use crate::cpu::igemm::ImplicitGemm;
 use crate::cpu::isa::Isa;
@@ -24,9 +26,29 @@ pub struct Int8Depthwise(pub IsaLevel);
 
 struct Int8DepthwisePlan {
     problem: ConvProblem,
-    kernel: DepthwisePlan,
+    kernel: Kernel,
     /// Serves alpha and beta.
     fallback: OnceLock<Result<Box<dyn Plan>>>,
+}
+
+/// By planes where they serve, else by lines.
+enum Kernel {
+    Planes(depthwise_planes::DataKernel),
+    Lines(DepthwisePlan),
+}
+
+impl Kernel {
+    fn convolve<O: Output<f32>>(
+        &self,
+        threads: NonZeroUsize,
+        inputs: [&[i8]; 2],
+        out: &mut [O],
+    ) -> Result<()> {
+        match self {
+            Kernel::Planes(kernel) => kernel.convolve(threads, inputs, out),
+            Kernel::Lines(kernel) => kernel.convolve(threads, inputs, out),
+        }
+    }
 }
 
 impl Solver for Int8Depthwise {
@@ -64,11 +86,18 @@ impl Solver for Int8Depthwise {
     }
 
     fn estimate_us(&self, problem: &ConvProblem, context: &Context) -> f64 {
-        Depthwise(self.0).estimate_us(problem, context)
+        match check_planes(problem) {
+            Ok(()) => DepthwisePlanes(self.0).estimate_us(problem, context),
+            Err(_) => Depthwise(self.0).estimate_us(problem, context),
+        }
     }
 
     fn plan(&self, problem: &ConvProblem, _context: &Context) -> Result<Box<dyn Plan>> {
-        let kernel = DepthwisePlan::new(problem, Isa::require(self.0)?);
+        let isa = Isa::require(self.0)?;
+        let kernel = match check_planes(problem) {
+            Ok(()) => Kernel::Planes(depthwise_planes::DataKernel::new(problem, isa)),
+            Err(_) => Kernel::Lines(DepthwisePlan::new(problem, isa)),
+        };
         let problem = problem.clone();
         Ok(Box::new(Int8DepthwisePlan { problem, kernel, fallback: OnceLock::new() }))
     }

@@ -1,4 +1,5 @@
-//! Between the 16-bit types and f32, exactly as the crate `half` does, a vector at a time.
+//! Between the 16-bit types and f32, exactly as the crate `half` does, and from int8, a vector at a
+//! time.
 
 use half::{bf16, f16};
 
@@ -25,6 +26,13 @@ pub fn widen_bf16(src: &[bf16], dst: &mut [f32]) {
     assert_eq!(src.len(), dst.len());
     // SAFETY: nothing is asked of the slices.
     unsafe { widen_upper(Isa::of_machine(), src, dst) }
+}
+
+/// Every int8 is exact as f32.
+pub fn widen_i8(src: &[i8], dst: &mut [f32]) {
+    assert_eq!(src.len(), dst.len());
+    // SAFETY: as above.
+    unsafe { widen_integers(Isa::of_machine(), src, dst) }
 }
 
 /// Rounds to the nearest, ties to even; a NaN stays one.
@@ -92,6 +100,19 @@ isa_kernel! {
 unsafe fn widen_upper_body<S: Simd>(src: &[bf16], dst: &mut [f32]) {
     for (wide, narrow) in dst.iter_mut().zip(src) {
         *wide = f32::from_bits(u32::from(narrow.to_bits()) << 16);
+    }
+}
+
+isa_kernel! {
+    /// # Safety
+    /// None: safe code for the compiler to vectorise.
+    unsafe fn widen_integers(src: &[i8], dst: &mut [f32]) = widen_integers_body
+}
+
+#[inline(always)]
+unsafe fn widen_integers_body<S: Simd>(src: &[i8], dst: &mut [f32]) {
+    for (wide, &narrow) in dst.iter_mut().zip(src) {
+        *wide = f32::from(narrow);
     }
 }
 

@@ -1,0 +1,202 @@
+//! Vectors at the edges of lines: parts of them loaded or stored, every other element, two woven.
+
+use super::simd::{Scalar, Simd};
+
+/// What kernels that read lines in place need beyond [`Simd`].
+///
+/// # Safety
+/// As for [`Simd`]; of masked or partial vectors only the lanes named need be valid in memory.
+pub(super) trait Edges: Simd {
+    type Mask: Copy;
+
+    /// The lanes from `begin` up to `end`; both may lie outside the vector.
+    unsafe fn mask(begin: isize, end: isize) -> Self::Mask;
+
+    /// Fetches what lies there into the L1 cache, if anything does.
+    unsafe fn prefetch(from: *const f32);
+
+    /// The lanes of the mask, zeros elsewhere.
+    unsafe fn load_masked(from: *const f32, mask: Self::Mask) -> Self::V;
+
+    /// The first `count` lanes, at least one.
+    unsafe fn store_first(to: *mut f32, v: Self::V, count: usize);
+
+    /// Every other element of two vectors, from the first on, in an order that
+    /// [`Edges::swap_order`] makes rising.
+    unsafe fn evens(low: Self::V, high: Self::V) -> Self::V;
+
+    /// From the order of [`Edges::evens`] to the rising one, and back.
+    unsafe fn swap_order(v: Self::V) -> Self::V;
+
+    /// a0 b0 a1 b1 and so on, as two vectors.
+    unsafe fn interleave(a: Self::V, b: Self::V) -> [Self::V; 2];
+}
+
+impl Edges for Scalar {
+    type Mask = [bool; 4];
+
+    #[inline(always)]
+    unsafe fn mask(begin: isize, end: isize) -> [bool; 4] {
+        std::array::from_fn(|lane| (begin..end).contains(&(lane as isize)))
+    }
+    #[inline(always)]
+    unsafe fn prefetch(_from: *const f32) {}
+    #[inline(always)]
+    unsafe fn load_masked(from: *const f32, mask: [bool; 4]) -> [f32; 4] {
+        let mut v = [0.0; 4];
+        for lane in 0..4 {
+            if mask[lane] {
+                // SAFETY: lanes of the mask are valid.
+                v[lane] = unsafe { from.wrapping_add(lane).read() };
+            }
+        }
+        v
+    }
+    #[inline(always)]
+    unsafe fn store_first(to: *mut f32, v: [f32; 4], count: usize) {
+        for lane in 0..count.min(4) {
+            // SAFETY: that many floats are valid there.
+            unsafe { to.add(lane).write(v[lane]) }
+        }
+    }
+    #[inline(always)]
+    unsafe fn evens(low: [f32; 4], high: [f32; 4]) -> [f32; 4] {
+        [low[0], low[2], high[0], high[2]]
+    }
+    #[inline(always)]
+    unsafe fn swap_order(v: [f32; 4]) -> [f32; 4] {
+        v
+    }
+    #[inline(always)]
+    unsafe fn interleave(a: [f32; 4], b: [f32; 4]) -> [[f32; 4]; 2] {
+        [[a[0], b[0], a[1], b[1]], [a[2], b[2], a[3], b[3]]]
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use std::arch::x86_64::*;
+
+    use super::Edges;
+    use crate::cpu::ukernel::simd::{Avx2, Avx512};
+
+    // In the functions below, the instruction set is present and pointers are valid by the trait's
+    // condition.
+    impl Edges for Avx2 {
+        type Mask = __m256i;
+
+        #[inline(always)]
+        unsafe fn mask(begin: isize, end: isize) -> __m256i {
+            let [begin, end] = [begin, end].map(|lane| lane.clamp(0, 8) as i32);
+            // SAFETY: the trait's condition.
+            unsafe {
+                let lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+                let before = _mm256_cmpgt_epi32(_mm256_set1_epi32(begin), lanes);
+                _mm256_andnot_si256(before, _mm256_cmpgt_epi32(_mm256_set1_epi32(end), lanes))
+            }
+        }
+        #[inline(always)]
+        unsafe fn prefetch(from: *const f32) {
+            // SAFETY: any address may be given.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(from.cast()) }
+        }
+        #[inline(always)]
+        unsafe fn load_masked(from: *const f32, mask: __m256i) -> __m256 {
+            // SAFETY: the trait's condition; lanes outside the mask are not accessed.
+            unsafe { _mm256_maskload_ps(from, mask) }
+        }
+        #[inline(always)]
+        unsafe fn store_first(to: *mut f32, v: __m256, count: usize) {
+            // Masked stores take tens of cycles on Zen 2 and 3.
+            // SAFETY: the trait's condition; each store is of floats below the count.
+            unsafe {
+                if count >= 8 {
+                    _mm256_storeu_ps(to, v);
+                    return;
+                }
+                let (mut to, mut rest) = (to, _mm256_castps256_ps128(v));
+                if count & 4 != 0 {
+                    _mm_storeu_ps(to, rest);
+                    (to, rest) = (to.add(4), _mm256_extractf128_ps::<1>(v));
+                }
+                if count & 2 != 0 {
+                    _mm_storel_pd(to.cast(), _mm_castps_pd(rest));
+                    (to, rest) = (to.add(2), _mm_movehl_ps(rest, rest));
+                }
+                if count & 1 != 0 {
+                    _mm_store_ss(to, rest);
+                }
+            }
+        }
+        #[inline(always)]
+        unsafe fn evens(low: __m256, high: __m256) -> __m256 {
+            // SAFETY: the trait's condition.
+            unsafe { _mm256_shuffle_ps::<0x88>(low, high) }
+        }
+        #[inline(always)]
+        unsafe fn swap_order(v: __m256) -> __m256 {
+            // SAFETY: the trait's condition.
+            unsafe { _mm256_castpd_ps(_mm256_permute4x64_pd::<0xD8>(_mm256_castps_pd(v))) }
+        }
+        #[inline(always)]
+        unsafe fn interleave(a: __m256, b: __m256) -> [__m256; 2] {
+            // SAFETY: the trait's condition.
+            unsafe {
+                let (low, high) = (_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
+                [
+                    _mm256_permute2f128_ps::<0x20>(low, high),
+                    _mm256_permute2f128_ps::<0x31>(low, high),
+                ]
+            }
+        }
+    }
+
+    impl Edges for Avx512 {
+        type Mask = __mmask16;
+
+        #[inline(always)]
+        unsafe fn mask(begin: isize, end: isize) -> __mmask16 {
+            let below = |lane: isize| (1u32 << lane.clamp(0, 16)) - 1;
+            (below(end) & !below(begin)) as u16
+        }
+        #[inline(always)]
+        unsafe fn prefetch(from: *const f32) {
+            // SAFETY: AVX-512 implies AVX2.
+            unsafe { Avx2::prefetch(from) }
+        }
+        #[inline(always)]
+        unsafe fn load_masked(from: *const f32, mask: __mmask16) -> __m512 {
+            // SAFETY: the trait's condition; lanes outside the mask are not accessed.
+            unsafe { _mm512_maskz_loadu_ps(mask, from) }
+        }
+        #[inline(always)]
+        unsafe fn store_first(to: *mut f32, v: __m512, count: usize) {
+            let mask = ((1u32 << count.min(16)) - 1) as u16;
+            // SAFETY: the trait's condition; lanes outside the mask are not accessed.
+            unsafe { _mm512_mask_storeu_ps(to, mask, v) }
+        }
+        #[inline(always)]
+        unsafe fn evens(low: __m512, high: __m512) -> __m512 {
+            // SAFETY: the trait's condition.
+            unsafe {
+                let from =
+                    _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+                _mm512_permutex2var_ps(low, from, high)
+            }
+        }
+        #[inline(always)]
+        unsafe fn swap_order(v: __m512) -> __m512 {
+            v
+        }
+        #[inline(always)]
+        unsafe fn interleave(a: __m512, b: __m512) -> [__m512; 2] {
+            // SAFETY: the trait's condition.
+            unsafe {
+                let low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+                let high =
+                    _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+                [_mm512_permutex2var_ps(a, low, b), _mm512_permutex2var_ps(a, high, b)]
+            }
+        }
+    }
+}
