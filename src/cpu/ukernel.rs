@@ -30,7 +30,7 @@ mod words;
 pub use block::{Rows, block_rows, multiply_block, panel_columns, rows_at_once};
 pub use convert::{narrow_bf16, narrow_f16, widen_bf16, widen_f16};
 pub use depthwise::sum_shifted;
-pub use dot::{DotStart, add_dots};
+pub use dot::{DotStart, add_dots, dot_rows};
 pub use filter::{FilterBlock, pack_filter_block};
 pub use gemm::gemm_f32;
 pub use int8_block::{WordRows, multiply_words, word_elems};
