@@ -38,9 +38,11 @@ pub use lanes::{
     ChannelPlanes, TILE_SLACK_PIXELS, TileLines, add_tile_products, stage_tile, sum_tile,
     tile_lanes, unstage_tile,
 };
-pub use lines::{LINE_SLACK_ELEMS, Line, LineShape, stage_lines};
+pub use lines::{LINE_SLACK_ELEMS, Line, LineShape, interleave, stage_lines};
 pub use panel::{ReduceOffsets, Segment, pack_panel, pack_panel_transposed};
-pub use shifted::{RUN_SLACK_ELEMS, multiply_shifted};
+pub use shifted::{
+    LineSums, RUN_SLACK_ELEMS, RowTiles, cuts_of_lines, multiply_shifted, pack_row_tiles,
+};
 pub use taps::{PixelTap, add_tap_products, sum_taps};
 pub use transpose::{stage_pixels, transpose, transpose_into};
 pub use winograd::{Form, InputTiles, transform_input, transform_output};
