@@ -26,7 +26,7 @@ pub enum IsaLevel {
     Scalar,
     /// AVX2, FMA and F16C: Intel since Haswell, AMD since Zen.
     Avx2Fma,
-    /// AVX-512 F and DQ besides: Intel servers since Skylake, AMD since Zen 4.
+    /// AVX-512 F, DQ and VL besides: Intel servers since Skylake, AMD since Zen 4.
     Avx512,
 }
 

@@ -3,8 +3,9 @@
 //! The input of a box of pixels becomes planes (see [`Planes`]), in which a tap
 //! is a shift. Filter rows are multiplied with shifted runs as they lie there; a
 //! run goes over all lines of a box, and what falls between lines is thrown
-//! away. Where few rows would share it, packing panels takes longer than
-//! multiplying. The phases of backward-data share their planes.
+//! away as sums are stored, in the output itself where its lines are contiguous.
+//! Where few rows or a short reduction would share it, packing panels takes
+//! longer than multiplying. The phases of backward-data share their planes.
 //!
 //! Numerics: f32 sums in the order of the reduction; the error is at most `gemm_k`
 //! units of f32 rounding of the sum of absolute products, and results do not
@@ -12,13 +13,16 @@
 //! are not finite: such filters go to the general solver, and so do alpha and beta.
 #![forbid(unsafe_code)]
 
+mod blocking;
+mod estimate;
+mod store;
+
 use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::sync::Arc;
 
 use super::arena;
 use super::blocked::{Planes, check_float};
-use super::cache::CacheSizes;
 use super::element::{Element, Output};
 use super::filter::{FilterMatrix, pack_filters};
 use super::float_plan::{FloatKernel, FloatPlan};
@@ -27,9 +31,11 @@ use super::ids;
 use super::igemm::ImplicitGemm;
 use super::isa::Isa;
 use super::pool;
-use super::rates::{self, LINE_COST, PLANE_COST, STAGE_COST};
-use super::tiles::{BoxLengths, even_piece, pieces};
-use super::ukernel::{RUN_SLACK_ELEMS, Rows, multiply_shifted, transpose_into};
+use super::rates;
+use super::tiles::pieces;
+use super::ukernel::{
+    LineSums, RUN_SLACK_ELEMS, RowTiles, Rows, cuts_of_lines, multiply_shifted, pack_row_tiles,
+};
 use crate::config::IsaLevel;
 use crate::error::Result;
 use crate::memory::{MatrixMut, TensorMut};
@@ -38,28 +44,14 @@ use crate::solver::{
     Algorithm, Applicability, Context, Plan, Reason, Solver, SolverId, WorkspaceKey,
     WorkspaceLayout,
 };
+use blocking::{Blocking, phase_counts};
+use store::Runs;
 
 /// Rows in a group at most: beyond it packing pays.
-const MAX_ROWS: usize = 64;
+const MAX_ROWS: usize = 128;
 
 /// Most phases of backward-data: a stride of 16 in both dimensions.
 const MAX_PHASES: usize = 256;
-
-/// Pixels of a box at least, where there are as many: lines above and below a box are staged
-/// twice.
-const MIN_PIXELS: usize = 1024;
-
-/// Pixels of a box at most.
-const MAX_PIXELS: usize = 8192;
-
-/// Tasks wanted for each thread, for an even load.
-const TASKS_PER_THREAD: usize = 3;
-
-/// Multiply-adds that are not worth a task of their own: some ten microseconds.
-const MIN_TASK_MULTIPLY_ADDS: f64 = 4e5;
-
-/// What starting a task costs, in multiply-adds: about 2 us at 50 G/s.
-const TASK_COST: f64 = 1e5;
 
 /// Convolution of few channels at one instruction set level.
 pub struct Direct(pub IsaLevel);
@@ -87,17 +79,6 @@ struct Phase {
     offsets: Vec<usize>,
     /// Where this phase begins in the packed filter.
     packed_begin: usize,
-}
-
-/// How a problem is cut.
-#[derive(Clone, Copy, Debug)]
-struct Blocking {
-    /// Pixels of a phase; one image.
-    pixel_box: BoxLengths,
-    /// Channels of the reduction whose planes are in use together.
-    channels: usize,
-    /// Groups in a task.
-    groups: usize,
 }
 
 /// A box of one image and some groups, and its part of the output, all phases.
@@ -147,8 +128,10 @@ impl Solver for Direct {
             return f64::INFINITY;
         };
         let kernel = Kernel::new(problem, isa, context.cpu_threads);
+        let memory = rates::memory_us(problem);
         kernel.cost(context.cpu_threads) / rates::kernel_multiply_adds_per_us(self.0)
-            + rates::memory_us(problem)
+            + kernel.pack_us()
+            + kernel.memory_share() * memory
             + rates::scatter_us(problem, context, false)
             + rates::overhead_us(context)
     }
@@ -168,7 +151,7 @@ impl Kernel {
         let gather = union_of(&gathers);
         let filters: Vec<FilterMatrix> =
             gathers.iter().map(|gather| FilterMatrix::new(problem, gather)).collect();
-        let blocking = Blocking::choose(problem, &gather, threads);
+        let blocking = Blocking::choose(problem, &gather, filters[0].gemm_m, threads);
         let planes =
             Planes::new(&gather, &blocking.pixel_box, blocking.channels).with_whole_lines();
         let mut packed_begin = 0;
@@ -202,28 +185,6 @@ impl Kernel {
     /// Channels of the result in a group.
     fn rows(&self) -> usize {
         self.phases[0].filter.gemm_m
-    }
-
-    /// The estimated time in multiply-adds of the busiest thread.
-    fn cost(&self, threads: NonZeroUsize) -> f64 {
-        let Blocking { pixel_box, .. } = self.blocking;
-        let [depth, lines, width] = pixel_box.spatial.map(|len| len as f64);
-        let run = depth * lines * self.planes.layout.strides[2] as f64;
-        let (rows, channels) = (self.rows() as f64, self.gather.channels as f64);
-        let taps: usize = self.phases.iter().map(|phase| phase.taps).sum();
-        let staged = channels * self.planes.layout.channel_stride as f64;
-        let staged_lines = staged / self.planes.layout.strides[2] as f64;
-        let phases = self.phases.len() as f64;
-        let stored = phases * rows * depth * lines;
-        let task = taps as f64 * channels * run * rows
-            + (channels + 1.0) * PLANE_COST
-            + staged * STAGE_COST
-            + staged_lines * LINE_COST
-            + stored * (width * STAGE_COST + LINE_COST);
-        let groups = self.blocking.groups;
-        let tasks = self.problem.groups().div_ceil(groups)
-            * pixel_box.count(self.problem.n(), self.spatial());
-        tasks.div_ceil(threads.get()) as f64 * (groups as f64 * task + TASK_COST)
     }
 
     /// Pixels of the first phase, which has the most.
@@ -272,13 +233,17 @@ impl Kernel {
         task: Task<'_, O>,
     ) {
         let (planes, sums) = scratch.split_at_mut(self.scratch_elems()[0]);
-        let Task { groups, pixels, out } = task;
+        let Task { groups, pixels, mut out } = task;
+        if self.phases.len() == 1
+            && let Some(mut result) = out.as_matrix(1).and_then(O::as_f32_matrix)
+            && (result.shape().1 == 1 || result.strides().1 == 1)
+        {
+            self.sum_in_place(input, packed_filter, [planes, sums], &groups, &pixels, &mut result);
+            return;
+        }
         let phases = self.phases_of(&out);
         let mut outs = split_outer_phases(&self.problem, out);
-        let layout = &self.planes.layout;
-        let depths = pixels.o[0].len();
-        let run = (pixels.o[1].len() - 1) * layout.strides[2] + pixels.o[2].len();
-        let runs = Runs { depths, row_elems: run + RUN_SLACK_ELEMS, rows: self.rows() };
+        let runs = self.runs(&pixels);
         let lines = self.planes.lines(&pixels);
         let chunks = pieces(&(0..self.gather.channels), self.blocking.channels);
         for (number, group) in groups.enumerate() {
@@ -289,18 +254,19 @@ impl Kernel {
                     // Sums that are complete at once share a place.
                     let place = if chunks.len() == 1 { 0 } else { outer * self.phase_counts[2] };
                     for (index, phase) in self.phases[phases.clone()].iter().enumerate() {
-                        let a = self.filter_rows(phase, group, channels, packed_filter);
+                        let weights = self.filter_rows(phase, group, channels, packed_filter);
                         let offsets = &phase.offsets[..channels.len() * phase.taps];
-                        for depth in 0..depths {
-                            let begin = runs.begin(place + index, depth, 0);
-                            let block = &mut sums[begin..][..runs.rows * runs.row_elems];
-                            let mut block = MatrixMut::row_major(block, runs.rows, runs.row_elems);
+                        for depth in 0..runs.depths {
+                            let mut block = runs.block(sums, place + index, depth);
                             if offsets.is_empty() {
                                 block.fill_with(|_, _| 0.0);
                                 continue;
                             }
-                            let source = &planes[depth * layout.strides[1]..];
-                            multiply_shifted(self.isa, a, source, offsets, &mut block, chunk > 0);
+                            let source = &planes[depth * self.planes.layout.strides[1]..];
+                            let is_later = chunk > 0;
+                            multiply_shifted(
+                                self.isa, weights, source, offsets, &mut block, is_later, None,
+                            );
                         }
                     }
                     if chunk + 1 == chunks.len() {
@@ -310,6 +276,52 @@ impl Kernel {
                 }
             }
         }
+    }
+
+    /// The same where there is one phase, and the lines of the result follow each other: the last
+    /// channels' sums go there at once. `scratch` are planes and sums, `out` has all groups' rows.
+    fn sum_in_place<T: Element>(
+        &self,
+        input: &[T],
+        packed_filter: &[f32],
+        [planes, sums]: [&mut [f32]; 2],
+        groups: &Range<usize>,
+        pixels: &PixelBox,
+        out: &mut MatrixMut<'_, f32>,
+    ) {
+        let phase = &self.phases[0];
+        let runs = self.runs(pixels);
+        let lines = self.planes.lines(pixels);
+        let [_, depth_stride, line_stride] = self.planes.layout.strides;
+        let [line_count, width] = [1, 2].map(|dim| pixels.o[dim].len());
+        let cuts = cuts_of_lines(self.isa, line_count, width, line_stride);
+        let chunks = pieces(&(0..self.gather.channels), self.blocking.channels);
+        for (number, group) in groups.clone().enumerate() {
+            let input = &input[self.gather.group_offset(group)..];
+            let mut of_group = out.rows(number * runs.rows..(number + 1) * runs.rows);
+            for (chunk, channels) in chunks.iter().enumerate() {
+                self.planes.stage_lines(self.isa, input, channels.clone(), pixels, &lines, planes);
+                let weights = self.filter_rows(phase, group, channels, packed_filter);
+                let offsets = &phase.offsets[..channels.len() * phase.taps];
+                for depth in 0..runs.depths {
+                    let mut block = runs.block(sums, 0, depth);
+                    let first = depth * line_count * width;
+                    let mut of_depth = of_group.some_cols(first..first + line_count * width);
+                    let is_last = chunk + 1 == chunks.len();
+                    let to = is_last.then(|| LineSums { cuts: &cuts, out: &mut of_depth });
+                    let source = &planes[depth * depth_stride..];
+                    let is_later = chunk > 0;
+                    multiply_shifted(self.isa, weights, source, offsets, &mut block, is_later, to);
+                }
+            }
+        }
+    }
+
+    /// How the sums of a box lie.
+    fn runs(&self, pixels: &PixelBox) -> Runs {
+        let run = (pixels.o[1].len() - 1) * self.planes.layout.strides[2] + pixels.o[2].len();
+        let (depths, rows) = (pixels.o[0].len(), self.rows());
+        Runs { depths, row_elems: run + RUN_SLACK_ELEMS, rows }
     }
 
     /// The phases that an output's part has, in the order of [`split_outer_phases`]: those of w
@@ -330,134 +342,52 @@ impl Kernel {
         group: usize,
         channels: &Range<usize>,
         packed_filter: &'a [f32],
-    ) -> Rows<'a> {
+    ) -> RowTiles<'a> {
         let taps = phase.taps;
         let gemm_k = self.gather.channels * taps;
-        let begin = phase.packed_begin + group * self.rows() * gemm_k + channels.start * taps;
-        Rows { data: &packed_filter[begin..], stride: gemm_k }
+        let begin = phase.packed_begin + group * self.rows() * gemm_k;
+        RowTiles { data: &packed_filter[begin..], gemm_k, first: channels.start * taps }
     }
 
-    /// Copies lines of pixels whose channels are contiguous; returns false, with nothing done, where
-    /// they are not f32.
-    fn store_pixels<O: Output<f32>>(
+    /// The filter as the kernel reads it: rows in the order of the reduction, which an f32 filter may
+    /// have as it lies, and those in tiles.
+    fn pack_filter<T: Element>(
         &self,
-        sums: &[f32],
-        runs: &Runs,
-        [phases, stride]: [usize; 2],
-        first_row: usize,
-        out: &mut TensorMut<'_, O>,
-    ) -> bool {
-        let line_stride = self.planes.layout.strides[2];
-        let [_, _, depths, lines, _] = out.lengths();
-        for depth in 0..depths {
-            for line in 0..lines {
-                let pixels = out.plane([4, 1], [0, 0, depth, line, 0]);
-                let Some(mut pixels) = O::as_f32_matrix(pixels) else {
-                    return false;
+        threads: NonZeroUsize,
+        filter: &[T],
+        packed: &mut [f32],
+    ) -> Result<()> {
+        let groups = self.problem.groups();
+        let is_direct = T::as_f32(filter).is_some() && self.has_rows_as_they_lie();
+        let mut rows = arena::take(if is_direct { 0 } else { packed.len() })?;
+        if !is_direct {
+            let filters = self.phases.iter().map(|phase| &phase.filter);
+            pack_filters(self.isa, threads, groups, filters, filter, &mut rows)?;
+        }
+        for phase in &self.phases {
+            let gemm_k = self.gather.channels * phase.taps;
+            let group_elems = self.rows() * gemm_k;
+            for group in 0..if gemm_k > 0 { groups } else { 0 } {
+                let begin = phase.packed_begin + group * group_elems;
+                let all = (0..self.rows(), 0..gemm_k);
+                let as_they_lie = phase.filter.direct(filter, group, &all.0, &all.1);
+                let from = match as_they_lie.and_then(|rows| rows.contiguous_rows()) {
+                    Some((data, stride)) if is_direct => Rows { data, stride },
+                    _ => Rows { data: &rows[begin..], stride: gemm_k },
                 };
-                let mut pixels = pixels.some_cols(first_row..first_row + runs.rows);
-                for phase in 0..phases {
-                    let from = &sums[runs.begin(phase, depth, 0) + line * line_stride..];
-                    let mut to = pixels.every_row(phase, stride);
-                    transpose_into(self.isa, from, runs.row_elems, &mut to);
-                }
+                let tiles = &mut packed[begin..][..group_elems];
+                pack_row_tiles(self.isa, from, self.rows(), gemm_k, tiles);
             }
         }
-        true
+        Ok(())
     }
 
-    /// Copies lines out of the sums of the phases of w.
-    fn store<O: Output<f32>>(
-        &self,
-        sums: &[f32],
-        runs: &Runs,
-        phases: usize,
-        first_row: usize,
-        out: &mut TensorMut<'_, O>,
-    ) {
-        let [_, _, depths, lines, width] = out.lengths();
-        let stride = if phases > 1 { self.problem.strides()[2] } else { 1 };
-        let line_stride = self.planes.layout.strides[2];
-        let has_pixels = out.strides()[1] == 1 && out.strides()[4] > 1 && runs.rows > 1;
-        if has_pixels && self.store_pixels(sums, runs, [phases, stride], first_row, out) {
-            return;
-        }
-        for row in 0..runs.rows {
-            for depth in 0..depths {
-                for line in 0..lines {
-                    let of_phase =
-                        |phase: usize| &sums[runs.begin(phase, depth, row) + line * line_stride..];
-                    let mut lane = out.lane(4, [0, first_row + row, depth, line, 0]);
-                    match lane.as_slice() {
-                        Some(elements) if phases == 1 => {
-                            O::from_sums(&of_phase(0)[..width], elements);
-                        }
-                        Some(elements) if stride == 2 => {
-                            interleave(of_phase(0), of_phase(1), elements);
-                        }
-                        _ => lane.fill_with(|index| {
-                            O::from_sum(of_phase(index % stride)[index / stride])
-                        }),
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// How the sums of a box lie: phases of w, depths, rows, each row a run.
-struct Runs {
-    depths: usize,
-    rows: usize,
-    row_elems: usize,
-}
-
-impl Runs {
-    fn begin(&self, phase: usize, depth: usize, row: usize) -> usize {
-        ((phase * self.depths + depth) * self.rows + row) * self.row_elems
-    }
-}
-
-/// `out[2 * i]` from `even[i]`, `out[2 * i + 1]` from `odd[i]`.
-fn interleave<O: Output<f32>>(even: &[f32], odd: &[f32], out: &mut [O]) {
-    let (pairs, last) = out.as_chunks_mut::<2>();
-    for ((pair, &even), &odd) in pairs.iter_mut().zip(even).zip(odd) {
-        *pair = [O::from_sum(even), O::from_sum(odd)];
-    }
-    if let [last] = last {
-        *last = O::from_sum(even[pairs.len()]);
-    }
-}
-
-impl Blocking {
-    fn choose(problem: &ConvProblem, gather: &Gather, threads: NonZeroUsize) -> Self {
-        let spatial = [0, 1, 2].map(|dim| gather.axes[dim].out_len);
-        // The planes of all channels in half of the L2 cache, within limits; which
-        // channels go together depends on the problem and the machine alone.
-        let cache_elems = CacheSizes::get().l2_bytes / 2 / size_of::<f32>();
-        let pixels = (cache_elems / gather.channels).clamp(MIN_PIXELS, MAX_PIXELS);
-        let largest = BoxLengths { images: 1, ..BoxLengths::choose(1, spatial, pixels) };
-        // A dimension that no tap meets has no planes.
-        let plane_elems = Planes::new(gather, &largest, 1).layout.channel_stride.max(1);
-        let channels = even_piece(gather.channels, cache_elems / plane_elems);
-
-        let all_pixels: usize = spatial.iter().product();
-        let planes = problem.groups() * problem.n();
-        let work = problem.multiply_adds() / planes as f64;
-        let wanted = (TASKS_PER_THREAD * threads.get()).div_ceil(planes);
-        let affordable = (work / MIN_TASK_MULTIPLY_ADDS) as usize;
-        let parts = if threads.get() == 1 { 1 } else { wanted.min(affordable).max(1) };
-        let pixel_box = BoxLengths::choose(1, spatial, pixels.min(all_pixels.div_ceil(parts)));
-        let together = (MIN_TASK_MULTIPLY_ADDS / work.max(1.0)) as usize;
-        Blocking { pixel_box, channels, groups: even_piece(problem.groups(), together) }
-    }
-}
-
-/// Phases of the strides in each dimension.
-fn phase_counts(problem: &ConvProblem) -> [usize; 3] {
-    match problem.direction() {
-        Direction::Bwd => [0, 1, 2].map(|d| problem.strides()[d].min(problem.in_spatial()[d])),
-        Direction::Fwd | Direction::Wrw => [1; 3],
+    /// Whether rows of an f32 filter need no packing.
+    fn has_rows_as_they_lie(&self) -> bool {
+        self.phases.iter().all(|phase| {
+            let gemm_k = self.gather.channels * phase.taps;
+            gemm_k > 1 && phase.filter.rows_are_contiguous()
+        })
     }
 }
 
@@ -509,15 +439,7 @@ impl FloatKernel for Kernel {
         let out = TensorMut::new(out, self.problem.tensor5(output_role))?;
         let mut grant = self.workspace.grant(workspace);
         let mut packed_filter = grant.take(WorkspaceKey::PackedFilter)?;
-        let filters = self.phases.iter().map(|phase| &phase.filter);
-        pack_filters(
-            self.isa,
-            threads,
-            self.problem.groups(),
-            filters,
-            filter,
-            &mut packed_filter,
-        )?;
+        self.pack_filter(threads, filter, &mut packed_filter)?;
         pool::for_each(
             threads,
             self.tasks(out),

@@ -40,7 +40,7 @@ pub use block::{
 };
 pub use convert::{narrow_bf16, narrow_f16, widen_bf16, widen_f16, widen_i8};
 pub use depthwise::sum_shifted;
-pub use dot::{DotStart, add_dots};
+pub use dot::{DotStart, add_dots, dot_rows};
 pub use filter::{FilterBlock, TapColumn, pack_filter_block, pack_filter_columns};
 pub use gemm::gemm_f32;
 pub use int8_block::{WordRows, multiply_words, word_elems};
@@ -48,12 +48,14 @@ pub use lanes::{
     ChannelPlanes, TILE_SLACK_PIXELS, TileLines, add_tile_products, stage_tile, sum_tile,
     tile_lanes, unstage_tile,
 };
-pub use lines::{LINE_SLACK_ELEMS, Line, LineShape, stage_lines};
+pub use lines::{LINE_SLACK_ELEMS, Line, LineShape, interleave, stage_lines};
 pub use panel::{ReduceOffsets, Segment, pack_panel, pack_panel_transposed};
 pub use planes::{
     PlaneInputs, PlaneShape, add_plane_products, convolve_phases, convolve_planes, serves_filter,
 };
-pub use shifted::{RUN_SLACK_ELEMS, multiply_shifted};
+pub use shifted::{
+    LineSums, RUN_SLACK_ELEMS, RowTiles, cuts_of_lines, multiply_shifted, pack_row_tiles,
+};
 pub use taps::{PixelTap, add_tap_products, sum_taps};
 pub use transpose::{stage_pixels, transpose, transpose_into};
 pub use winograd::{Form, tile_vector};

@@ -31,15 +31,12 @@ use super::pool;
 use super::rates::{self, LINE_COST, PLANE_COST, STAGE_COST};
 use super::store::store_filter_tile;
 use super::tiles::{BoxLengths, even_piece, pieces};
-use super::ukernel::{DotStart, Rows, add_dots};
+use super::ukernel::{DotStart, Rows, add_dots, dot_rows};
 use crate::config::IsaLevel;
 use crate::error::Result;
 use crate::memory::{MatrixMut, TensorMut, merge_dims};
 use crate::problem::{ConvProblem, DataType, Direction, Role};
 use crate::solver::{Algorithm, Applicability, Context, Plan, Reason, Solver, SolverId};
-
-/// Rows of dy that are prepared at a time: those of the widest block of the kernel.
-const ROWS_AT_ONCE: usize = 4;
 
 /// Multiply-adds that are worth a task of their own: some twenty microseconds.
 const TASK_MULTIPLY_ADDS: usize = 1 << 20;
@@ -130,8 +127,9 @@ impl Kernel {
         let x = Gather { order: Order::TapInner, ..Gather::over_x(problem) };
         let dy = Gather { order: Order::TapInner, ..Gather::pixels_of_y(problem) };
         let caches = CacheSizes::get();
-        // The rows of dy in half of the L1 cache.
-        let max_pixels = caches.l1_bytes / 2 / (ROWS_AT_ONCE * size_of::<f32>());
+        // The rows of dy that the kernel takes at a time in the L1 cache, with room for some columns.
+        let rows_at_once = dot_rows(isa);
+        let max_pixels = caches.l1_bytes / ((rows_at_once + 4) * size_of::<f32>());
         let pixel_box = BoxLengths::choose(problem.n(), problem.out_spatial(), max_pixels);
         let of_one_channel = Planes::new(&x, &pixel_box, 1);
         // The planes of x in half of the L2 cache.
@@ -149,8 +147,9 @@ impl Kernel {
             && is_contiguous
             && line_elems == pixel_box.spatial[2];
         let dy_planes = (!is_direct).then(|| {
-            let rows = ROWS_AT_ONCE.min(dy.channels);
-            Planes::with_line_elems(&dy, &pixel_box, rows, line_elems).with_whole_lines()
+            let rows = rows_at_once.min(dy.channels);
+            let planes = Planes::with_line_elems(&dy, &pixel_box, rows, line_elems);
+            aligned(planes.with_whole_lines(), rows)
         });
 
         let work = dy.channels * channels * x.taps();
@@ -161,7 +160,7 @@ impl Kernel {
         // Rows are cut only for the sake of threads: each part has planes of its own.
         let is_even = problem.groups().div_ceil(groups) * parts >= 4 * threads.get();
         let row_parts = if groups > 1 || is_even { 1 } else { threads.get() };
-        let rows = dy.channels.div_ceil(row_parts).next_multiple_of(ROWS_AT_ONCE);
+        let rows = dy.channels.div_ceil(row_parts).next_multiple_of(rows_at_once);
         let rows = rows.min(dy.channels);
         Kernel {
             isa,
@@ -291,8 +290,8 @@ impl Kernel {
                 let x_plane = &*x_plane;
                 match (&self.dy_planes, &dy_lines, T::as_f32(dy)) {
                     (Some(planes), Some(lines), _) => {
-                        for begin in rows.clone().step_by(ROWS_AT_ONCE) {
-                            let some = begin..rows.end.min(begin + ROWS_AT_ONCE);
+                        for some in pieces(rows, dot_rows(self.isa)) {
+                            let begin = some.start;
                             let at = first_row + begin - rows.start;
                             let at = at..at + some.len();
                             planes.stage_lines(self.isa, dy, some, pixels, lines, dy_plane);
@@ -330,6 +329,15 @@ impl Kernel {
             })
             .collect()
     }
+}
+
+/// The same planes with channels that begin at cache lines: of two operands that are read side by
+/// side one then never crosses a line.
+fn aligned(mut planes: Planes, rows: usize) -> Planes {
+    let layout = &mut planes.layout;
+    layout.channel_stride = arena::whole_lines(layout.channel_stride);
+    layout.strides[0] = rows * layout.channel_stride;
+    planes
 }
 
 impl FloatKernel for Kernel {

@@ -4,8 +4,25 @@ use std::ops::Range;
 
 use super::block::Rows;
 use super::simd::{Simd, isa_kernel};
+use crate::config::IsaLevel;
 use crate::cpu::isa::Isa;
 use crate::memory::MatrixMut;
+
+/// Rows of the highest register block.
+const fn max_rows(registers: usize) -> usize {
+    if registers >= 32 { 8 } else { 4 }
+}
+
+/// Columns of a register block of `rows`: as many as, with the vectors that are held, fill the
+/// registers.
+const fn max_cols(registers: usize, rows: usize) -> usize {
+    if registers >= 32 { [0, 9, 9, 8, 6, 5, 4, 3, 3][rows] } else { [0, 9, 5, 4, 3][rows] }
+}
+
+/// Rows that [`add_dots`] takes at a time.
+pub fn dot_rows(isa: Isa) -> usize {
+    max_rows(if isa.level() == IsaLevel::Avx512 { 32 } else { 16 })
+}
 
 /// Where a run begins in every row of `a` and in every column of `b`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,6 +94,26 @@ isa_kernel! {
     ) = dots_body
 }
 
+/// Calls `row_of_blocks::<S, n>` for the height `n`.
+macro_rules! by_height {
+    ($height:expr, $most:expr, $S:ident $args:tt; $($n:literal)*) => {
+        match $height {
+            $($n if $n <= $most => row_of_blocks::<$S, $n>$args,)*
+            _ => unreachable!("no block is that high"),
+        }
+    };
+}
+
+/// Calls `block::<S, R, n>` for `n` columns.
+macro_rules! by_width {
+    ($count:expr, $most:expr, $S:ident, $R:ident $args:tt; $($n:literal)*) => {
+        match $count {
+            $($n if $n <= $most => block::<$S, $R, $n>$args,)*
+            _ => unreachable!("no block is that wide"),
+        }
+    };
+}
+
 /// # Safety
 /// As `dots`; the instruction set of `S` must be present.
 #[inline(always)]
@@ -87,24 +124,23 @@ unsafe fn dots_body<S: Simd>(
     sums: *mut f32,
     row_stride: usize,
 ) {
+    let most = const { max_rows(S::REGISTERS) };
+    let tiles = rows.div_ceil(most);
     let mut row = 0;
-    while row < rows {
+    for tile in 0..tiles {
+        // Even heights: the lower a block, the more loads for each product.
+        let height = (rows - row).div_ceil(tiles - tile);
         // SAFETY: rows from here on lie inside by the caller's promise.
         unsafe {
             let runs = Runs { a: runs.a.add(row * runs.a_stride), ..runs };
             let sums = sums.add(row * row_stride);
-            // With the vectors that are held, these fill sixteen registers.
-            row += match rows - row {
-                1 => row_of_blocks::<S, 1>(runs, columns, 9, sums, row_stride),
-                2 => row_of_blocks::<S, 2>(runs, columns, 5, sums, row_stride),
-                3 => row_of_blocks::<S, 3>(runs, columns, 4, sums, row_stride),
-                _ => row_of_blocks::<S, 4>(runs, columns, 3, sums, row_stride),
-            };
+            by_height!(height, most, S(runs, columns, sums, row_stride); 1 2 3 4 5 6 7 8);
         }
+        row += height;
     }
 }
 
-/// Blocks of `R` rows and up to `max_cols` columns; returns `R`.
+/// Blocks of `R` rows.
 ///
 /// # Safety
 /// As `dots` for `R` rows.
@@ -112,33 +148,22 @@ unsafe fn dots_body<S: Simd>(
 unsafe fn row_of_blocks<S: Simd, const R: usize>(
     runs: Runs<'_>,
     columns: &[usize],
-    max_cols: usize,
     sums: *mut f32,
     row_stride: usize,
-) -> usize {
+) {
+    let most = const { max_cols(S::REGISTERS, if R <= max_rows(S::REGISTERS) { R } else { 1 }) };
+    let blocks = columns.len().div_ceil(most);
     let mut col = 0;
-    while col < columns.len() {
-        let count = max_cols.min(columns.len() - col);
+    for block_index in 0..blocks {
+        let count = (columns.len() - col).div_ceil(blocks - block_index);
         let columns = &columns[col..col + count];
-        // SAFETY: the caller's promise. Only the widths that `dots_body` asks for are reached.
+        // SAFETY: the caller's promise.
         unsafe {
             let sums = sums.add(col);
-            match count {
-                1 => block::<S, R, 1>(runs, columns, sums, row_stride),
-                2 => block::<S, R, 2>(runs, columns, sums, row_stride),
-                3 => block::<S, R, 3>(runs, columns, sums, row_stride),
-                4 if R <= 3 => block::<S, R, 4>(runs, columns, sums, row_stride),
-                5 if R <= 2 => block::<S, R, 5>(runs, columns, sums, row_stride),
-                6 if R == 1 => block::<S, R, 6>(runs, columns, sums, row_stride),
-                7 if R == 1 => block::<S, R, 7>(runs, columns, sums, row_stride),
-                8 if R == 1 => block::<S, R, 8>(runs, columns, sums, row_stride),
-                9 if R == 1 => block::<S, R, 9>(runs, columns, sums, row_stride),
-                _ => unreachable!("no block is that wide"),
-            }
+            by_width!(count, most, S, R(runs, columns, sums, row_stride); 1 2 3 4 5 6 7 8 9);
         }
         col += count;
     }
-    R
 }
 
 /// # Safety
@@ -171,10 +196,26 @@ unsafe fn block<S: Simd, const R: usize, const C: usize>(
                 step::<S, R, C>(&a, &b, at, Some(runs.len - at), &mut lanes);
             }
         }
-        for row in 0..R {
-            for col in 0..C {
-                let sum = sums.add(row * row_stride + col);
-                sum.write(sum.read() + S::sum_lanes(lanes[row][col]));
+        for col in 0..C {
+            for group in 0..R.div_ceil(4) {
+                let mut four = [S::splat(0.0); 4];
+                for row in 0..4 {
+                    if group * 4 + row < R {
+                        four[row] = lanes[group * 4 + row][col];
+                    }
+                }
+                // Side by side they take half as many instructions.
+                let four = if R > 2 {
+                    S::sum_lanes_of_4(four)
+                } else {
+                    [S::sum_lanes(four[0]), S::sum_lanes(four[1]), 0.0, 0.0]
+                };
+                for row in 0..4 {
+                    if group * 4 + row < R {
+                        let sum = sums.add((group * 4 + row) * row_stride + col);
+                        sum.write(sum.read() + four[row]);
+                    }
+                }
             }
         }
     }
@@ -230,6 +271,44 @@ unsafe fn load<S: Simd>(from: *const f32, count: Option<usize>) -> S::V {
         match count {
             None => S::load(from),
             Some(count) => S::load_first(from, count),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every height and width of blocks, runs round the lanes of vectors, at every level; small
+    /// integers, which are exact.
+    #[test]
+    fn all_blocks() {
+        let value = |index: usize| ((index * 7919) % 13) as f32 - 6.0;
+        for level in [IsaLevel::Scalar, IsaLevel::Avx2Fma, IsaLevel::Avx512] {
+            let Some(isa) = Isa::supported(level) else { continue };
+            for (rows, cols) in (1..20).flat_map(|rows| (1..21).map(move |cols| (rows, cols))) {
+                for len in [1, 4, 7, 16, 17, 31, 33, 70] {
+                    let starts = [DotStart { a: 0, b: 3 }, DotStart { a: 80, b: 100 }];
+                    let columns: Vec<usize> = (0..cols).map(|col| col * 5 % 23).collect();
+                    let a_stride = 80 + len;
+                    let a: Vec<f32> = (0..rows * a_stride).map(value).collect();
+                    let b: Vec<f32> = (0..100 + 22 + len).map(|index| value(2 * index)).collect();
+                    let mut sums = vec![1.0; (rows + 2) * cols];
+                    let mut matrix = MatrixMut::row_major(&mut sums, rows + 2, cols);
+                    let of_a = Rows { data: &a, stride: a_stride };
+                    add_dots(isa, of_a, &b, &columns, &starts, len, &mut matrix, 1..rows + 1);
+                    for (index, &got) in sums.iter().enumerate() {
+                        let (row, col) = (index / cols, index % cols);
+                        let product = |start: &DotStart, at: usize| {
+                            a[(row - 1) * a_stride + start.a + at] * b[columns[col] + start.b + at]
+                        };
+                        let of_run = |start| (0..len).map(|at| product(start, at)).sum::<f32>();
+                        let is_inside = (1..=rows).contains(&row);
+                        let dot = if is_inside { starts.iter().map(of_run).sum() } else { 0.0 };
+                        assert_eq!(got, 1.0 + dot, "{level:?} {rows} x {cols} x {len} at {index}");
+                    }
+                }
+            }
         }
     }
 }

@@ -18,18 +18,12 @@ pub(super) trait Edges: Simd {
     /// The lanes of the mask, zeros elsewhere.
     unsafe fn load_masked(from: *const f32, mask: Self::Mask) -> Self::V;
 
-    /// The first `count` lanes, at least one.
-    unsafe fn store_first(to: *mut f32, v: Self::V, count: usize);
-
     /// Every other element of two vectors, from the first on, in an order that
     /// [`Edges::swap_order`] makes rising.
     unsafe fn evens(low: Self::V, high: Self::V) -> Self::V;
 
     /// From the order of [`Edges::evens`] to the rising one, and back.
     unsafe fn swap_order(v: Self::V) -> Self::V;
-
-    /// a0 b0 a1 b1 and so on, as two vectors.
-    unsafe fn interleave(a: Self::V, b: Self::V) -> [Self::V; 2];
 }
 
 impl Edges for Scalar {
@@ -53,23 +47,12 @@ impl Edges for Scalar {
         v
     }
     #[inline(always)]
-    unsafe fn store_first(to: *mut f32, v: [f32; 4], count: usize) {
-        for lane in 0..count.min(4) {
-            // SAFETY: that many floats are valid there.
-            unsafe { to.add(lane).write(v[lane]) }
-        }
-    }
-    #[inline(always)]
     unsafe fn evens(low: [f32; 4], high: [f32; 4]) -> [f32; 4] {
         [low[0], low[2], high[0], high[2]]
     }
     #[inline(always)]
     unsafe fn swap_order(v: [f32; 4]) -> [f32; 4] {
         v
-    }
-    #[inline(always)]
-    unsafe fn interleave(a: [f32; 4], b: [f32; 4]) -> [[f32; 4]; 2] {
-        [[a[0], b[0], a[1], b[1]], [a[2], b[2], a[3], b[3]]]
     }
 }
 
@@ -106,29 +89,6 @@ mod x86 {
             unsafe { _mm256_maskload_ps(from, mask) }
         }
         #[inline(always)]
-        unsafe fn store_first(to: *mut f32, v: __m256, count: usize) {
-            // Masked stores take tens of cycles on Zen 2 and 3.
-            // SAFETY: the trait's condition; each store is of floats below the count.
-            unsafe {
-                if count >= 8 {
-                    _mm256_storeu_ps(to, v);
-                    return;
-                }
-                let (mut to, mut rest) = (to, _mm256_castps256_ps128(v));
-                if count & 4 != 0 {
-                    _mm_storeu_ps(to, rest);
-                    (to, rest) = (to.add(4), _mm256_extractf128_ps::<1>(v));
-                }
-                if count & 2 != 0 {
-                    _mm_storel_pd(to.cast(), _mm_castps_pd(rest));
-                    (to, rest) = (to.add(2), _mm_movehl_ps(rest, rest));
-                }
-                if count & 1 != 0 {
-                    _mm_store_ss(to, rest);
-                }
-            }
-        }
-        #[inline(always)]
         unsafe fn evens(low: __m256, high: __m256) -> __m256 {
             // SAFETY: the trait's condition.
             unsafe { _mm256_shuffle_ps::<0x88>(low, high) }
@@ -137,17 +97,6 @@ mod x86 {
         unsafe fn swap_order(v: __m256) -> __m256 {
             // SAFETY: the trait's condition.
             unsafe { _mm256_castpd_ps(_mm256_permute4x64_pd::<0xD8>(_mm256_castps_pd(v))) }
-        }
-        #[inline(always)]
-        unsafe fn interleave(a: __m256, b: __m256) -> [__m256; 2] {
-            // SAFETY: the trait's condition.
-            unsafe {
-                let (low, high) = (_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
-                [
-                    _mm256_permute2f128_ps::<0x20>(low, high),
-                    _mm256_permute2f128_ps::<0x31>(low, high),
-                ]
-            }
         }
     }
 
@@ -170,12 +119,6 @@ mod x86 {
             unsafe { _mm512_maskz_loadu_ps(mask, from) }
         }
         #[inline(always)]
-        unsafe fn store_first(to: *mut f32, v: __m512, count: usize) {
-            let mask = ((1u32 << count.min(16)) - 1) as u16;
-            // SAFETY: the trait's condition; lanes outside the mask are not accessed.
-            unsafe { _mm512_mask_storeu_ps(to, mask, v) }
-        }
-        #[inline(always)]
         unsafe fn evens(low: __m512, high: __m512) -> __m512 {
             // SAFETY: the trait's condition.
             unsafe {
@@ -187,16 +130,6 @@ mod x86 {
         #[inline(always)]
         unsafe fn swap_order(v: __m512) -> __m512 {
             v
-        }
-        #[inline(always)]
-        unsafe fn interleave(a: __m512, b: __m512) -> [__m512; 2] {
-            // SAFETY: the trait's condition.
-            unsafe {
-                let low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
-                let high =
-                    _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
-                [_mm512_permutex2var_ps(a, low, b), _mm512_permutex2var_ps(a, high, b)]
-            }
         }
     }
 }

@@ -85,20 +85,90 @@ unsafe fn stage_body<S: Simd>(
                 zeros::<S>(to, total);
                 continue;
             };
+            if stride == 1 {
+                stage_line::<S>(source.add(from), shape, to);
+                continue;
+            }
             let from = source.add(from);
             zeros::<S>(to, before);
             let inside = to.add(before);
             let mut at = 0;
             while at < len {
-                let vector = if stride == 1 {
-                    S::load(from.add(at))
-                } else {
-                    S::load_even(from.add(2 * at))
-                };
-                S::store(inside.add(at), vector);
+                S::store(inside.add(at), S::load_even(from.add(2 * at)));
                 at += S::LANES;
             }
             zeros::<S>(inside.add(len), total - before - len);
+        }
+    }
+}
+
+/// A line whose elements lie side by side, zeros and all: no float is stored twice.
+///
+/// # Safety
+/// As `stage`; the elements begin at `from`.
+#[inline(always)]
+unsafe fn stage_line<S: Simd>(from: *const f32, shape: LineShape, to: *mut f32) {
+    let LineShape { before, len, total, .. } = shape;
+    let end = before + len;
+    // Where the element of the line's first float would lie; what is read lies inside the tensor.
+    let origin = from.wrapping_sub(before);
+    let mut at = 0;
+    // SAFETY: the caller's promise.
+    unsafe {
+        while at < before {
+            let lanes = S::load_lanes(origin.wrapping_add(at), before - at, end - at);
+            S::store(to.add(at), lanes);
+            at += S::LANES;
+        }
+        while at + S::LANES <= end {
+            S::store(to.add(at), S::load(origin.wrapping_add(at)));
+            at += S::LANES;
+        }
+        while at < total {
+            let lanes = S::load_lanes(origin.wrapping_add(at), 0, end.max(at) - at);
+            S::store(to.add(at), lanes);
+            at += S::LANES;
+        }
+    }
+}
+
+/// `out[2 * i] = even[i]`, `out[2 * i + 1] = odd[i]`.
+///
+/// # Panics
+/// Where there are too few of either.
+pub fn interleave(isa: Isa, even: &[f32], odd: &[f32], out: &mut [f32]) {
+    assert!(out.len().div_ceil(2) <= even.len() && out.len() / 2 <= odd.len());
+    // SAFETY: the slices are as long as the kernel asks.
+    unsafe { interleave_floats(isa, even.as_ptr(), odd.as_ptr(), out.as_mut_ptr(), out.len()) }
+}
+
+isa_kernel! {
+    /// # Safety
+    /// `len` floats of `out`, and half as many of `even` and `odd`, of `even` rounded up, are valid.
+    unsafe fn interleave_floats(
+        even: *const f32,
+        odd: *const f32,
+        out: *mut f32,
+        len: usize,
+    ) = interleave_body
+}
+
+/// # Safety
+/// As `interleave_floats`; the instruction set of `S` must be present.
+#[inline(always)]
+unsafe fn interleave_body<S: Simd>(even: *const f32, odd: *const f32, out: *mut f32, len: usize) {
+    let mut at = 0;
+    // SAFETY: the caller's promise.
+    unsafe {
+        while 2 * (at + S::LANES) <= len {
+            let [low, high] = S::interleave(S::load(even.add(at)), S::load(odd.add(at)));
+            S::store(out.add(2 * at), low);
+            S::store(out.add(2 * at + S::LANES), high);
+            at += S::LANES;
+        }
+        for index in 2 * at..len {
+            let from = if index % 2 == 0 { even } else { odd };
+            out.add(index).write(*from.add(index / 2));
         }
     }
 }
