@@ -3,7 +3,9 @@
 
 use std::sync::OnceLock;
 
+use super::ukernel::tiles_are_permitted;
 use crate::config::{IsaLevel, config};
+
 use crate::error::{Error, Result};
 
 /// A level that this machine has.
@@ -125,6 +127,34 @@ impl Int8Isa {
     /// The level that they go with.
     pub fn isa(self) -> Isa {
         self.isa
+    }
+}
+
+/// The tiles of AMX, which this machine has beside AVX-512 and the system lets this process use.
+///
+/// As with [`Isa`], there is no other way to get one than [`AmxIsa::allowed`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct AmxIsa(Isa);
+
+impl AmxIsa {
+    /// The tiles, if there are any and `MIOPEN_BYPASS_ISA` sets no limit. Asks the system for them
+    /// at the first call.
+    pub fn allowed() -> Option<AmxIsa> {
+        let isa = Isa::allowed(IsaLevel::Avx512).filter(|_| config().isa.is_none())?;
+        tiles_are_permitted().then_some(AmxIsa(isa))
+    }
+
+    /// As [`AmxIsa::allowed`].
+    ///
+    /// # Errors
+    /// `NotImplemented` where there are none.
+    pub fn require() -> Result<AmxIsa> {
+        Self::allowed().ok_or_else(|| Error::not_implemented("this process has no tiles of AMX"))
+    }
+
+    /// The level that goes with them.
+    pub fn isa(self) -> Isa {
+        self.0
     }
 }
 

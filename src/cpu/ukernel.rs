@@ -4,6 +4,8 @@
     reason = "arrays of registers are indexed by constants; iterators would need closures, \
               which do not inherit the instruction set"
 )]
+mod amx;
+mod amx_permission;
 mod block;
 #[cfg(target_arch = "x86_64")]
 mod block_asm;
@@ -20,6 +22,7 @@ mod panel;
 mod register_block;
 mod shifted;
 mod simd;
+mod split;
 mod taps;
 mod transpose;
 mod winograd;
@@ -27,6 +30,10 @@ mod winograd_filter;
 mod winograd_wrw;
 mod words;
 
+pub use amx::{
+    AmxPanels, AmxRows, TILE_BLOCK, TILE_WORDS, TileProducts, TileSession, multiply_tiles,
+    tiles_are_permitted,
+};
 pub use block::{Rows, block_rows, multiply_block, panel_columns, rows_at_once};
 pub use convert::{narrow_bf16, narrow_f16, widen_bf16, widen_f16};
 pub use depthwise::sum_shifted;
@@ -41,6 +48,7 @@ pub use lanes::{
 pub use lines::{LINE_SLACK_ELEMS, Line, LineShape, stage_lines};
 pub use panel::{ReduceOffsets, Segment, pack_panel, pack_panel_transposed};
 pub use shifted::{RUN_SLACK_ELEMS, multiply_shifted};
+pub use split::{LaneRun, RunPair, SPLIT_LANES, split_pairs, split_panel};
 pub use taps::{PixelTap, add_tap_products, sum_taps};
 pub use transpose::{stage_pixels, transpose, transpose_into};
 pub use winograd::{Form, InputTiles, transform_input, transform_output};

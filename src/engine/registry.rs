@@ -38,6 +38,7 @@ static SOLVERS: &[&dyn Solver] = &[
     &cpu::Winograd { form: WinogradForm::Tile2Taps5, level: IsaLevel::Avx512 },
     &cpu::Winograd { form: WinogradForm::Tile2Taps5, level: IsaLevel::Avx2Fma },
     &cpu::Winograd { form: WinogradForm::Tile2Taps5, level: IsaLevel::Scalar },
+    &cpu::Amx,
     &cpu::Blocked(IsaLevel::Avx512),
     &cpu::Blocked(IsaLevel::Avx2Fma),
     &cpu::Blocked(IsaLevel::Scalar),
