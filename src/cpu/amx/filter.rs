@@ -60,6 +60,11 @@ impl AmxFilter {
         self.matrix.gemm_m
     }
 
+    /// Whether rows of f32 are contiguous as they lie.
+    pub fn is_direct(&self) -> bool {
+        self.matrix.rows_are_contiguous()
+    }
+
     /// Floats of the whole filter in its parts.
     pub fn packed_elems(&self) -> usize {
         self.groups * self.blocks() * self.block_elems()
@@ -85,8 +90,8 @@ impl AmxFilter {
         packed: &mut [f32],
     ) -> Result<()> {
         let blocks = packed.chunks_exact_mut(self.block_elems()).enumerate().collect();
-        // Rows that are contiguous as they lie need none.
-        let is_direct = T::IS_F32 && self.matrix.rows_are_contiguous();
+        let row_stride = self.words.row_stride();
+        let is_direct = T::IS_F32 && self.is_direct();
         let row_elems = if is_direct { 0 } else { TILE_BLOCK * self.gemm_k };
         pool::for_each(
             threads,
@@ -95,14 +100,15 @@ impl AmxFilter {
             |scratch, (index, packed)| {
                 let (group, first) = (index / self.blocks(), index % self.blocks() * TILE_BLOCK);
                 let rows = first..self.rows().min(first + TILE_BLOCK);
-                let direct = self.matrix.direct(filter, group, &rows, &(0..self.gemm_k));
-                match direct.filter(|_| is_direct).and_then(|matrix| matrix.contiguous_rows()) {
-                    Some((data, stride)) => self.split(isa, data, stride, &rows, packed),
+                let all = 0..self.words.of_channels();
+                match self.direct_rows(filter, group, &rows) {
+                    Some(matrix) => self.split(isa, matrix, rows.len(), &all, row_stride, packed),
                     None => {
                         let scratch = &mut scratch[..rows.len() * self.gemm_k];
                         let first_row = group * self.rows() + rows.start;
                         self.matrix.pack_rows(isa.isa(), filter, first_row, scratch);
-                        self.split(isa, scratch, self.gemm_k, &rows, packed);
+                        let packed_rows = (&*scratch, self.gemm_k);
+                        self.split(isa, packed_rows, rows.len(), &all, row_stride, packed);
                     }
                 }
                 Ok(())
@@ -110,25 +116,60 @@ impl AmxFilter {
         )
     }
 
-    /// Splits some rows of a block, which begin with `data`. What a block has beyond its rows has
-    /// no influence.
+    /// Some rows of a group as they lie, and their distance, where they are f32 and contiguous.
+    fn direct_rows<'a, T: Element>(
+        &self,
+        filter: &'a [T],
+        group: usize,
+        rows: &Range<usize>,
+    ) -> Option<(&'a [f32], usize)> {
+        if !self.matrix.rows_are_contiguous() {
+            return None;
+        }
+        self.matrix.direct(filter, group, rows, &(0..self.gemm_k))?.contiguous_rows()
+    }
+
+    /// Splits some words of the channels of up to [`TILE_BLOCK`] rows as they lie.
+    ///
+    /// # Panics
+    /// Where they cannot be read so: the plan has looked.
+    #[allow(clippy::too_many_arguments)] // which part of the filter, and where it goes
+    pub fn split_direct<T: Element>(
+        &self,
+        isa: AmxIsa,
+        filter: &[T],
+        group: usize,
+        rows: &Range<usize>,
+        channel_words: &Range<usize>,
+        row_stride: usize,
+        packed: &mut [f32],
+    ) {
+        let direct = self.direct_rows(filter, group, rows).expect("rows are contiguous");
+        self.split(isa, direct, rows.len(), channel_words, row_stride, packed);
+    }
+
+    /// Splits some words of the channels of `rows` rows. What a block has beyond its rows has no
+    /// influence.
     fn split(
         &self,
         isa: AmxIsa,
-        data: &[f32],
-        stride: usize,
-        rows: &Range<usize>,
+        (data, stride): (&[f32], usize),
+        rows: usize,
+        channel_words: &Range<usize>,
+        row_stride: usize,
         packed: &mut [f32],
     ) {
-        let row_stride = self.words.row_stride();
         let part_stride = TILE_BLOCK * row_stride;
-        let used = self.pairs.len() * self.run_words;
-        let end = self.words.in_tiles(self.words.of_channels());
-        for row in 0..rows.len() {
+        let words_per_pair = if self.words.taps == 1 { SPLIT_LANES } else { 1 };
+        let first_pair = channel_words.start / words_per_pair;
+        let pairs = &self.pairs[first_pair..channel_words.end.div_ceil(words_per_pair)];
+        let used = pairs.len() * self.run_words;
+        let end = self.words.in_tiles(channel_words.len());
+        for row in 0..rows {
             let source = &data[row * stride..][..self.gemm_k];
             let to = &mut packed[row * row_stride..];
             let strides = [self.run_words, part_stride];
-            split_pairs(isa, self.parts, source, &self.pairs, self.run_words, to, strides);
+            split_pairs(isa, self.parts, source, pairs, self.run_words, to, strides);
             for part in 0..self.parts {
                 to[part * part_stride..][used..end].fill(0.0);
             }

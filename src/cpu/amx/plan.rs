@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::ops::Range;
 
 use super::filter::AmxFilter;
-use super::shape::{Blocking, Words, filter_ns};
+use super::shape::{Blocking, Words, distance_of_rows, filter_ns};
 use crate::cpu::arena;
 use crate::cpu::blocked::{BlockShape, PixelLayout, Planes};
 use crate::cpu::element::{Element, Output, Scalars};
@@ -15,13 +15,18 @@ use crate::cpu::pool;
 use crate::cpu::store::store_tile;
 use crate::cpu::tiles::pieces;
 use crate::cpu::ukernel::{
-    AmxPanels, LaneRun, Line, LineShape, ReduceOffsets, RunPair, SPLIT_LANES, Segment, TILE_BLOCK,
-    TileProducts, TileSession, multiply_tiles, pack_panel, split_pairs, split_panel, transpose,
+    AmxPanels, AmxRows, LaneRun, Line, LineShape, ReduceOffsets, RunPair, SPLIT_LANES, Segment,
+    TILE_BLOCK, TileProducts, TileSession, multiply_tiles, pack_panel, split_pairs, split_panel,
+    transpose,
 };
 use crate::error::Result;
 use crate::memory::{MatrixMut, TensorMut};
 use crate::problem::{ConvProblem, DataType};
 use crate::solver::{WorkspaceKey, WorkspaceLayout};
+
+/// Up to so many boxes of pixels each task splits the filter as it lies, 4 bytes a weight from far
+/// away; with more it is split once, and read as 6 bytes a weight.
+const MAX_BOXES_SPLITTING: usize = 2;
 
 /// What is prepared for a forward or backward-data problem.
 pub struct AmxPlan {
@@ -45,6 +50,8 @@ struct Phase {
     /// Of pixels in the tensor, or of words in their planes.
     layout: PixelLayout,
     reduce_blocks: Vec<ReduceBlock>,
+    /// Each task splits what it needs of the filter, block by block.
+    splits_filter: bool,
     /// Where this phase begins in the packed filter.
     packed_begin: usize,
 }
@@ -65,6 +72,7 @@ struct ReduceBlock {
 /// Floats of each part of a thread's scratch.
 #[derive(Clone, Copy, Default)]
 struct ScratchElems {
+    filter: usize,
     planes: usize,
     word_planes: usize,
     panels: usize,
@@ -82,6 +90,7 @@ struct Task<'a, O> {
 /// What all tasks of an execution read.
 struct Inputs<'a, T> {
     input: &'a [T],
+    filter: &'a [T],
     packed_filter: &'a [f32],
 }
 
@@ -142,12 +151,12 @@ impl AmxPlan {
                 phase.filter.pack(self.isa, threads, filter, packed)?;
             }
         }
-        let inputs = Inputs { input, packed_filter: &packed_filter };
-        let ScratchElems { planes, word_planes, panels } = self.scratch;
+        let inputs = Inputs { input, filter, packed_filter: &packed_filter };
+        let ScratchElems { filter, planes, word_planes, panels } = self.scratch;
         pool::all(
             threads,
             self.tasks(out),
-            || arena::take(planes + word_planes + panels),
+            || arena::take(filter + planes + word_planes + panels),
             |scratch, task| self.run_task(&inputs, scratch, task),
         )
     }
@@ -232,9 +241,13 @@ impl Phase {
         let blocks = blocking.reduce_blocks(words);
         let reduce_blocks = if words.taps == 0 { Vec::new() } else { blocks };
         let of_block = |channel_words| ReduceBlock::new(words, channel_words, &layout);
+        let filter = AmxFilter::new(problem, &gather, words, products.parts());
+        let is_f32 = problem.input_dtype() == DataType::F32;
+        let boxes = blocking.pixel_box.count(shape.images, shape.spatial);
         Phase {
             words,
-            filter: AmxFilter::new(problem, &gather, words, products.parts()),
+            splits_filter: is_f32 && filter.is_direct() && boxes <= MAX_BOXES_SPLITTING,
+            filter,
             blocking,
             reduce_blocks: reduce_blocks.into_iter().map(of_block).collect(),
             planes,
@@ -245,7 +258,8 @@ impl Phase {
     }
 
     fn packed_elems(&self) -> usize {
-        if self.words.taps == 0 { 0 } else { self.filter.packed_elems() }
+        let is_packed = self.words.taps > 0 && !self.splits_filter;
+        if is_packed { self.filter.packed_elems() } else { 0 }
     }
 }
 
@@ -290,6 +304,10 @@ impl ScratchElems {
                 elems.word_planes = elems.word_planes.max(parts * phase.word_plane_elems());
             }
             let gemm_k = phase.reduce_blocks.iter().map(|block| block.gemm_k).max().unwrap_or(0);
+            if phase.splits_filter {
+                let rows = parts * TILE_BLOCK * distance_of_rows(gemm_k);
+                elems.filter = elems.filter.max(rows);
+            }
             elems.panels = elems.panels.max(parts * panel_elems(pixel_box.pixels(), gemm_k));
         }
         elems
@@ -331,12 +349,14 @@ impl<T: Element> Tile<'_, T> {
             dst.fill_with(|_, _| 0.0);
             return true;
         }
-        let ScratchElems { planes, word_planes, panels } = self.plan.scratch;
-        let [planes, word_planes, panels] = arena::split(scratch, [planes, word_planes, panels]);
+        let ScratchElems { filter, planes, word_planes, panels } = self.plan.scratch;
+        let [filter, planes, word_planes, panels] =
+            arena::split(scratch, [filter, planes, word_planes, panels]);
         let group_input = &self.inputs.input[phase.gather.group_offset(group)..];
         let lines = phase.planes.as_ref().map(|planes| planes.lines(self.task));
         let packed = &self.inputs.packed_filter[phase.packed_begin..];
-        let session = TileSession::begin(self.plan.isa);
+        let isa = self.plan.isa;
+        let session = TileSession::begin(isa);
         let mut is_finite = true;
         for block in &phase.reduce_blocks {
             let part_stride = panel_elems(self.task.len(), block.gemm_k);
@@ -348,13 +368,28 @@ impl<T: Element> Tile<'_, T> {
                 (None, Some(input)) => self.pack_tensor(block, input, panels, part_stride),
                 (None, None) => unreachable!("only f32 is read without planes"),
             }
-            let first_word = block.channel_words.start * phase.words.taps;
-            let a = phase.filter.part(packed, group, rows.start, first_word);
             let b = AmxPanels { words: panels, part_stride };
-            let accumulates = first_word > 0;
+            let accumulates = block.channel_words.start > 0;
             let products = self.plan.products;
-            // Sums that are not finite stay so.
-            is_finite = multiply_tiles(&session, products, block.gemm_k, a, b, dst, accumulates);
+            // Sums that are not finite stay so: the last block tells of all.
+            if !phase.splits_filter {
+                let first_word = block.channel_words.start * phase.words.taps;
+                let a = phase.filter.part(packed, group, rows.start, first_word);
+                is_finite =
+                    multiply_tiles(&session, products, block.gemm_k, a, b, dst, accumulates);
+                continue;
+            }
+            is_finite = true;
+            let stride = distance_of_rows(block.gemm_k);
+            for rows_now in pieces(rows, TILE_BLOCK) {
+                let (weights, words) = (self.inputs.filter, &block.channel_words);
+                phase.filter.split_direct(isa, weights, group, &rows_now, words, stride, filter);
+                let first = rows_now.start - rows.start;
+                let mut dst = dst.rows(first..first + rows_now.len());
+                let a = AmxRows { words: filter, stride };
+                is_finite &=
+                    multiply_tiles(&session, products, block.gemm_k, a, b, &mut dst, accumulates);
+            }
         }
         is_finite
     }

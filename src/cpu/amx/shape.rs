@@ -46,17 +46,22 @@ impl Words {
         (channel_words * self.taps).next_multiple_of(TILE_WORDS)
     }
 
-    /// Words from row to row of the filter: whole cache lines, and an odd number of them, so that
-    /// rows do not share few sets of the cache.
+    /// Words from row to row of the whole filter.
     pub fn row_stride(self) -> usize {
-        let line = arena::whole_lines(1);
-        (self.in_tiles(self.of_channels()) / line | 1) * line
+        distance_of_rows(self.in_tiles(self.of_channels()))
     }
 
     /// The channels of some words.
     pub fn channels_of(self, words: &Range<usize>) -> Range<usize> {
         2 * words.start..(2 * words.end).min(self.channels)
     }
+}
+
+/// Words from row to row of the filter: whole cache lines, and an odd number of them, so that rows
+/// do not share few sets of the cache.
+pub fn distance_of_rows(gemm_k: usize) -> usize {
+    let line = arena::whole_lines(1);
+    (gemm_k.div_ceil(line) | 1) * line
 }
 
 /// Lengths of blocks.
@@ -70,9 +75,9 @@ pub struct Blocking {
     pub channel_words: usize,
 }
 
-/// Words of a block of the reduction, over the parts: a panel of 32 columns then takes 96 KiB, and
+/// Words of a block of the reduction, over the parts: a panel of 32 columns then takes 64 KiB, and
 /// as much a block of 32 rows.
-const BLOCK_WORDS: usize = 768;
+const BLOCK_WORDS: usize = 512;
 
 /// What an instruction of a tile takes: 16 cycles at 2.8 GHz (Emerald Rapids, measured in the
 /// loops of `ukernel`, panels in L2: 6.0 to 6.4 ns with six products, 7 with one, whose loads
@@ -103,7 +108,8 @@ const TASK_NS: f64 = 1000.0;
 
 impl Blocking {
     /// The blocks with the least estimated time. The reduction's do not depend on the number of
-    /// threads. Pixels: panels take at most half of L2.
+    /// threads. Pixels: panels take at most 3/8 of L2, which the sums and the
+    /// filter pass through (of 2 MiB; with all of it products took up to 1.5 times as long).
     pub fn choose(shape: &BlockShape, products: TileProducts, threads: NonZeroUsize) -> Self {
         let words = Words { channels: shape.channels, taps: shape.taps.max(1) };
         let parts = products.parts();
@@ -112,7 +118,7 @@ impl Blocking {
             even_piece(all_words, BLOCK_WORDS / parts / words.taps).next_multiple_of(TILE_WORDS);
         let channel_words = channel_words.min(all_words);
         let column_bytes = words.in_tiles(channel_words) * parts * size_of::<f32>();
-        let max_pixels = (CacheSizes::get().l2_bytes / 2 / column_bytes).max(TILE_BLOCK);
+        let max_pixels = (CacheSizes::get().l2_bytes * 3 / 8 / column_bytes).max(TILE_BLOCK);
         let all_pixels = shape.spatial.iter().product::<usize>().saturating_mul(shape.images);
         let mut best: Option<(f64, Blocking)> = None;
         for row_parts in [1, 2, 3, 4, 6, 8, 12, 16] {

@@ -136,6 +136,7 @@ pub fn multiply_tiles(
     let of_part = cols.div_ceil(TILE_BLOCK) * panel_words;
     assert!((parts - 1) * panels.part_stride + of_part <= panels.words.len());
     let mut is_finite = true;
+    let mut before = None;
     for row in (0..rows).step_by(TILE_BLOCK) {
         for col in (0..cols).step_by(TILE_BLOCK) {
             let block = Block {
@@ -152,15 +153,32 @@ pub fn multiply_tiles(
                 accumulate,
             };
             #[cfg(target_arch = "x86_64")]
+            if row + TILE_BLOCK < rows {
+                // What the next rows need of `a` comes to L2 piece by piece.
+                let lines = parts * TILE_BLOCK;
+                let panels = cols.div_ceil(TILE_BLOCK);
+                let piece = |panel: usize| lines * panel / panels;
+                let next = &a.words[(row / TILE_BLOCK + 1) * block_words..];
+                for line in piece(col / TILE_BLOCK)..piece(col / TILE_BLOCK + 1) {
+                    x86::fetch_words(&next[line * a.stride..][..gemm_k]);
+                }
+            }
+            #[cfg(target_arch = "x86_64")]
             // SAFETY: the session's machine has the instructions and its tiles are configured; by
             // the assertions the block of `a` and the panel lie inside their slices, and `c` has
             // `rows` x `cols` elements there, whose columns are contiguous.
             unsafe {
-                is_finite &= x86::run(block, products);
+                is_finite &= x86::run(block, products, before);
             }
+            before = Some(block);
             #[cfg(not(target_arch = "x86_64"))]
             unreachable!("no other machine has a session: {}", block.gemm_k);
         }
+    }
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: the last block, whose part of `c` is valid; a session's machine has AVX-512.
+    unsafe {
+        is_finite &= before.is_none_or(|last| x86::all_finite(last));
     }
     is_finite
 }
@@ -185,8 +203,11 @@ struct Block {
 mod x86 {
     use std::arch::asm;
     use std::arch::x86_64::*;
+    use std::mem::MaybeUninit;
 
     use super::{Block, TILE_BLOCK, TILE_ROWS, TILE_WORDS, TileProducts};
+
+    const LINE_BYTES: usize = 64;
 
     /// As `ldtilecfg` reads it.
     #[repr(C, align(64))]
@@ -225,16 +246,25 @@ mod x86 {
 
     /// # Safety
     /// Tiles must be configured, AVX-512 F present, and the block's memory valid: of `a` all parts
-    /// of [`TILE_BLOCK`] rows, of `b` all parts of a panel, of `c` its rows and columns.
+    /// of [`TILE_BLOCK`] rows, of `b` all parts of a panel, of `c` its rows and columns. That of the
+    /// block `before`, too: returns whether all of its sums are finite.
     #[target_feature(enable = "avx512f")]
-    pub(super) unsafe fn run(block: Block, products: TileProducts) -> bool {
-        let mut scratch = [0f32; TILE_BLOCK * TILE_BLOCK];
+    pub(super) unsafe fn run(block: Block, products: TileProducts, before: Option<Block>) -> bool {
+        let mut scratch = MaybeUninit::<[f32; TILE_BLOCK * TILE_BLOCK]>::uninit();
         let (many_rows, many_cols) = (block.rows > TILE_ROWS, block.cols > TILE_ROWS);
         let is_whole = block.rows.is_multiple_of(TILE_ROWS) && block.cols.is_multiple_of(TILE_ROWS);
-        let (c, c_stride) =
-            if is_whole { (block.c, block.c_stride) } else { (scratch.as_mut_ptr(), TILE_BLOCK) };
+        let (c, c_stride) = if is_whole {
+            (block.c, block.c_stride)
+        } else {
+            (scratch.as_mut_ptr().cast(), TILE_BLOCK)
+        };
+        let is_aligned = block.c.addr().is_multiple_of(LINE_BYTES)
+            && (block.c_stride * size_of::<f32>()).is_multiple_of(LINE_BYTES);
         // SAFETY: the caller's promise; the scratch has room for all tiles.
         unsafe {
+            if !is_aligned {
+                fetch(block);
+            }
             if block.accumulate {
                 if !is_whole {
                     copy(block.c, block.c_stride, c, c_stride, block.rows, block.cols);
@@ -257,11 +287,45 @@ mod x86 {
                 (TileProducts::Six, true, false) => six_2x1(block),
                 (TileProducts::Six, true, true) => six_2x2(block),
             }
+            // Meanwhile the tiles are still at work.
+            let is_finite = before.is_none_or(|before| all_finite(before));
             store(c, c_stride, many_rows, many_cols);
             if !is_whole {
                 copy(c, c_stride, block.c, block.c_stride, block.rows, block.cols);
             }
-            all_finite(block)
+            is_finite
+        }
+    }
+
+    /// Fetches the cache lines of the sums, to be written, while the products are made: for lines of
+    /// tiles that straddle two of them (256 x 64 channels, 3136 pixels: 14 % less time; where they
+    /// are aligned the fetches cost as much).
+    ///
+    /// # Safety
+    /// The rows must be valid at `c`.
+    unsafe fn fetch(block: Block) {
+        for row in 0..block.rows {
+            // SAFETY: elements of a row; a fetch changes nothing.
+            unsafe {
+                let first = block.c.add(row * block.c_stride);
+                asm!(
+                    "prefetchw [{}]",
+                    "prefetchw [{}]",
+                    "prefetchw [{}]",
+                    in(reg) first,
+                    in(reg) first.add(block.cols / 2),
+                    in(reg) first.add(block.cols - 1),
+                    options(nostack, preserves_flags, readonly)
+                );
+            }
+        }
+    }
+
+    /// Fetches words to L2.
+    pub(super) fn fetch_words(words: &[f32]) {
+        for line in words.chunks(LINE_BYTES / size_of::<f32>()) {
+            // SAFETY: a fetch changes nothing.
+            unsafe { _mm_prefetch::<_MM_HINT_T1>(line.as_ptr().cast()) }
         }
     }
 
@@ -299,7 +363,7 @@ mod x86 {
     /// # Safety
     /// `c` must be valid.
     #[target_feature(enable = "avx512f")]
-    unsafe fn all_finite(block: Block) -> bool {
+    pub(super) unsafe fn all_finite(block: Block) -> bool {
         let masks = column_masks(block.cols);
         let zero = _mm512_setzero_ps();
         // Zero times what is finite stays zero.

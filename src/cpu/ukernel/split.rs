@@ -181,6 +181,9 @@ mod x86 {
                     if offset != usize::MAX {
                         for run in runs {
                             let from = source.wrapping_add(offset).wrapping_offset(run.offset);
+                            // What the next panel reads: lines of channels are far apart, so that
+                            // no other fetches them ahead.
+                            _mm_prefetch::<_MM_HINT_T0>(from.wrapping_add(2 * SPLIT_LANES).cast());
                             // SAFETY: lanes outside the run are not read.
                             values = unsafe { _mm512_mask_loadu_ps(values, run.mask, from) };
                         }
