@@ -66,6 +66,8 @@ pub enum Int8Kernel {
     Avx512Bw,
     /// `vpdpbusd` of AVX-512 VNNI: Intel since Ice Lake, AMD since Zen 4.
     Avx512Vnni,
+    /// `tdpbsud` of AMX: Intel servers since Sapphire Rapids.
+    Amx,
 }
 
 impl Int8Kernel {
@@ -74,7 +76,7 @@ impl Int8Kernel {
         match self {
             Int8Kernel::Scalar => IsaLevel::Scalar,
             Int8Kernel::Avx2 | Int8Kernel::AvxVnni => IsaLevel::Avx2Fma,
-            Int8Kernel::Avx512Bw | Int8Kernel::Avx512Vnni => IsaLevel::Avx512,
+            Int8Kernel::Avx512Bw | Int8Kernel::Avx512Vnni | Int8Kernel::Amx => IsaLevel::Avx512,
         }
     }
 
@@ -85,6 +87,7 @@ impl Int8Kernel {
             Int8Kernel::AvxVnni => is_x86_feature_detected!("avxvnni"),
             Int8Kernel::Avx512Bw => is_x86_feature_detected!("avx512bw"),
             Int8Kernel::Avx512Vnni => is_x86_feature_detected!("avx512vnni"),
+            Int8Kernel::Amx => AmxIsa::allowed().is_some(),
         }
     }
 
@@ -127,6 +130,11 @@ impl Int8Isa {
     /// The level that they go with.
     pub fn isa(self) -> Isa {
         self.isa
+    }
+
+    /// The tiles, where they are these instructions.
+    pub fn amx(self) -> Option<AmxIsa> {
+        (self.kernel == Int8Kernel::Amx).then_some(AmxIsa(self.isa))
     }
 }
 

@@ -40,7 +40,7 @@ pub use depthwise::sum_shifted;
 pub use dot::{DotStart, add_dots};
 pub use filter::{FilterBlock, pack_filter_block};
 pub use gemm::gemm_f32;
-pub use int8_block::{WordRows, multiply_words, word_elems};
+pub use int8_block::{WordRows, multiply_words, whole_rows, whole_steps, word_elems};
 pub use lanes::{
     ChannelPlanes, TILE_SLACK_PIXELS, TileLines, add_tile_products, stage_tile, sum_tile,
     tile_lanes, unstage_tile,

@@ -45,6 +45,7 @@ static SOLVERS: &[&dyn Solver] = &[
     &cpu::Int8Depthwise(IsaLevel::Avx512),
     &cpu::Int8Depthwise(IsaLevel::Avx2Fma),
     &cpu::Int8Depthwise(IsaLevel::Scalar),
+    &cpu::Int8(Int8Kernel::Amx),
     &cpu::Int8(Int8Kernel::Avx512Vnni),
     &cpu::Int8(Int8Kernel::Avx512Bw),
     &cpu::Int8(Int8Kernel::AvxVnni),
