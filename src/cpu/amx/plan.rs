@@ -5,9 +5,9 @@ use std::num::NonZeroUsize;
 use std::ops::Range;
 
 use super::filter::AmxFilter;
-use super::shape::{Blocking, Words, distance_of_rows, filter_ns};
+use super::shape::{AmxShape, Blocking, Words, distance_of_rows};
 use crate::cpu::arena;
-use crate::cpu::blocked::{BlockShape, PixelLayout, Planes};
+use crate::cpu::blocked::{PixelLayout, Planes};
 use crate::cpu::element::{Element, Output, Scalars};
 use crate::cpu::gather::{Gather, Order, PixelBox, gathers_of, split_phases};
 use crate::cpu::isa::AmxIsa;
@@ -43,6 +43,7 @@ pub struct AmxPlan {
 struct Phase {
     gather: Gather,
     words: Words,
+    products: TileProducts,
     filter: AmxFilter,
     blocking: Blocking,
     /// `None`: pixels are read from the tensor itself.
@@ -94,39 +95,30 @@ struct Inputs<'a, T> {
     packed_filter: &'a [f32],
 }
 
-fn products_of(problem: &ConvProblem) -> TileProducts {
-    match problem.input_dtype() {
-        DataType::BF16 => TileProducts::One,
-        DataType::F16 => TileProducts::Four,
-        _ => TileProducts::Six,
-    }
-}
-
 impl AmxPlan {
     /// Prepares `problem`, which must not be backward-weights, for some number of threads.
     pub fn new(problem: &ConvProblem, isa: AmxIsa, threads: NonZeroUsize) -> Self {
-        let products = products_of(problem);
-        let mut phases = Vec::new();
+        let mut phases: Vec<Phase> = Vec::new();
         let mut packed_begin = 0;
         for gather in gathers_of(problem) {
-            let phase = Phase::new(problem, gather, products, threads, packed_begin);
+            let phase = Phase::new(problem, gather, threads, packed_begin);
             packed_begin += phase.packed_elems();
             phases.push(phase);
         }
         let mut workspace = WorkspaceLayout::default();
         workspace.book_f32(WorkspaceKey::PackedFilter, packed_begin);
+        // The type's, so those of every phase.
+        let products = phases.first().map_or(TileProducts::Six, |phase| phase.products);
         let scratch = ScratchElems::of(&phases, products.parts());
         AmxPlan { isa, problem: problem.clone(), products, phases, scratch, workspace }
     }
 
     /// The estimated time of the busiest thread, beside what memory takes.
     pub fn cost_us(problem: &ConvProblem, threads: NonZeroUsize) -> f64 {
-        let products = products_of(problem);
         let of_phase = |gather: &Gather| {
-            let shape = BlockShape::new(problem, gather);
-            let blocking = Blocking::choose(&shape, products, threads);
-            blocking.cost_ns(&shape, products, threads)
-                + filter_ns(&shape, products) / threads.get() as f64
+            let shape = AmxShape::new(problem, gather);
+            let blocking = Blocking::choose(&shape, threads);
+            blocking.cost_ns(&shape, threads) + shape.filter_ns() / threads.get() as f64
         };
         gathers_of(problem).iter().map(of_phase).sum::<f64>() * 1e-3
     }
@@ -219,15 +211,14 @@ impl Phase {
     fn new(
         problem: &ConvProblem,
         mut gather: Gather,
-        products: TileProducts,
         threads: NonZeroUsize,
         packed_begin: usize,
     ) -> Self {
         gather.order = Order::TapInner;
-        let shape = BlockShape::new(problem, &gather);
-        let blocking = Blocking::choose(&shape, products, threads);
-        let words = Words { channels: gather.channels, taps: gather.taps() };
-        let is_direct = problem.input_dtype() == DataType::F32 && words.taps == 1;
+        let shape = AmxShape::new(problem, &gather);
+        let blocking = Blocking::choose(&shape, threads);
+        let words = shape.words();
+        let is_direct = shape.planes.is_none();
         let in_tensor = PixelLayout::of_tensor(&gather, problem.n()).filter(|_| is_direct);
         let (planes, layout) = match in_tensor {
             Some(layout) => (None, layout),
@@ -241,11 +232,12 @@ impl Phase {
         let blocks = blocking.reduce_blocks(words);
         let reduce_blocks = if words.taps == 0 { Vec::new() } else { blocks };
         let of_block = |channel_words| ReduceBlock::new(words, channel_words, &layout);
-        let filter = AmxFilter::new(problem, &gather, words, products.parts());
+        let filter = AmxFilter::new(problem, &gather, words, shape.products.parts());
         let is_f32 = problem.input_dtype() == DataType::F32;
-        let boxes = blocking.pixel_box.count(shape.images, shape.spatial);
+        let boxes = blocking.boxes(&shape);
         Phase {
             words,
+            products: shape.products,
             splits_filter: is_f32 && filter.is_direct() && boxes <= MAX_BOXES_SPLITTING,
             filter,
             blocking,

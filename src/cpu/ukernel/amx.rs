@@ -261,3 +261,6 @@ struct Block {
     cols: usize,
     accumulate: bool,
 }
+
+#[cfg(test)]
+mod tests;
