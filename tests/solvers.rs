@@ -123,17 +123,17 @@ fn long_reductions() {
     let rng = &mut Rng::new(17);
     for direction in [Direction::Fwd, Direction::Bwd] {
         for (n, channels, size, filter) in
-            [(1, 383, 7, 1), (3, 700, 4, 1), (1, 2100, 3, 1), (2, 75, 9, 3), (1, 90, 6, 5)]
+            [(1, 383, 5, 1), (2, 700, 3, 1), (1, 2100, 2, 1), (1, 75, 6, 3)]
         {
+            let (c, k) = if direction == Direction::Fwd { (channels, 35) } else { (35, channels) };
+            let case = Case::square(direction, n, c, k, size, filter);
             for dtype in [DataType::F32, DataType::F16, DataType::BF16] {
-                let (c, k) =
-                    if direction == Direction::Fwd { (channels, 35) } else { (35, channels) };
-                let mut case = Case::square(direction, n, c, k, size, filter).with_dtype(dtype);
-                check(&case, rng, PLAIN);
-                case.strides = vec![2; 2];
-                case.fit_out();
-                check(&case, rng, RunOptions { threads: 3, ..PLAIN });
+                check(&case.clone().with_dtype(dtype), rng, PLAIN);
             }
+            let mut strided = case.with_dtype(DataType::F32);
+            strided.strides = vec![2; 2];
+            strided.fit_out();
+            check(&strided, rng, RunOptions { threads: 3, ..PLAIN });
         }
     }
 }

@@ -48,7 +48,7 @@ pub use lanes::{
 pub use lines::{LINE_SLACK_ELEMS, Line, LineShape, stage_lines};
 pub use panel::{ReduceOffsets, Segment, pack_panel, pack_panel_transposed};
 pub use shifted::{RUN_SLACK_ELEMS, multiply_shifted};
-pub use split::{LaneRun, RunPair, SPLIT_LANES, split_pairs, split_panel};
+pub use split::{LaneRun, RunPair, SPLIT_LANES, pair_panel, split_pairs, split_panel};
 pub use taps::{PixelTap, add_tap_products, sum_taps};
 pub use transpose::{stage_pixels, transpose, transpose_into};
 pub use winograd::{Form, InputTiles, transform_input, transform_output};

@@ -16,8 +16,8 @@ use crate::cpu::store::store_tile;
 use crate::cpu::tiles::pieces;
 use crate::cpu::ukernel::{
     AmxPanels, AmxRows, LaneRun, Line, LineShape, ReduceOffsets, RunPair, SPLIT_LANES, Segment,
-    TILE_BLOCK, TileProducts, TileSession, multiply_tiles, pack_panel, split_pairs, split_panel,
-    transpose,
+    TILE_BLOCK, TileProducts, TileSession, multiply_tiles, pack_panel, pair_panel, split_pairs,
+    split_panel, transpose,
 };
 use crate::error::Result;
 use crate::memory::{MatrixMut, TensorMut};
@@ -352,13 +352,12 @@ impl<T: Element> Tile<'_, T> {
         let mut is_finite = true;
         for block in &phase.reduce_blocks {
             let part_stride = panel_elems(self.task.len(), block.gemm_k);
-            match (&lines, T::as_f32(group_input)) {
-                (Some(lines), _) => {
+            match &lines {
+                Some(lines) => {
                     self.stage(group_input, block, lines, planes, word_planes);
                     self.pack_planes(block, word_planes, panels, part_stride);
                 }
-                (None, Some(input)) => self.pack_tensor(block, input, panels, part_stride),
-                (None, None) => unreachable!("only f32 is read without planes"),
+                None => self.pack_tensor(block, group_input, panels, part_stride),
             }
             let b = AmxPanels { words: panels, part_stride };
             let accumulates = block.channel_words.start > 0;
@@ -437,15 +436,15 @@ impl<T: Element> Tile<'_, T> {
         }
     }
 
-    /// Splits panels straight from the tensor.
+    /// Makes panels straight from the tensor, f32 or bf16.
     fn pack_tensor(
         &self,
         block: &ReduceBlock,
-        input: &[f32],
+        input: &[T],
         panels: &mut [f32],
         part_stride: usize,
     ) {
-        let phase = self.phase;
+        let (isa, phase) = (self.plan.isa, self.phase);
         let parts = self.plan.products.parts();
         let source = &input[phase.layout.first_pixel(self.task)..];
         let mut segments = Vec::new();
@@ -455,7 +454,13 @@ impl<T: Element> Tile<'_, T> {
             let runs = [0, 1].map(|half| lane_runs(&segments, columns, half * SPLIT_LANES));
             let panel = &mut panels[index * block.gemm_k * TILE_BLOCK..];
             let runs = [&*runs[0], &*runs[1]];
-            split_panel(self.plan.isa, parts, source, &block.halves, runs, panel, part_stride);
+            match (T::as_f32(source), T::as_bf16(source)) {
+                (Some(source), _) => {
+                    split_panel(isa, parts, source, &block.halves, runs, panel, part_stride);
+                }
+                (None, Some(source)) => pair_panel(isa, source, &block.halves, runs, panel),
+                (None, None) => unreachable!("others are read by way of planes"),
+            }
         }
     }
 }

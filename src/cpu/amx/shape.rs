@@ -129,7 +129,7 @@ impl AmxShape {
             DataType::F16 => TileProducts::Four,
             _ => TileProducts::Six,
         };
-        let is_direct = problem.input_dtype() == DataType::F32
+        let is_direct = matches!(problem.input_dtype(), DataType::F32 | DataType::BF16)
             && gather.taps() == 1
             && PixelLayout::of_tensor(gather, problem.n()).is_some();
         let phases = || gather.axes.iter().map(|axis| axis.step.min(axis.taps.len())).product();

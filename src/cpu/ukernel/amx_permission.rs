@@ -26,7 +26,10 @@ mod linux {
         /// Bits of leaf 7 in EDX, by Intel's manual: AMX-BF16, AMX-TILE, AMX-INT8.
         const WANTED: u32 = 1 << 22 | 1 << 24 | 1 << 25;
         const LEAF: u32 = 7;
-        __get_cpuid_max(0).0 >= LEAF && __cpuid_count(LEAF, 0).edx & WANTED == WANTED
+        // What kernels beside tiles use; every processor with tiles has it.
+        let has_words =
+            is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512vl");
+        has_words && __get_cpuid_max(0).0 >= LEAF && __cpuid_count(LEAF, 0).edx & WANTED == WANTED
     }
 
     /// Asks Linux for the state of tiles, as its documentation of `arch_prctl` wants it since 5.16.

@@ -5,6 +5,8 @@
 //! bf16 is one. Rounding is to the nearest by adding half a unit to the magnitude: a value that it
 //! takes to infinity, and one that is not finite, leaves a NaN in some part.
 
+use half::bf16;
+
 use crate::cpu::isa::AmxIsa;
 
 /// Floats of a vector, and words.
@@ -75,16 +77,7 @@ pub fn split_panel(
     panel: &mut [f32],
     part_stride: usize,
 ) {
-    let offsets = || rows.iter().flatten().filter(|&&offset| offset != usize::MAX);
-    let runs = || columns.into_iter().flatten().filter(|run| run.mask != 0);
-    let bound = |run: &LaneRun, lane: u32| run.offset + lane as isize;
-    let first = runs().map(|run| bound(run, run.mask.trailing_zeros())).min();
-    let last = runs().map(|run| bound(run, 15 - run.mask.leading_zeros())).max();
-    if let (Some(first), Some(last)) = (first, last) {
-        assert!(first >= 0);
-        let reach = offsets().max().copied().unwrap_or(0);
-        assert!(offsets().next().is_none() || reach.saturating_add(last as usize) < source.len());
-    }
+    assert_inside(source.len(), rows, columns);
     let panel_words = rows.len() * 2 * SPLIT_LANES;
     assert!((parts - 1) * part_stride + panel_words <= panel.len());
     #[cfg(target_arch = "x86_64")]
@@ -101,9 +94,47 @@ pub fn split_panel(
     }
 }
 
+/// The same of bf16, which are one part as they are.
+///
+/// # Panics
+/// Where something lies outside its slice.
+pub fn pair_panel(
+    _isa: AmxIsa,
+    source: &[bf16],
+    rows: &[[usize; 2]],
+    columns: [&[LaneRun]; 2],
+    panel: &mut [f32],
+) {
+    assert_inside(source.len(), rows, columns);
+    assert!(rows.len() * 2 * SPLIT_LANES <= panel.len());
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: every lane that a run reads lies inside the source at every offset, the panel has
+    // room, and with `AmxIsa` go AVX-512 BW and VL.
+    unsafe {
+        x86::pairs_of_bf16(source.as_ptr(), rows, columns, panel.as_mut_ptr());
+    }
+}
+
+/// # Panics
+/// Where a run reads outside the source at some offset.
+fn assert_inside(source_len: usize, rows: &[[usize; 2]], columns: [&[LaneRun]; 2]) {
+    let offsets = || rows.iter().flatten().filter(|&&offset| offset != usize::MAX);
+    let runs = || columns.into_iter().flatten().filter(|run| run.mask != 0);
+    let bound = |run: &LaneRun, lane: u32| run.offset + lane as isize;
+    let first = runs().map(|run| bound(run, run.mask.trailing_zeros())).min();
+    let last = runs().map(|run| bound(run, 15 - run.mask.leading_zeros())).max();
+    if let (Some(first), Some(last)) = (first, last) {
+        assert!(first >= 0);
+        let reach = offsets().max().copied().unwrap_or(0);
+        assert!(offsets().next().is_none() || reach.saturating_add(last as usize) < source_len);
+    }
+}
+
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use std::arch::x86_64::*;
+
+    use half::bf16;
 
     use super::{LaneRun, RunPair, SPLIT_LANES};
 
@@ -197,6 +228,42 @@ mod x86 {
                         let to = panel.add(part * part_stride + (2 * index + half) * SPLIT_LANES);
                         _mm512_storeu_si512(to.cast(), of_part);
                     }
+                }
+            }
+        }
+    }
+
+    /// # Safety
+    /// As [`super::pair_panel`] asserts.
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+    pub(super) unsafe fn pairs_of_bf16(
+        source: *const bf16,
+        rows: &[[usize; 2]],
+        columns: [&[LaneRun]; 2],
+        panel: *mut f32,
+    ) {
+        for (index, &offsets) in rows.iter().enumerate() {
+            for (half, runs) in columns.into_iter().enumerate() {
+                let gather = |offset: usize| {
+                    let mut values = _mm256_setzero_si256();
+                    if offset != usize::MAX {
+                        for run in runs {
+                            let from = source.wrapping_add(offset).wrapping_offset(run.offset);
+                            let ahead = from.wrapping_add(2 * SPLIT_LANES);
+                            _mm_prefetch::<_MM_HINT_T0>(ahead.cast());
+                            // SAFETY: lanes outside the run are not read.
+                            values =
+                                unsafe { _mm256_mask_loadu_epi16(values, run.mask, from.cast()) };
+                        }
+                    }
+                    _mm512_cvtepu16_epi32(values)
+                };
+                let (first, second) = (gather(offsets[0]), gather(offsets[1]));
+                let words = _mm512_or_si512(first, _mm512_slli_epi32::<16>(second));
+                // SAFETY: the panel has room for all rows.
+                unsafe {
+                    let to = panel.add((2 * index + half) * SPLIT_LANES);
+                    _mm512_storeu_si512(to.cast(), words);
                 }
             }
         }
