@@ -10,8 +10,9 @@
 //! Numerics: the parts sum to the float exactly. Of f32, parts are at most 1, 2^-8 and 2^-17 times
 //! it, so the three products left out are below 2^-24 of the product, and sums have fewer roundings
 //! than those of f32 one by one: six for 32 products, beside those within an instruction, which
-//! adds up 16 pairs in f32 first. Tiles take subnormal numbers for zeros, parts and sums: an error
-//! of at most `gemm_k * 2^-126` times the largest factor. What is not finite, or is rounded to
+//! adds up 16 pairs in f32 first. Tiles take subnormal numbers for zeros, parts and sums: of each
+//! product at most one part of either factor and six sums, an error of at most `8 gemm_k * 2^-126`
+//! times the largest factor, or 1 if that is less. What is not finite, or is rounded to
 //! infinity in its first part, makes sums that are not finite; then the general solver computes
 //! again, as it does for alpha and beta. Blocks depend on the problem and the machine alone, so
 //! results do not depend on the number of threads.

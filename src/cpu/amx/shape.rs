@@ -9,8 +9,8 @@ use crate::cpu::blocked::{BlockShape, PixelLayout};
 use crate::cpu::cache::CacheSizes;
 use crate::cpu::gather::Gather;
 use crate::cpu::tiles::{BoxLengths, even_piece, pieces};
-use crate::cpu::ukernel::{TILE_BLOCK, TILE_WORDS, TileProducts};
-use crate::problem::{ConvProblem, DataType};
+use crate::cpu::ukernel::{SPLIT_LANES, TILE_BLOCK, TILE_WORDS, TileProducts};
+use crate::problem::{ConvProblem, DataType, Direction};
 
 /// How pairs of channels make words, and these the reduction: channel words outside, taps inside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,8 +101,10 @@ const COPY_WORD_NS: f64 = 0.17;
 const STAGE_WORD_NS: f64 = 0.6;
 const SPLIT_PLANE_WORD_NS: f64 = 0.2;
 
-/// What splitting a word of the filter takes.
-const FILTER_WORD_NS: f64 = 1.0;
+/// What splitting a vector of words of the filter takes, of which a run of taps fills a part; and
+/// what bringing a word's two weights into the order of the reduction takes before.
+const FILTER_VECTOR_NS: f64 = 9.0;
+const ORDER_WORD_NS: f64 = 1.2;
 
 /// What a task takes to read a word of the filter, each part, from L2 and from beyond.
 const READ_WORD_NS: f64 = 0.05;
@@ -119,6 +121,8 @@ pub struct AmxShape {
     pub products: TileProducts,
     /// Elements of planes for each pixel; `None`: pixels are read from the tensor itself.
     pub planes: Option<usize>,
+    /// Rows of the filter do not lie as the reduction goes.
+    orders_filter: bool,
 }
 
 impl AmxShape {
@@ -137,6 +141,7 @@ impl AmxShape {
             block: BlockShape::new(problem, gather),
             products,
             planes: if is_direct { None } else { Some(phases()) },
+            orders_filter: products != TileProducts::Six || problem.direction() == Direction::Bwd,
         }
     }
 
@@ -153,7 +158,10 @@ impl AmxShape {
 
     /// What splitting the filter takes all threads together, in nanoseconds.
     pub fn filter_ns(&self) -> f64 {
-        self.filter_words() as f64 * FILTER_WORD_NS
+        let run = if self.block.taps == 1 { SPLIT_LANES } else { self.block.taps.max(1) };
+        let vectors_per_word = run.div_ceil(SPLIT_LANES) as f64 / run as f64;
+        let order = if self.orders_filter { ORDER_WORD_NS } else { 0.0 };
+        self.filter_words() as f64 * (FILTER_VECTOR_NS * vectors_per_word + order)
     }
 }
 

@@ -182,3 +182,31 @@ fn products_of_matrices() {
         }
     }
 }
+
+/// Parts, and sums, that are too small for a normal number count as zeros, and no more than that.
+#[test]
+fn subnormal_parts_are_zeros() {
+    let Some(isa) = isa() else { return };
+    let session = TileSession::begin(isa);
+    let gemm_k = TILE_WORDS;
+    let tiny = 2f32.powi(-112);
+    let a: Vec<f32> = numbers(2 * gemm_k).into_iter().map(|number| number * tiny).collect();
+    let b = numbers(2 * gemm_k);
+    let part_stride = gemm_k * TILE_BLOCK;
+    let mut a_words = vec![0.0; 3 * TILE_BLOCK * gemm_k];
+    let mut b_words = vec![0.0; 3 * part_stride];
+    let pairs: Vec<RunPair> = (0..gemm_k)
+        .map(|word| RunPair { first: (2 * word, 1), second: (2 * word + 1, 1) })
+        .collect();
+    split_pairs(isa, 3, &a, &pairs, 1, &mut a_words, [1, TILE_BLOCK * gemm_k]);
+    split_pairs(isa, 3, &b, &pairs, 1, &mut b_words, [TILE_BLOCK, part_stride]);
+    let mut c = [0.0];
+    let rows = AmxRows { words: &a_words, stride: gemm_k };
+    let panels = AmxPanels { words: &b_words, part_stride };
+    let mut dst = MatrixMut::row_major(&mut c, 1, 1);
+    assert!(multiply_tiles(&session, TileProducts::Six, gemm_k, rows, panels, &mut dst, false));
+    let want: f64 = a.iter().zip(&b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum();
+    let bound = 8.0 * (2 * gemm_k) as f64 * 2f64.powi(-126);
+    assert!((f64::from(c[0]) - want).abs() <= bound, "{} for {want}", c[0]);
+    assert!(want.abs() > bound, "a test that zero passes");
+}
