@@ -56,7 +56,7 @@ pub struct Config {
     /// `None`: as many as the process may use.
     pub threads: Option<NonZeroUsize>,
     pub kfd_topology: PathBuf,
-    /// `None`: whatever the processor has.
+    /// `None`: whatever the processor has, AMX included.
     pub isa: Option<IsaLevel>,
     pub journal: Journal,
     pub report: Option<Report>,
@@ -117,7 +117,7 @@ impl Config {
         };
         let device = reader.parsed(&DEVICE, values::device).unwrap_or(Device::Auto);
         let threads = reader.parsed(&THREADS, values::threads);
-        let isa = reader.parsed(&ISA, values::isa);
+        let isa = reader.parsed(&ISA, values::isa).flatten();
         reader.taken(&CONFIG);
         let kfd_topology = reader.taken(&KFD_TOPOLOGY);
         Config {

@@ -1,5 +1,6 @@
 //! Solvers on the CPU.
 
+mod amx;
 mod bias;
 mod blocked;
 mod cache;
@@ -33,6 +34,7 @@ mod wrw_tasks;
 
 use crate::solver::arena;
 
+pub use amx::Amx;
 pub use bias::{add_bias, sum_bias_gradient};
 pub use blocked::Blocked;
 pub use depthwise::Depthwise;

@@ -118,6 +118,59 @@ fn edges_of_tiles() {
     }
 }
 
+/// Reductions of more channels than a block of tiles takes, on few pixels, which lie in one box or
+/// in several images.
+#[test]
+fn long_reductions() {
+    let rng = &mut Rng::new(17);
+    for direction in [Direction::Fwd, Direction::Bwd] {
+        for (n, channels, size, filter) in
+            [(1, 383, 5, 1), (2, 700, 3, 1), (1, 2100, 2, 1), (1, 75, 6, 3)]
+        {
+            let (c, k) = if direction == Direction::Fwd { (channels, 35) } else { (35, channels) };
+            let case = Case::square(direction, n, c, k, size, filter);
+            for dtype in [DataType::F32, DataType::F16, DataType::BF16] {
+                check(&case.clone().with_dtype(dtype), rng, PLAIN);
+            }
+            let mut strided = case.with_dtype(DataType::F32);
+            strided.strides = vec![2; 2];
+            strided.fit_out();
+            check(&strided, rng, RunOptions { threads: 3, ..PLAIN });
+        }
+    }
+}
+
+/// Factors near the largest float, whose rounding overflows where the solver rounds them.
+#[test]
+fn largest_floats() {
+    let rng = &mut Rng::new(18);
+    for direction in [Direction::Fwd, Direction::Bwd] {
+        for filter in [1, 3] {
+            let case = Case::square(direction, 1, 20, 20, 6, filter).with_dtype(DataType::F32);
+            let mut inputs = case.inputs(Fill::SmallIntegers, rng);
+            let count = inputs[0].values().len();
+            let values = inputs[0].values();
+            inputs[0].set_all(
+                |number| if number == count / 2 { f32::MAX } else { values[number] as f32 },
+            );
+            let small: Vec<f64> = inputs[1].values();
+            inputs[1].set_all(|number| small[number] as f32 * 0.015625);
+            let old = case.output(Fill::Garbage, rng);
+            let mut want = old.clone();
+            oracle(&case.problem(), &inputs, &mut want, 1.0, 0.0);
+            for solver in solvers() {
+                let is_winograd = solver.name().contains("winograd");
+                if is_winograd || solver.applicable(&case.problem(), &threads(1)).is_err() {
+                    continue;
+                }
+                let mut got = old.clone();
+                run_solver(*solver, &case.problem(), &inputs, &mut got, PLAIN);
+                assert_eq!(got.values(), want.values(), "{} {case:?}", solver.name());
+            }
+        }
+    }
+}
+
 #[test]
 fn channels_of_groups() {
     let rng = &mut Rng::new(6);

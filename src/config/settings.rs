@@ -111,7 +111,7 @@ pub const THREADS: Setting = Setting {
 };
 pub const ISA: Setting = Setting {
     name: "MIOPEN_BYPASS_ISA",
-    values: "`scalar`, `avx2` or `avx512`",
+    values: "`scalar`, `avx2`, `avx512` or `amx`",
     default: "the highest that the processor has",
     text: "the highest instruction set that the CPU engine's own kernels use",
     at_run_time: false,

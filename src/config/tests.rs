@@ -63,6 +63,14 @@ fn defaults_hold_without_an_environment() {
 }
 
 #[test]
+fn amx_is_no_limit() {
+    let config = read(&[("MIOPEN_BYPASS_ISA", "amx")]);
+    assert_eq!(config.isa, None);
+    assert!(config.unusable.is_empty());
+    assert!(config.in_force.iter().any(|one| one.value == "amx"));
+}
+
+#[test]
 fn values_are_taken() {
     let config = read(&[
         ("MIOPEN_BYPASS_REAL_LIB", "/opt/rocm/lib/libMIOpen.so.1"),

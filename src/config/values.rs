@@ -90,11 +90,13 @@ pub(super) fn device(text: &str) -> Option<Device> {
     }
 }
 
-pub(super) fn isa(text: &str) -> Option<IsaLevel> {
+/// `Some(None)` is no limit: what stands beside the highest level, AMX, included.
+pub(super) fn isa(text: &str) -> Option<Option<IsaLevel>> {
     match text {
-        "scalar" => Some(IsaLevel::Scalar),
-        "avx2" => Some(IsaLevel::Avx2Fma),
-        "avx512" => Some(IsaLevel::Avx512),
+        "scalar" => Some(Some(IsaLevel::Scalar)),
+        "avx2" => Some(Some(IsaLevel::Avx2Fma)),
+        "avx512" => Some(Some(IsaLevel::Avx512)),
+        "amx" => Some(None),
         _ => None,
     }
 }

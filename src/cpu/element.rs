@@ -25,6 +25,11 @@ pub trait Element: Copy + Send + Sync + 'static {
 
     /// The slice itself, where no conversion is needed.
     fn as_f32(src: &[Self]) -> Option<&[f32]>;
+
+    /// The slice itself, where it is bf16.
+    fn as_bf16(_src: &[Self]) -> Option<&[bf16]> {
+        None
+    }
 }
 
 impl Element for f32 {
@@ -71,6 +76,9 @@ impl Element for bf16 {
     }
     fn as_f32(_src: &[bf16]) -> Option<&[f32]> {
         None
+    }
+    fn as_bf16(src: &[bf16]) -> Option<&[bf16]> {
+        Some(src)
     }
 }
 

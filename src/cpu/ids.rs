@@ -32,6 +32,9 @@ pub const INT8: u64 = 1_000_200;
 /// [`super::Int8Depthwise`].
 pub const INT8_DEPTHWISE: u64 = 1_000_210;
 
+/// [`super::Amx`].
+pub const AMX: u64 = 1_000_260;
+
 /// The id of a family's solver for one instruction set level.
 pub fn at_level(family: u64, level: IsaLevel) -> SolverId {
     SolverId(family + level as u64)

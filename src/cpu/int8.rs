@@ -45,6 +45,7 @@ impl Solver for Int8 {
             Int8Kernel::AvxVnni => "int8_igemm_fwd_6x16__avx_vnni",
             Int8Kernel::Avx512Bw => "int8_igemm_fwd_14x32__avx512_bw",
             Int8Kernel::Avx512Vnni => "int8_igemm_fwd_14x32__avx512_vnni",
+            Int8Kernel::Amx => "int8_igemm_fwd_32x32__amx",
         }
     }
 
@@ -53,13 +54,14 @@ impl Solver for Int8 {
     }
 
     fn applicable(&self, problem: &ConvProblem, context: &Context) -> Applicability {
+        // The type first: the system is asked for tiles only where they may serve.
+        if problem.input_dtype() != DataType::I8 {
+            return Err(Reason::new("serves int8"));
+        }
         if Int8Isa::allowed(self.0).is_none() {
             return Err(Reason::new(
                 "the processor lacks these instructions, or a setting bars them",
             ));
-        }
-        if problem.input_dtype() != DataType::I8 {
-            return Err(Reason::new("serves int8"));
         }
         check_sizes(problem)?;
         // The same conditions on types, directions and strides hold.

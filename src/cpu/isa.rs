@@ -3,7 +3,9 @@
 
 use std::sync::OnceLock;
 
+use super::ukernel::tiles_are_permitted;
 use crate::config::{IsaLevel, config};
+
 use crate::error::{Error, Result};
 
 /// A level that this machine has.
@@ -64,6 +66,8 @@ pub enum Int8Kernel {
     Avx512Bw,
     /// `vpdpbusd` of AVX-512 VNNI: Intel since Ice Lake, AMD since Zen 4.
     Avx512Vnni,
+    /// `tdpbsud` of AMX: Intel servers since Sapphire Rapids.
+    Amx,
 }
 
 impl Int8Kernel {
@@ -72,7 +76,7 @@ impl Int8Kernel {
         match self {
             Int8Kernel::Scalar => IsaLevel::Scalar,
             Int8Kernel::Avx2 | Int8Kernel::AvxVnni => IsaLevel::Avx2Fma,
-            Int8Kernel::Avx512Bw | Int8Kernel::Avx512Vnni => IsaLevel::Avx512,
+            Int8Kernel::Avx512Bw | Int8Kernel::Avx512Vnni | Int8Kernel::Amx => IsaLevel::Avx512,
         }
     }
 
@@ -83,6 +87,7 @@ impl Int8Kernel {
             Int8Kernel::AvxVnni => is_x86_feature_detected!("avxvnni"),
             Int8Kernel::Avx512Bw => is_x86_feature_detected!("avx512bw"),
             Int8Kernel::Avx512Vnni => is_x86_feature_detected!("avx512vnni"),
+            Int8Kernel::Amx => AmxIsa::allowed().is_some(),
         }
     }
 
@@ -125,6 +130,39 @@ impl Int8Isa {
     /// The level that they go with.
     pub fn isa(self) -> Isa {
         self.isa
+    }
+
+    /// The tiles, where they are these instructions.
+    pub fn amx(self) -> Option<AmxIsa> {
+        (self.kernel == Int8Kernel::Amx).then_some(AmxIsa(self.isa))
+    }
+}
+
+/// The tiles of AMX, which this machine has beside AVX-512 and the system lets this process use.
+///
+/// As with [`Isa`], there is no other way to get one than [`AmxIsa::allowed`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct AmxIsa(Isa);
+
+impl AmxIsa {
+    /// The tiles, if there are any and `MIOPEN_BYPASS_ISA` sets no limit. Asks the system for them
+    /// at the first call.
+    pub fn allowed() -> Option<AmxIsa> {
+        let isa = Isa::allowed(IsaLevel::Avx512).filter(|_| config().isa.is_none())?;
+        tiles_are_permitted().then_some(AmxIsa(isa))
+    }
+
+    /// As [`AmxIsa::allowed`].
+    ///
+    /// # Errors
+    /// `NotImplemented` where there are none.
+    pub fn require() -> Result<AmxIsa> {
+        Self::allowed().ok_or_else(|| Error::not_implemented("this process has no tiles of AMX"))
+    }
+
+    /// The level that goes with them.
+    pub fn isa(self) -> Isa {
+        self.0
     }
 }
 

@@ -4,6 +4,8 @@
     reason = "arrays of registers are indexed by constants; iterators would need closures, \
               which do not inherit the instruction set"
 )]
+mod amx;
+mod amx_permission;
 mod block;
 #[cfg(target_arch = "x86_64")]
 mod block_asm;
@@ -24,6 +26,7 @@ mod quads_512;
 mod register_block;
 mod shifted;
 mod simd;
+mod split;
 mod taps;
 mod transpose;
 mod winograd;
@@ -34,6 +37,10 @@ mod winograd_output;
 mod winograd_wrw;
 mod words;
 
+pub use amx::{
+    AmxPanels, AmxRows, TILE_BLOCK, TILE_WORDS, TileProducts, TileSession, multiply_tiles,
+    tiles_are_permitted,
+};
 pub use block::{
     Left, Rows, SourceColumns, block_rows, multiply_block, multiply_source, panel_columns,
     rows_at_once,
@@ -43,7 +50,7 @@ pub use depthwise::sum_shifted;
 pub use dot::{DotStart, add_dots, dot_rows};
 pub use filter::{FilterBlock, TapColumn, pack_filter_block, pack_filter_columns};
 pub use gemm::gemm_f32;
-pub use int8_block::{WordRows, multiply_words, word_elems};
+pub use int8_block::{WordRows, multiply_words, whole_rows, whole_steps, word_elems};
 pub use lanes::{
     ChannelPlanes, TILE_SLACK_PIXELS, TileLines, add_tile_products, stage_tile, sum_tile,
     tile_lanes, unstage_tile,
@@ -56,6 +63,7 @@ pub use planes::{
 pub use shifted::{
     LineSums, RUN_SLACK_ELEMS, RowTiles, cuts_of_lines, multiply_shifted, pack_row_tiles,
 };
+pub use split::{LaneRun, RunPair, SPLIT_LANES, pair_panel, split_pairs, split_panel};
 pub use taps::{PixelTap, add_tap_products, sum_taps};
 pub use transpose::{stage_pixels, transpose, transpose_into};
 pub use winograd::{Form, tile_vector};

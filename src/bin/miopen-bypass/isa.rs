@@ -15,6 +15,7 @@ pub enum Isa {
     Scalar,
     Avx2,
     Avx512,
+    Amx,
 }
 
 impl Isa {
@@ -23,6 +24,7 @@ impl Isa {
             Isa::Scalar => "scalar",
             Isa::Avx2 => "avx2",
             Isa::Avx512 => "avx512",
+            Isa::Amx => "amx",
         }
     }
 }

@@ -32,6 +32,8 @@ pub struct FilterPart {
     pub group: usize,
     pub rows: Range<usize>,
     pub channel_words: Range<usize>,
+    /// Words of the rows made: those of the channels, and zeros.
+    pub row_words: usize,
     /// Distance of the rows made, in words.
     pub stride: usize,
 }
@@ -76,14 +78,15 @@ impl Int8Filter {
         words: &mut [f32],
         starts: &mut [i32],
     ) {
-        let FilterPart { group, rows, channel_words, stride } = part;
+        let FilterPart { group, rows, channel_words, row_words, stride } = part;
         let elems = word_elems(isa);
         let channels = channel_words.start * elems..(channel_words.end * elems).min(self.channels);
-        let row_words = channel_words.len() * self.tap_offsets.len();
+        let used = channel_words.len() * self.tap_offsets.len();
         for (index, row) in rows.enumerate() {
             let begin = group * self.group_stride + row * self.row_stride;
             let begin = begin + channels.start * self.channel_stride;
-            let to = &mut words[index * stride..][..row_words];
+            let (to, beyond) = words[index * stride..][..row_words].split_at_mut(used);
+            beyond.fill(0.0);
             self.pack_row(isa, &filter[begin..], channels.len(), to);
             starts[index] = if elems == 4 { -BYTE_OFFSET * sum_of_bytes(to) } else { 0 };
         }

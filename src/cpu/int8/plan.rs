@@ -15,7 +15,8 @@ use crate::cpu::store::store_tile;
 use crate::cpu::tiles::pieces;
 use crate::cpu::ukernel::{
     Line, LineShape, ReduceOffsets, WORD_SLACK_ELEMS, WordPixels, WordRows, multiply_words,
-    pack_panel, panel_columns, rows_at_once, stage_word_pixels, stage_words, transpose, word_elems,
+    pack_panel, panel_columns, rows_at_once, stage_word_pixels, stage_words, transpose, whole_rows,
+    whole_steps, word_elems,
 };
 use crate::error::Result;
 use crate::memory::{MatrixMut, TensorMut, as_i32_mut};
@@ -71,7 +72,7 @@ impl Int8Plan {
             0 => blocking.channels,
             rest => rest,
         };
-        let gemm_k = blocking.channels * gather.taps();
+        let gemm_k = whole_steps(isa, blocking.channels * gather.taps());
         let row_stride = distance_of_rows(gemm_k);
         Int8Plan {
             problem: problem.clone(),
@@ -83,7 +84,8 @@ impl Int8Plan {
                 filter.channels_inner,
             ),
             last_offsets: offsets_of(isa.isa(), &planes.layout, last, filter.channels_inner),
-            rows_at_once: rows_at_once(isa.isa(), blocking.rows, row_stride).min(blocking.rows),
+            rows_at_once: whole_rows(isa, rows_at_once(isa.isa(), blocking.rows, row_stride))
+                .min(blocking.rows),
             row_stride,
             words: of_words.channels,
             gather,
@@ -117,8 +119,9 @@ impl Int8Plan {
         let columns = pixel_box.pixels().next_multiple_of(panel_cols);
         // Panels are read whole, so beyond the end of the planes too.
         let planes = self.planes.elems(pixel_box.images) + panel_cols + WORD_SLACK_ELEMS;
-        let panels = channels * self.gather.taps() * columns + panel_cols;
-        let filter = self.rows_at_once * self.row_stride;
+        let gemm_k = whole_steps(self.isa, channels * self.gather.taps());
+        let panels = gemm_k * columns + panel_cols;
+        let filter = whole_rows(self.isa, self.rows_at_once) * self.row_stride;
         [planes, panels, filter, self.rows_at_once].map(arena::whole_lines)
     }
 
@@ -207,7 +210,7 @@ impl Tile<'_> {
         let lines = plan.planes.lines(self.pixels);
         let taps = plan.gather.taps();
         for words in pieces(&(0..plan.words), plan.blocking.channels) {
-            let gemm_k = words.len() * taps;
+            let gemm_k = whole_steps(plan.isa, words.len() * taps);
             self.stage(&words, &lines, planes, panels);
             self.pack(&words, planes, panels);
             for rows_now in pieces(rows, plan.rows_at_once) {
@@ -217,6 +220,7 @@ impl Tile<'_> {
                     group: self.group,
                     rows: rows_now,
                     channel_words: words.clone(),
+                    row_words: gemm_k,
                     stride: plan.row_stride,
                 };
                 plan.filter.pack(plan.isa, self.inputs[1], part, filter, starts);
@@ -276,7 +280,7 @@ impl Tile<'_> {
         let offsets =
             if words.len() == plan.blocking.channels { &plan.offsets } else { &plan.last_offsets };
         let panel_cols = panel_columns(isa);
-        let panel_elems = offsets.len() * panel_cols;
+        let panel_elems = whole_steps(plan.isa, offsets.len()) * panel_cols;
         let mut segments = Vec::new();
         for (index, first) in (0..self.pixels.len()).step_by(panel_cols).enumerate() {
             plan.planes.layout.segments(self.pixels, first, panel_cols, &mut segments);

@@ -2,6 +2,7 @@
 //!
 //! As [`super::block`], but that each row begins with a number of its own, and that sums are integers.
 
+use super::amx::{AmxRows, TILE_BLOCK, TILE_WORDS, TileSession, multiply_byte_tiles};
 use super::block::panel_columns;
 use super::int8_simd::ScalarQuads;
 use super::register_block::Block;
@@ -12,8 +13,19 @@ use crate::memory::MatrixMut;
 pub fn word_elems(isa: Int8Isa) -> usize {
     match isa.kernel() {
         Int8Kernel::Avx2 | Int8Kernel::Avx512Bw => 2,
-        Int8Kernel::Scalar | Int8Kernel::AvxVnni | Int8Kernel::Avx512Vnni => 4,
+        Int8Kernel::Scalar | Int8Kernel::AvxVnni | Int8Kernel::Avx512Vnni | Int8Kernel::Amx => 4,
     }
+}
+
+/// Words of a reduction that [`multiply_words`] takes for `words`; what is more must be zeros in
+/// the rows, and may be anything in the panels.
+pub fn whole_steps(isa: Int8Isa, words: usize) -> usize {
+    if isa.amx().is_some() { words.next_multiple_of(TILE_WORDS) } else { words }
+}
+
+/// Rows that [`multiply_words`] wants to be there for `rows`; what is more may be anything.
+pub fn whole_rows(isa: Int8Isa, rows: usize) -> usize {
+    if isa.amx().is_some() { rows.next_multiple_of(TILE_BLOCK) } else { rows }
 }
 
 /// Rows of words at one distance, each contiguous.
@@ -29,7 +41,7 @@ pub struct WordRows<'a> {
 
 /// `c = starts + a * b`, or `c += starts + a * b` where `accumulate`; modulo 2^32.
 ///
-/// `a` has `c`'s rows, each of `gemm_k` words. `panels` holds `c`'s columns: panel after panel of
+/// `a` has `c`'s rows, each of `gemm_k` words, as [`whole_rows`] and [`whole_steps`] tell. `panels` holds `c`'s columns: panel after panel of
 /// [`panel_columns`], in each of them `gemm_k` rows; what the last panel holds beyond the columns
 /// has no influence.
 ///
@@ -45,6 +57,12 @@ pub fn multiply_words(
 ) {
     let (rows, cols) = c.shape();
     if rows == 0 || cols == 0 {
+        return;
+    }
+    if let Some(amx) = isa.amx() {
+        let session = TileSession::begin(amx);
+        let rows = AmxRows { words: a.words, stride: a.stride };
+        multiply_byte_tiles(&session, gemm_k, rows, panels, a.starts, c, accumulate);
         return;
     }
     let (c_stride, col_stride) = c.strides();
@@ -80,6 +98,8 @@ pub fn multiply_words(
             Int8Kernel::Avx512Bw => x86::avx512_bw(block, rows, cols),
             #[cfg(target_arch = "x86_64")]
             Int8Kernel::Avx512Vnni => x86::avx512_vnni(block, rows, cols),
+            #[cfg(target_arch = "x86_64")]
+            Int8Kernel::Amx => unreachable!("tiles are not vectors"),
             #[cfg(not(target_arch = "x86_64"))]
             _ => unreachable!("no other machine has these instructions"),
         }
