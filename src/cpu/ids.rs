@@ -33,7 +33,7 @@ pub const INT8: u64 = 1_000_200;
 pub const INT8_DEPTHWISE: u64 = 1_000_210;
 
 /// [`super::Amx`].
-pub const AMX: u64 = 1_000_260;
+pub const AMX: u64 = 1_000_270;
 
 /// The id of a family's solver for one instruction set level.
 pub fn at_level(family: u64, level: IsaLevel) -> SolverId {
