@@ -180,7 +180,17 @@ macro_rules! row {
         )
     };
     // The lines where they will be stored are asked for.
-    ([expect], $k:tt, $v:tt, $n:tt, $row:tt, $low:literal, $high:literal) => {
+    ([expect], $k:tt, $v:tt, one, $row:tt, $low:literal, $high:literal) => {
+        concat!("prefetchw byte ptr [{at}]\n", "add {at}, {quads}\n")
+    };
+    ([expect], $k:tt, "ymm", both, $row:tt, $low:literal, $high:literal) => {
+        concat!(
+            "prefetchw byte ptr [{at}]\n",
+            "prefetchw byte ptr [{at} + 63]\n",
+            "add {at}, {quads}\n",
+        )
+    };
+    ([expect], $k:tt, "zmm", both, $row:tt, $low:literal, $high:literal) => {
         concat!(
             "prefetchw byte ptr [{at}]\n",
             "prefetchw byte ptr [{at} + 64]\n",
