@@ -147,7 +147,10 @@ impl<E: Copy> Block<'_, E> {
                         gemm_k: self.gemm_k,
                         c: self.c.add(row * self.c_stride + panel * panel_cols),
                         c_stride_bytes: self.c_stride * size_of::<E>(),
-                        starts: self.starts.wrapping_add(row),
+                        starts: match self.starts.is_null() {
+                            true => self.starts,
+                            false => self.starts.add(row),
+                        },
                         accumulate: self.accumulate,
                         a: self.a.add(row * self.a_stride),
                         a_stride: self.a_stride,
