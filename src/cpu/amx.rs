@@ -40,6 +40,9 @@ use plan::AmxPlan;
 /// Most taps of a filter: 11 x 11. A block of the reduction holds all taps of 32 channels.
 const MAX_TAPS: usize = 121;
 
+/// Longest reduction: plans hold lists of its words.
+const MAX_GEMM_K: usize = 1 << 20;
+
 /// The implicit GEMM on tiles.
 pub struct Amx;
 
@@ -61,8 +64,13 @@ impl Solver for Amx {
         if problem.direction() == Direction::Wrw {
             return Err(Reason::new("serves forward and backward-data"));
         }
-        if problem.filter_spatial().iter().product::<usize>() > MAX_TAPS {
+        let taps = problem.filter_spatial().iter().product::<usize>();
+        if taps > MAX_TAPS {
             return Err(Reason::new(format!("a filter of more than {MAX_TAPS} taps")));
+        }
+        let channels = problem.c().max(problem.k()) / problem.groups();
+        if channels.saturating_mul(taps) > MAX_GEMM_K {
+            return Err(Reason::new(format!("a reduction of more than {MAX_GEMM_K} products")));
         }
         // The same conditions on strides hold.
         ImplicitGemm.applicable(problem, context)?;

@@ -76,8 +76,24 @@ impl Strip {
     /// Whether every pixel meets one of the taps.
     pub fn covers(&self, gather: &Gather, images: usize) -> bool {
         let all = gather.all_pixels(images);
-        gather.axes[1].inside(self.tap_h, &all.o[1]) == all.o[1]
-            && all.o[2].clone().all(|w| !self.taps_at(gather, w).is_empty())
+        let width = &all.o[2];
+        let mut met: Vec<Range<usize>> = self.pixels_of_taps(gather, width).collect();
+        met.sort_unstable_by_key(|pixels| pixels.start);
+        // How far pixels meet a tap without a gap.
+        let end = met.into_iter().fold(width.start, |end, pixels| match pixels.start <= end {
+            true => end.max(pixels.end),
+            false => end,
+        });
+        gather.axes[1].inside(self.tap_h, &all.o[1]) == all.o[1] && end >= width.end
+    }
+
+    /// Of some pixels of a line, those that meet each tap.
+    fn pixels_of_taps(
+        &self,
+        gather: &Gather,
+        width: &Range<usize>,
+    ) -> impl Iterator<Item = Range<usize>> {
+        self.taps_w.iter().map(|&tap| gather.axes[2].inside(tap, width))
     }
 
     /// The taps that pixel w of a line meets.
@@ -113,9 +129,10 @@ pub fn runs_of(
     let of_box = lines.start - pixels.o[1].start..lines.end - pixels.o[1].start;
 
     let all_taps = 0..strip.taps_w.len();
-    let whole: Vec<bool> = width.clone().map(|w| strip.taps_at(gather, w) == all_taps).collect();
-    let first = whole.iter().position(|&is_whole| is_whole).unwrap_or(whole.len());
-    let count = whole[first..].iter().take_while(|&&is_whole| is_whole).count();
+    // The pixels that meet all taps, which are neighbours.
+    let first = strip.pixels_of_taps(gather, &width).map(|met| met.start).max().unwrap_or(0);
+    let end = strip.pixels_of_taps(gather, &width).map(|met| met.end).min().unwrap_or(0);
+    let count = end.saturating_sub(first);
     let mut runs = Vec::new();
     if count > 0 {
         let at = |h: usize| line_begin(h) + axis_w.input_offset(strip.taps_w[0], first);
