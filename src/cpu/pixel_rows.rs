@@ -151,7 +151,7 @@ impl Kernel {
             let gather = Gather { order: Order::ChannelInner, ..gather };
             let filter = FilterMatrix::new(problem, &gather);
             let strips = strips_of(&gather);
-            let is_covered = strips.first().is_some_and(|strip| strip.covers(&gather, problem.n()));
+            let is_covered = strips.first().is_some_and(|strip| strip.covers(&gather));
             let (lines, columns) = task_lengths(problem, &gather, filter.gemm_m, isa, threads);
             let padded = filter.gemm_m.next_multiple_of(panel_columns(isa));
             let elems = groups * padded * gather.gemm_k();

@@ -66,7 +66,7 @@ pub fn strips_of(gather: &Gather) -> Vec<Strip> {
         }
         strips.append(&mut of_line);
     }
-    if let Some(covering) = strips.iter().position(|strip| strip.covers(gather, 1)) {
+    if let Some(covering) = strips.iter().position(|strip| strip.covers(gather)) {
         strips.swap(0, covering);
     }
     strips
@@ -74,8 +74,8 @@ pub fn strips_of(gather: &Gather) -> Vec<Strip> {
 
 impl Strip {
     /// Whether every pixel meets one of the taps.
-    pub fn covers(&self, gather: &Gather, images: usize) -> bool {
-        let all = gather.all_pixels(images);
+    pub fn covers(&self, gather: &Gather) -> bool {
+        let all = gather.all_pixels(1);
         let width = &all.o[2];
         let mut met: Vec<Range<usize>> = self.pixels_of_taps(gather, width).collect();
         met.sort_unstable_by_key(|pixels| pixels.start);
