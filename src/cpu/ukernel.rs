@@ -13,6 +13,7 @@ mod convert;
 mod depthwise;
 mod dot;
 mod edges;
+mod few_columns;
 mod filter;
 mod gemm;
 mod int8_block;
@@ -48,6 +49,7 @@ pub use block::{
 pub use convert::{narrow_bf16, narrow_f16, widen_bf16, widen_f16, widen_i8};
 pub use depthwise::sum_shifted;
 pub use dot::{DotStart, add_dots, dot_rows};
+pub use few_columns::{FewColumns, few_of};
 pub use filter::{FilterBlock, TapColumn, pack_filter_block, pack_filter_columns};
 pub use gemm::gemm_f32;
 pub use int8_block::{WordRows, multiply_words, whole_rows, whole_steps, word_elems};
@@ -56,7 +58,7 @@ pub use lanes::{
     tile_lanes, unstage_tile,
 };
 pub use lines::{LINE_SLACK_ELEMS, Line, LineShape, interleave, stage_lines};
-pub use panel::{ReduceOffsets, Segment, pack_panel, pack_panel_transposed};
+pub use panel::{ReduceOffsets, Segment, pack_column, pack_panel, pack_panel_transposed};
 pub use planes::{
     PlaneInputs, PlaneShape, add_plane_products, convolve_phases, convolve_planes, serves_filter,
 };

@@ -17,7 +17,8 @@ use crate::cpu::pool;
 use crate::cpu::store::store_tile;
 use crate::cpu::tiles::pieces;
 use crate::cpu::ukernel::{
-    Left, ReduceOffsets, Rows, SourceColumns, multiply_source, pack_panel, panel_columns, transpose,
+    FewColumns, Left, ReduceOffsets, Rows, SourceColumns, multiply_source, pack_column, pack_panel,
+    panel_columns, transpose,
 };
 use crate::error::Result;
 use crate::memory::{MatrixMut, TensorMut};
@@ -60,6 +61,8 @@ struct Phase {
     gather: Gather,
     filter: FilterMatrix,
     blocking: Blocking,
+    /// How many of a task's last pixels are beside the panels.
+    few: usize,
     /// `None`: pixels are read from the tensor itself.
     planes: Option<Planes>,
     layout: PixelLayout,
@@ -76,11 +79,12 @@ struct Phase {
 struct ScratchElems {
     planes: usize,
     panels: usize,
+    few: usize,
 }
 
 impl ScratchElems {
-    fn total(&self) -> usize {
-        self.planes + self.panels
+    fn parts(&self) -> [usize; 3] {
+        [self.planes, self.panels, self.few].map(arena::whole_lines)
     }
 }
 
@@ -139,6 +143,7 @@ impl DataPlan {
                 gather,
                 filter,
                 blocking,
+                few: blocking.few(&shape, isa),
                 planes,
                 layout,
             });
@@ -228,7 +233,7 @@ impl DataPlan {
         let has_no_nan = pool::all(
             threads,
             self.tasks(out),
-            || arena::take(self.scratch.total()),
+            || arena::take(self.scratch.parts().iter().sum()),
             |scratch, task| Ok(!self.run_task(&inputs, scratch, task)?),
         )?;
         let is_spoiled = self.touches_padding
@@ -273,17 +278,17 @@ impl DataPlan {
         scratch: &mut [f32],
         mut task: Task<'_, O>,
     ) -> Result<bool> {
-        let (planes, panels) = scratch.split_at_mut(self.scratch.planes);
+        let scratch = arena::split(scratch, self.scratch.parts());
         let tile = Tile { plan: self, phase: &self.phases[task.phase], inputs, task: &task.pixels };
         let direct = task.out.as_matrix(1).and_then(O::as_f32_matrix);
         if let Some(mut dst) = direct.filter(|dst| dst.shape().1 == 1 || dst.strides().1 == 1) {
-            tile.multiply(task.group, &task.rows, &mut dst, planes, panels);
+            tile.multiply(task.group, &task.rows, &mut dst, scratch);
             return Ok(self.touches_padding && dst.any(f32::is_nan));
         }
         let (rows, pixels) = (task.rows.len(), task.pixels.len());
         let mut sums = arena::take(rows * pixels)?;
         let mut dst = MatrixMut::row_major(&mut sums, rows, pixels);
-        tile.multiply(task.group, &task.rows, &mut dst, planes, panels);
+        tile.multiply(task.group, &task.rows, &mut dst, scratch);
         let has_nan = self.touches_padding && dst.any(f32::is_nan);
         let scalars = Scalars { alpha: 1.0, beta: 0.0 };
         let [_, channel_stride, .., pixel_stride] = task.out.strides();
@@ -326,10 +331,11 @@ impl ScratchElems {
             if let Some(planes) = &phase.planes {
                 // Panels are read whole, so beyond the end of the planes too.
                 let of_phase = planes.elems(pixel_box.images) + panel_cols;
-                elems.planes = elems.planes.max(arena::whole_lines(of_phase));
+                elems.planes = elems.planes.max(of_phase);
             }
             let columns = pixel_box.pixels().next_multiple_of(panel_cols);
             let gemm_k = channels * phase.gather.taps();
+            elems.few = elems.few.max(phase.few * gemm_k);
             elems.panels = elems.panels.max(gemm_k * columns + panel_cols);
         }
         elems
@@ -351,8 +357,7 @@ impl<T: Element> Tile<'_, T> {
         group: usize,
         rows: &Range<usize>,
         dst: &mut MatrixMut<'_, f32>,
-        planes: &mut [f32],
-        panels: &mut [f32],
+        [planes, panels, few]: [&mut [f32]; 3],
     ) {
         let phase = self.phase;
         let taps = phase.gather.taps();
@@ -364,7 +369,7 @@ impl<T: Element> Tile<'_, T> {
         let mut starts = Vec::new();
         for channels in pieces(&(0..phase.gather.channels), phase.blocking.channels) {
             let kk = channels.start * taps..channels.end * taps;
-            let columns = self.columns(group_input, &channels, planes, panels, &mut starts);
+            let columns = self.columns(group_input, &channels, [planes, few], panels, &mut starts);
             let a = self.filter_part(group, rows, &kk);
             multiply_source(self.plan.isa, a, panels, columns, dst, kk.start > 0);
         }
@@ -376,7 +381,7 @@ impl<T: Element> Tile<'_, T> {
         &'a self,
         group_input: &'a [T],
         channels: &Range<usize>,
-        planes: &'a mut [f32],
+        [planes, few]: [&'a mut [f32]; 2],
         panels: &mut [f32],
         starts: &'a mut Vec<Option<usize>>,
     ) -> SourceColumns<'a> {
@@ -402,9 +407,10 @@ impl<T: Element> Tile<'_, T> {
         let panel_elems = offsets.len() * panel_cols;
         let mut segments = Vec::new();
         starts.clear();
-        for (index, first) in (0..pixels.len()).step_by(panel_cols).enumerate() {
-            phase.layout.segments(pixels, first, panel_cols, &mut segments);
-            let columns = panel_cols.min(pixels.len() - first);
+        let in_panels = pixels.len() - phase.few;
+        for (index, first) in (0..in_panels).step_by(panel_cols).enumerate() {
+            let columns = panel_cols.min(in_panels - first);
+            phase.layout.segments(pixels, first, columns, &mut segments);
             if let ([only], true) = (&segments[..], columns == panel_cols) {
                 starts.push(Some(base + only.offset));
                 continue;
@@ -413,7 +419,14 @@ impl<T: Element> Tile<'_, T> {
             let panel = &mut panels[index * panel_elems..];
             pack_panel(isa, source, base, offsets, &segments, columns, panel);
         }
-        SourceColumns { source, offsets, starts }
+        let stride = offsets.len();
+        for index in 0..phase.few {
+            phase.layout.segments(pixels, in_panels + index, 1, &mut segments);
+            let at = base + segments[0].offset;
+            pack_column(source, at, offsets, &mut few[index * stride..][..stride]);
+        }
+        let few = FewColumns { data: few, stride, count: phase.few };
+        SourceColumns { source, offsets, starts, few }
     }
 
     fn filter_part(&self, group: usize, rows: &Range<usize>, kk: &Range<usize>) -> Left<'_> {

@@ -141,17 +141,17 @@ impl PixelLayout {
         ((0..len_d).flat_map(|d| (0..len_h).map(line(d))).collect(), len_w)
     }
 
-    /// The segments of the panel of `panel_cols` columns that begins with
+    /// The segments of the panel of up to `columns` columns that begins with
     /// pixel `first` of `pixels`; offsets count from the box's first pixel.
     pub fn segments(
         &self,
         pixels: &PixelBox,
         first: usize,
-        panel_cols: usize,
+        columns: usize,
         segments: &mut Vec<Segment>,
     ) {
         let [len_d, len_h, len_w] = [0, 1, 2].map(|dim| pixels.o[dim].len());
-        let end = pixels.len().min(first + panel_cols);
+        let end = pixels.len().min(first + columns);
         segments.clear();
         let mut at = first;
         while at < end {

@@ -8,7 +8,7 @@ use crate::cpu::cache::CacheSizes;
 use crate::cpu::gather::Gather;
 use crate::cpu::isa::Isa;
 use crate::cpu::tiles::{BoxLengths, even_piece};
-use crate::cpu::ukernel::panel_columns;
+use crate::cpu::ukernel::{few_of, panel_columns};
 use crate::problem::{ConvProblem, DataType, Direction};
 
 /// The GEMMs of one gather: `groups` times `rows` x pixels x (`channels` x `taps`).
@@ -44,6 +44,13 @@ impl BlockShape {
     }
 }
 
+impl BlockShape {
+    /// Pixels of all images.
+    fn pixels(&self) -> usize {
+        self.spatial.iter().fold(self.images, |product, &len| product.saturating_mul(len))
+    }
+}
+
 /// Lengths of blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Blocking {
@@ -70,6 +77,13 @@ const FILTER_COST: f64 = 8.0;
 /// A register block of fewer rows takes as long: with two vectors a row, at
 /// least eight sums must be under way to fill two pipelines of four cycles.
 const MIN_EFFICIENT_ROWS: f64 = 4.0;
+
+/// A column that is done by itself takes as long as so many of a full vector (1 x 1 layers of 7 x 7 pixels,
+/// Zen 4).
+const FEW_COST: f64 = 1.5;
+
+/// So many pixels are not cut, so that those that fill no vector are the same ones whatever the threads.
+const MAX_WHOLE_PIXELS: usize = 256;
 
 /// What starting a task costs, in multiply-adds: about 1 us at 50 G/s.
 const TASK_COST: f64 = 5e4;
@@ -99,12 +113,16 @@ impl Blocking {
         let channels = even_piece(shape.channels, (max_gemm_k / taps).max(1));
         let block_bytes = channels * taps * size_of::<f32>();
         let max_pixels = (caches.l2_bytes / 2 / block_bytes).max(panel_cols);
+        let all_pixels = shape.pixels();
+        let all_pixel_parts = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64];
+        let pixel_parts = match all_pixels <= MAX_WHOLE_PIXELS.min(max_pixels) {
+            true => &all_pixel_parts[..1],
+            false => &all_pixel_parts[..],
+        };
         let mut best: Option<(f64, Blocking)> = None;
         for row_parts in [1, 2, 3, 4, 6, 8, 12, 16, 24, 32] {
-            for pixel_parts in [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64] {
-                let all_pixels: usize = shape.spatial.iter().product();
-                let pixels = (all_pixels.saturating_mul(shape.images) / pixel_parts)
-                    .clamp(panel_cols, max_pixels);
+            for &pixel_parts in pixel_parts {
+                let pixels = (all_pixels / pixel_parts).clamp(panel_cols, max_pixels);
                 // Register blocks are cut evenly, so rows need be no whole number of them.
                 let rows = even_piece(shape.rows, shape.rows.div_ceil(row_parts));
                 let pixel_box = BoxLengths::choose(shape.images, shape.spatial, pixels);
@@ -118,6 +136,14 @@ impl Blocking {
         best.map_or_else(|| unreachable!("there are candidates"), |(_, blocking)| blocking)
     }
 
+    /// How many of a task's last pixels are done by themselves. None of a problem that may be cut, for
+    /// it sums them in another order.
+    pub fn few(&self, shape: &BlockShape, isa: Isa) -> usize {
+        let pixels = shape.pixels();
+        let is_whole = pixels <= MAX_WHOLE_PIXELS && self.pixel_box.pixels() == pixels;
+        if is_whole { few_of(isa, pixels) } else { 0 }
+    }
+
     /// Tasks of all groups.
     fn tasks(&self, shape: &BlockShape) -> usize {
         shape.groups
@@ -128,7 +154,9 @@ impl Blocking {
     /// Time in multiply-adds of the busiest thread.
     pub fn cost(&self, shape: &BlockShape, isa: Isa, threads: NonZeroUsize) -> f64 {
         // A block may be of one vector of columns.
-        let columns = self.pixel_box.pixels().next_multiple_of(panel_columns(isa) / 2) as f64;
+        let few = self.few(shape, isa);
+        let in_panels = (self.pixel_box.pixels() - few).next_multiple_of(panel_columns(isa) / 2);
+        let columns = in_panels as f64 + FEW_COST * few as f64;
         let pack = if shape.is_gathered { GATHER_COST } else { PACK_COST };
         let rows = self.rows as f64;
         let gemm_k = (shape.channels * shape.taps) as f64;

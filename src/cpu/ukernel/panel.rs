@@ -93,7 +93,17 @@ pub fn pack_panel(
     }
 }
 
-/// The same, reading wanted columns alone.
+/// Packs one column by itself: element kk is read at `offsets[kk] + at`.
+///
+/// # Panics
+/// Where one lies outside the source, or the column is too short.
+pub fn pack_column(source: &[f32], at: usize, offsets: &ReduceOffsets, column: &mut [f32]) {
+    for (to, &offset) in column[..offsets.len()].iter_mut().zip(offsets.of_rows()) {
+        *to = source[at + offset];
+    }
+}
+
+/// As [`pack_panel`], reading wanted columns alone.
 fn pack_at_the_end(
     source: &[f32],
     base: usize,

@@ -1,0 +1,188 @@
+//! Columns of a product that are too few to fill a vector.
+//!
+//! A vector of columns of which one matters would take as long as if all did. So vectors run along the
+//! left matrix: along the reduction, where its rows are contiguous, or along the rows, where its columns
+//! are.
+
+use super::block::{Left, Rows, panel_columns};
+use super::dot::{DotStart, add_dots};
+use super::simd::{Simd, isa_kernel};
+use crate::cpu::isa::Isa;
+use crate::memory::MatrixMut;
+
+/// Columns beside the panels, each contiguous.
+#[derive(Clone, Copy, Debug)]
+pub struct FewColumns<'a> {
+    /// From the first column's first element.
+    pub data: &'a [f32],
+    /// Distance from column to column in elements.
+    pub stride: usize,
+    pub count: usize,
+}
+
+impl FewColumns<'_> {
+    pub const NONE: Self = FewColumns { data: &[], stride: 0, count: 0 };
+}
+
+/// How many of the last of `cols` columns are better done here than by a vector of their own: of AVX-512,
+/// 8 of them take two thirds of its time (1 x 1 layers of 7 x 7 pixels, Zen 4).
+pub fn few_of(isa: Isa, cols: usize) -> usize {
+    let lanes = panel_columns(isa) / 2;
+    let rest = cols % lanes;
+    if rest <= lanes / 2 { rest } else { 0 }
+}
+
+/// `c = a * b`, or `c += a * b` where `accumulate`.
+///
+/// # Panics
+/// Where shapes and slices do not go together, or `c`'s columns are not contiguous.
+pub(super) fn multiply_few(
+    isa: Isa,
+    gemm_k: usize,
+    a: Left<'_>,
+    b: FewColumns<'_>,
+    c: &mut MatrixMut<'_, f32>,
+    accumulate: bool,
+) {
+    let (rows, cols) = c.shape();
+    assert!(rows > 0 && cols > 0);
+    assert!(cols == b.count && (cols - 1) * b.stride + gemm_k <= b.data.len());
+    if let Some(a) = a.contiguous_rows() {
+        if !accumulate {
+            c.fill_with(|_, _| 0.0);
+        }
+        let columns: Vec<usize> = (0..cols).map(|col| col * b.stride).collect();
+        let start = [DotStart { a: 0, b: 0 }];
+        add_dots(isa, a, b.data, &columns, &start, gemm_k, c, 0..rows);
+        return;
+    }
+    let Rows { data, stride: a_step } = a.contiguous_columns();
+    assert!(gemm_k == 0 || (gemm_k - 1) * a_step + rows <= data.len());
+    let (c_stride, col_stride) = c.strides();
+    assert!(col_stride == 1 || cols == 1);
+    let product = Product {
+        gemm_k,
+        a: data.as_ptr(),
+        a_step,
+        b: b.data.as_ptr(),
+        b_stride: b.stride,
+        c: c.as_mut_ptr(),
+        c_stride,
+        accumulate,
+    };
+    // SAFETY: the left matrix and the columns lie inside their slices by the assertions; `c` is an
+    // exclusive matrix of so many rows and columns.
+    unsafe { along_rows(isa, product, rows, cols) }
+}
+
+/// Columns of the left matrix, contiguous, `a_step` apart; those of the right one, `b_stride` apart.
+#[derive(Clone, Copy)]
+struct Product {
+    gemm_k: usize,
+    a: *const f32,
+    a_step: usize,
+    b: *const f32,
+    b_stride: usize,
+    c: *mut f32,
+    c_stride: usize,
+    accumulate: bool,
+}
+
+isa_kernel! {
+    /// Each sum is formed in the order of the reduction.
+    ///
+    /// # Safety
+    /// Both matrices must be readable and `c` writable, for so many rows and columns.
+    unsafe fn along_rows(product: Product, rows: usize, cols: usize) = along_rows_body
+}
+
+/// # Safety
+/// As `along_rows`; the instruction set of `S` must be present.
+#[inline(always)]
+unsafe fn along_rows_body<S: Simd>(product: Product, rows: usize, cols: usize) {
+    let mut col = 0;
+    while col < cols {
+        let count = (cols - col).min(4);
+        // SAFETY: the columns from here on are the caller's.
+        unsafe {
+            let product = Product {
+                b: product.b.add(col * product.b_stride),
+                c: product.c.add(col),
+                ..product
+            };
+            match count {
+                1 => some_columns::<S, 1>(product, rows),
+                2 => some_columns::<S, 2>(product, rows),
+                3 => some_columns::<S, 3>(product, rows),
+                _ => some_columns::<S, 4>(product, rows),
+            }
+        }
+        col += count;
+    }
+}
+
+/// # Safety
+/// As `along_rows` for `C` columns.
+#[inline(always)]
+unsafe fn some_columns<S: Simd, const C: usize>(product: Product, rows: usize) {
+    /// Vectors of rows: at least eight sums must be under way to fill two pipelines of four cycles.
+    const VECTORS: usize = 8;
+    let mut row = 0;
+    // SAFETY: rows from here on are the caller's.
+    unsafe {
+        while C <= 2 && row + VECTORS * S::LANES <= rows {
+            some_rows::<S, C, VECTORS>(product, row, S::LANES);
+            row += VECTORS * S::LANES;
+        }
+        while row + 4 * S::LANES <= rows {
+            some_rows::<S, C, 4>(product, row, S::LANES);
+            row += 4 * S::LANES;
+        }
+        while row < rows {
+            some_rows::<S, C, 1>(product, row, S::LANES.min(rows - row));
+            row += S::LANES;
+        }
+    }
+}
+
+/// `V` vectors of rows from `row` on; of the last one, `lanes`.
+///
+/// # Safety
+/// As `along_rows` for these rows and `C` columns. `lanes` is less than a vector has only where `V` is
+/// one.
+#[inline(always)]
+unsafe fn some_rows<S: Simd, const C: usize, const V: usize>(
+    product: Product,
+    row: usize,
+    lanes: usize,
+) {
+    let Product { gemm_k, a_step, b_stride, c_stride, accumulate, .. } = product;
+    // SAFETY: the caller's promise.
+    unsafe {
+        let a = product.a.add(row);
+        let mut sums = [[S::splat(0.0); C]; V];
+        for kk in 0..gemm_k {
+            let mut weights = [S::splat(0.0); V];
+            for v in 0..V {
+                let at = a.add(kk * a_step + v * S::LANES);
+                weights[v] = if lanes == S::LANES { S::load(at) } else { S::load_first(at, lanes) };
+            }
+            for col in 0..C {
+                let column = S::splat(*product.b.add(col * b_stride + kk));
+                for v in 0..V {
+                    sums[v][col] = S::mul_add(weights[v], column, sums[v][col]);
+                }
+            }
+        }
+        for v in 0..V {
+            for col in 0..C {
+                let mut of_rows = [0f32; super::simd::MAX_LANES];
+                S::store(of_rows.as_mut_ptr(), sums[v][col]);
+                for (lane, &sum) in of_rows[..lanes].iter().enumerate() {
+                    let c = product.c.add((row + v * S::LANES + lane) * c_stride + col);
+                    c.write(if accumulate { c.read() + sum } else { sum });
+                }
+            }
+        }
+    }
+}
