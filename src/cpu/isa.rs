@@ -193,6 +193,32 @@ fn detect() -> IsaLevel {
     }
 }
 
+/// Whether operations of 512 bits are done in halves, so that they take as long as two of 256: AMD's
+/// Zen 4, and Zen 5 in small machines. For estimates only.
+pub fn halves_512_bits() -> bool {
+    static HALVES: OnceLock<bool> = OnceLock::new();
+    if let Some(&halves) = HALVES.get() {
+        return halves;
+    }
+    let halves = lacks_512_bit_path();
+    *HALVES.get_or_init(|| halves)
+}
+
+#[cfg(target_arch = "x86_64")]
+fn lacks_512_bit_path() -> bool {
+    use std::arch::x86_64::{__cpuid, __get_cpuid_max};
+    /// AMD's leaf of performance optimisations, which Intel does not have, and the bit in EAX of a data
+    /// path of 512 bits (AMD's Architecture Programmer's Manual, volume 3, appendix E.4).
+    const LEAF: u32 = 0x8000_001A;
+    const FP512: u32 = 1 << 3;
+    __get_cpuid_max(0x8000_0000).0 >= LEAF && __cpuid(LEAF).eax & FP512 == 0
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn lacks_512_bit_path() -> bool {
+    false
+}
+
 #[cfg(not(target_arch = "x86_64"))]
 fn detect() -> IsaLevel {
     IsaLevel::Scalar

@@ -2,16 +2,18 @@
 #![forbid(unsafe_code)]
 
 use super::cache::CacheSizes;
-use super::isa::Int8Kernel;
+use super::isa::{Int8Kernel, halves_512_bits};
 use crate::config::IsaLevel;
 use crate::problem::{ConvProblem, DataType, Role};
 use crate::solver::Context;
 
 /// Multiply-adds a microsecond and thread that the GEMM kernel attains on
 /// blocks in cache: 92 % of the FMA peak of a 3.2 GHz Zen 3 core (51 G/s)
-/// for AVX2, twice that for AVX-512, an eighth for what SSE2 leaves of it.
+/// for AVX2, twice that for AVX-512 unless it works in halves, an eighth for what SSE2 leaves of it.
 pub fn kernel_multiply_adds_per_us(level: IsaLevel) -> f64 {
     match level {
+        // Half as many instructions, and fewer loads of weights.
+        IsaLevel::Avx512 if halves_512_bits() => 49_000.0,
         IsaLevel::Scalar => 6_000.0,
         IsaLevel::Avx2Fma => 47_000.0,
         IsaLevel::Avx512 => 94_000.0,

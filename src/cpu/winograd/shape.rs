@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use super::filter::contiguous_strides;
 use crate::config::IsaLevel;
 use crate::cpu::cache::CacheSizes;
-use crate::cpu::isa::Isa;
+use crate::cpu::isa::{Isa, halves_512_bits};
 use crate::cpu::tiles::even_piece;
 use crate::cpu::ukernel::{Form, block_rows, tile_vector};
 use crate::problem::{ConvProblem, Direction};
@@ -254,8 +254,8 @@ fn block_channels(shape: &WinogradShape, isa: Isa) -> usize {
 /// AVX-512 on Emerald Rapids, whose 26 GB/s from L3 are few for it.
 pub(super) fn byte_cost(isa: Isa, bytes_in_use: f64) -> f64 {
     let [near, l3, memory] = match isa.level() {
-        IsaLevel::Scalar | IsaLevel::Avx2Fma => [0.25, 1.2, 2.7],
-        IsaLevel::Avx512 => [0.5, 4.0, 7.0],
+        IsaLevel::Avx512 if !halves_512_bits() => [0.5, 4.0, 7.0],
+        _ => [0.25, 1.2, 2.7],
     };
     let caches = CacheSizes::get();
     let room = 0.8 * caches.l2_bytes as f64;
