@@ -92,7 +92,7 @@ const TASK_COST: f64 = 5e4;
 /// L2 cache, where that is large: then a panel comes from there as fast as it is multiplied, and longer
 /// ones save reading and writing sums. With 2 MiB (Emerald Rapids, AVX-512) panels of 128 KiB reached
 /// 96 % of the FMA peak, of 24 KiB 90 %; with 512 KiB (Zen 3) 16 KiB are the best.
-fn max_panel_bytes(caches: CacheSizes) -> usize {
+pub(super) fn max_panel_bytes(caches: CacheSizes) -> usize {
     const LARGE_L2_BYTES: usize = 1 << 20;
     let of_l2 = if caches.l2_bytes >= LARGE_L2_BYTES { caches.l2_bytes / 16 } else { 0 };
     of_l2.max(caches.l1_bytes / 2)
@@ -125,11 +125,13 @@ impl Blocking {
                 let pixels = (all_pixels / pixel_parts).clamp(panel_cols, max_pixels);
                 // Register blocks are cut evenly, so rows need be no whole number of them.
                 let rows = even_piece(shape.rows, shape.rows.div_ceil(row_parts));
-                let pixel_box = BoxLengths::choose(shape.images, shape.spatial, pixels);
-                let blocking = Blocking { pixel_box, rows, channels };
-                let cost = blocking.cost(shape, isa, threads);
-                if best.is_none_or(|(least, _)| cost < least) {
-                    best = Some((cost, blocking));
+                let even = BoxLengths::choose(shape.images, shape.spatial, pixels);
+                for pixel_box in [even, snug(even, shape, isa)] {
+                    let blocking = Blocking { pixel_box, rows, channels };
+                    let cost = blocking.cost(shape, isa, threads);
+                    if best.is_none_or(|(least, _)| cost < least) {
+                        best = Some((cost, blocking));
+                    }
                 }
             }
         }
@@ -153,15 +155,66 @@ impl Blocking {
 
     /// Time in multiply-adds of the busiest thread.
     pub fn cost(&self, shape: &BlockShape, isa: Isa, threads: NonZeroUsize) -> f64 {
-        // A block may be of one vector of columns.
-        let few = self.few(shape, isa);
-        let in_panels = (self.pixel_box.pixels() - few).next_multiple_of(panel_columns(isa) / 2);
-        let columns = in_panels as f64 + FEW_COST * few as f64;
         let pack = if shape.is_gathered { GATHER_COST } else { PACK_COST };
         let rows = self.rows as f64;
         let gemm_k = (shape.channels * shape.taps) as f64;
-        let block = rows.max(MIN_EFFICIENT_ROWS) * columns;
-        let task = gemm_k * (block + pack * columns + FILTER_COST * rows) + TASK_COST;
-        self.tasks(shape).div_ceil(threads.get()) as f64 * task
+        let of_columns = |columns: f64| {
+            let block = rows.max(MIN_EFFICIENT_ROWS) * columns;
+            gemm_k * (block + pack * columns + FILTER_COST * rows) + TASK_COST
+        };
+        let few = self.few(shape, isa);
+        let of_few = FEW_COST * few as f64;
+        let boxes = self.pixel_box.count(shape.images, shape.spatial) as f64;
+        let all = vector_columns(self.pixel_box, shape, isa, few) as f64 + of_few * boxes;
+        let full = padded(self.pixel_box.pixels() - few, isa) as f64 + of_few;
+        // The last tasks may all be full ones.
+        let rounds = self.tasks(shape).div_ceil(threads.get()) as f64;
+        (rounds - 1.0) * of_columns(all / boxes) + of_columns(full)
     }
+}
+
+/// Columns that a block of so many pixels takes: it may be of one vector.
+fn padded(pixels: usize, isa: Isa) -> usize {
+    pixels.next_multiple_of(panel_columns(isa) / 2)
+}
+
+/// Columns of all boxes, of each less `few`.
+fn vector_columns(pixel_box: BoxLengths, shape: &BlockShape, isa: Isa, few: usize) -> usize {
+    let [d, h, w] = shape.spatial;
+    let [of_d, of_h, of_w] = pixel_box.spatial;
+    // Of each dimension, the full pieces and the last one.
+    let [n, d, h, w] = [(shape.images, pixel_box.images), (d, of_d), (h, of_h), (w, of_w)]
+        .map(|(len, piece)| [(len / piece, piece), (usize::from(len % piece > 0), len % piece)]);
+    let mut columns = 0;
+    for ((n_count, n), (d_count, d)) in n.into_iter().flat_map(|n| d.map(|d| (n, d))) {
+        for ((h_count, h), (w_count, w)) in h.into_iter().flat_map(|h| w.map(|w| (h, w))) {
+            let boxes = n_count * d_count * h_count * w_count;
+            if boxes > 0 {
+                columns += boxes * padded(n * d * h * w - few, isa);
+            }
+        }
+    }
+    columns
+}
+
+/// Boxes of at most the same size, whose pixels fill vectors better: the last one may be smaller than
+/// the others.
+fn snug(even: BoxLengths, shape: &BlockShape, isa: Isa) -> BoxLengths {
+    let [d, h, w] = shape.spatial;
+    let pieces = [even.images, even.spatial[0], even.spatial[1], even.spatial[2]];
+    let lens = [shape.images, d, h, w];
+    let Some(cut) = (0..4).find(|&dim| pieces[dim] < lens[dim] && pieces[dim] > 1) else {
+        return even;
+    };
+    let with_piece = |piece: usize| {
+        let mut lengths = even;
+        match cut {
+            0 => lengths.images = piece,
+            dim => lengths.spatial[dim - 1] = piece,
+        }
+        lengths
+    };
+    let candidates = (pieces[cut] / 2 + 1..=pieces[cut]).rev().map(with_piece);
+    // Of equals the first, which is the largest.
+    candidates.min_by_key(|&lengths| vector_columns(lengths, shape, isa, 0)).unwrap_or(even)
 }

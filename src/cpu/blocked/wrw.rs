@@ -12,6 +12,7 @@ use std::num::NonZeroUsize;
 use std::ops::Range;
 
 use super::operand::Operand;
+use super::shape::max_panel_bytes;
 use crate::cpu::arena;
 use crate::cpu::cache::CacheSizes;
 use crate::cpu::element::{Element, Output, Scalars};
@@ -90,8 +91,8 @@ impl WrwPlan {
         let (x, dy) = (Gather::over_x(problem), Gather::pixels_of_y(problem));
         debug_assert!(x.taps() > 0);
         let (blocking, _) = Blocking::choose(problem, [&x, &dy], isa, threads);
-        // A panel of a box in half of the L1 cache.
-        let max_pixels = CacheSizes::get().l1_bytes / 2 / (panel_columns(isa) * size_of::<f32>());
+        let panel_row_bytes = panel_columns(isa) * size_of::<f32>();
+        let max_pixels = max_panel_bytes(CacheSizes::get()) / panel_row_bytes;
         let lengths = BoxLengths::choose(1, problem.out_spatial(), max_pixels);
         let is_f32 = problem.input_dtype() == DataType::F32;
         let images = problem.n();
