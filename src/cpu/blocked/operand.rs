@@ -114,10 +114,10 @@ fn pack_panels(
         return false;
     }
     let panel_cols = panel_columns(isa);
-    // Panels are filled up with the first column.
-    columns.resize(columns.len().next_multiple_of(panel_cols), columns[0]);
+    // Vectors are filled up with the first column.
+    columns.resize(columns.len().next_multiple_of(panel_cols / 2), columns[0]);
     let panel_elems = pixels.len() * panel_cols;
-    for (number, columns) in columns.chunks_exact(panel_cols).enumerate() {
+    for (number, columns) in columns.chunks(panel_cols).enumerate() {
         let panel = &mut panels[number * panel_elems..];
         pack_panel_transposed(isa, source, columns, &runs, len, panel);
     }

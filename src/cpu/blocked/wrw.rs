@@ -300,7 +300,7 @@ impl Blocking {
         }
         let pixels = (problem.n() * problem.out_spatial().iter().product::<usize>()) as f64;
         let stored = (rows * columns) as f64 * if self.is_swapped { 2.0 } else { 1.0 };
-        let columns = columns.next_multiple_of(panel_columns(isa)) as f64;
+        let columns = columns.next_multiple_of(panel_columns(isa) / 2) as f64;
         let sums = pixels * columns * ((rows as f64).max(4.0) + PACK_COST);
         let task = sums + stored * STORE_COST + TASK_COST;
         self.tasks(problem, gathers).div_ceil(threads.get()) as f64 * task

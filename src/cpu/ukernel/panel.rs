@@ -181,7 +181,8 @@ unsafe fn copy<S: Simd>(from: *const f32, to: *mut f32) {
 /// Packs one panel whose columns are contiguous in the source: pixel i of line l
 /// becomes row `l * len + i`, and column j is read at `columns[j] + lines[l] + i`.
 ///
-/// `columns` has a panel's columns, repeated where there are fewer. Lines are
+/// `columns` has a panel's columns or, repeated where there are fewer, those of one vector, and then the
+/// panel's other half is left as it is. Lines are
 /// read, and rows written, up to the next multiple of four pixels; `panel` has
 /// room for three rows more, whose contents are undefined afterwards.
 ///
@@ -196,7 +197,7 @@ pub fn pack_panel_transposed(
     panel: &mut [f32],
 ) {
     let panel_cols = panel_columns(isa);
-    assert_eq!(columns.len(), panel_cols);
+    assert!(columns.len() == panel_cols || columns.len() == panel_cols / 2);
     let read_len = len.next_multiple_of(4);
     let reach = columns.iter().max().zip(lines.iter().max()).map_or(0, |(c, l)| c + l + read_len);
     assert!(reach <= source.len());
@@ -204,14 +205,18 @@ pub fn pack_panel_transposed(
     // SAFETY: every read ends inside the source; every write ends at most three
     // rows behind the last, inside the panel.
     unsafe {
-        transpose(isa, source.as_ptr(), columns, lines, len, panel.as_mut_ptr());
+        let (source, panel) = (source.as_ptr(), panel.as_mut_ptr());
+        match columns.len() == panel_cols {
+            true => transpose::<2>(isa, source, columns, lines, len, panel),
+            false => transpose::<1>(isa, source, columns, lines, len, panel),
+        }
     }
 }
 
 isa_kernel! {
     /// # Safety
-    /// As [`pack_panel_transposed`] asserts.
-    unsafe fn transpose(
+    /// As [`pack_panel_transposed`] asserts, for `VECTORS` of columns.
+    unsafe fn transpose[VECTORS](
         source: *const f32,
         columns: &[usize],
         lines: &[usize],
@@ -223,7 +228,7 @@ isa_kernel! {
 /// # Safety
 /// As `transpose`; the instruction set of `S` must be present.
 #[inline(always)]
-unsafe fn transpose_body<S: Simd>(
+unsafe fn transpose_body<S: Simd, const VECTORS: usize>(
     source: *const f32,
     columns: &[usize],
     lines: &[usize],
@@ -234,22 +239,22 @@ unsafe fn transpose_body<S: Simd>(
     // SAFETY: the caller's promise. Rows written beyond a line's end are
     // overwritten by the next line.
     unsafe {
-        let mut from = [[source; MAX_LANES]; 2];
-        for half in 0..2 {
+        let mut from = [[source; MAX_LANES]; VECTORS];
+        for vector in 0..VECTORS {
             for lane in 0..S::LANES {
-                from[half][lane] = source.add(columns[half * S::LANES + lane]);
+                from[vector][lane] = source.add(columns[vector * S::LANES + lane]);
             }
         }
         for (index, &line) in lines.iter().enumerate() {
             let rows = panel.add(index * len * panel_cols);
             for pixel in (0..len).step_by(4) {
-                for half in 0..2 {
-                    let mut at = from[half];
+                for vector in 0..VECTORS {
+                    let mut at = from[vector];
                     for lane in 0..S::LANES {
                         at[lane] = at[lane].add(line + pixel);
                     }
                     let pixels = S::load_4_columns(at);
-                    let to = rows.add(pixel * panel_cols + half * S::LANES);
+                    let to = rows.add(pixel * panel_cols + vector * S::LANES);
                     for i in 0..4 {
                         S::store(to.add(i * panel_cols), pixels[i]);
                     }
