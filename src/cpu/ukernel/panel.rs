@@ -235,6 +235,7 @@ unsafe fn transpose_body<S: Simd, const VECTORS: usize>(
     len: usize,
     panel: *mut f32,
 ) {
+    const LINE_ELEMS: usize = 16;
     let panel_cols = 2 * S::LANES;
     // SAFETY: the caller's promise. Rows written beyond a line's end are
     // overwritten by the next line.
@@ -247,13 +248,18 @@ unsafe fn transpose_body<S: Simd, const VECTORS: usize>(
         }
         for (index, &line) in lines.iter().enumerate() {
             let rows = panel.add(index * len * panel_cols);
-            for pixel in (0..len).step_by(4) {
+            // A cache line of each column at a time: columns whose distance is a power of two would
+            // displace each other's before the rest of it is read.
+            let whole = len / LINE_ELEMS * LINE_ELEMS;
+            for pixel in (0..whole).step_by(LINE_ELEMS) {
                 for vector in 0..VECTORS {
-                    let mut at = from[vector];
-                    for lane in 0..S::LANES {
-                        at[lane] = at[lane].add(line + pixel);
-                    }
-                    let pixels = S::load_4_columns(at);
+                    let to = rows.add(pixel * panel_cols + vector * S::LANES);
+                    S::store_line_columns(shifted::<S>(from[vector], line + pixel), to, panel_cols);
+                }
+            }
+            for pixel in (whole..len).step_by(4) {
+                for vector in 0..VECTORS {
+                    let pixels = S::load_4_columns(shifted::<S>(from[vector], line + pixel));
                     let to = rows.add(pixel * panel_cols + vector * S::LANES);
                     for i in 0..4 {
                         S::store(to.add(i * panel_cols), pixels[i]);
@@ -262,4 +268,18 @@ unsafe fn transpose_body<S: Simd, const VECTORS: usize>(
             }
         }
     }
+}
+
+/// Pointers of all lanes, so many floats on.
+///
+/// # Safety
+/// These must be in bounds.
+#[inline(always)]
+unsafe fn shifted<S: Simd>(from: [*const f32; MAX_LANES], by: usize) -> [*const f32; MAX_LANES] {
+    let mut at = from;
+    for lane in 0..S::LANES {
+        // SAFETY: the caller's promise.
+        at[lane] = unsafe { at[lane].add(by) };
+    }
+    at
 }

@@ -59,7 +59,44 @@ pub(super) unsafe fn load_4_columns(from: [*const f32; MAX_LANES]) -> [__m512; 4
     }
 }
 
-/// The reverse: four floats to each pointer, in order.
+/// As [`Simd::store_line_columns`].
+///
+/// # Safety
+/// AVX-512 F must be present, sixteen floats readable at each of sixteen pointers, and as many writable
+/// in each of sixteen rows.
+#[inline(always)]
+pub(super) unsafe fn store_line_columns(
+    from: [*const f32; MAX_LANES],
+    to: *mut f32,
+    to_stride: usize,
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        // Of four pointers each: quarter q of vector i has float 4 q + i of all four.
+        let mut groups = [[_mm512_setzero_ps(); 4]; 4];
+        for g in 0..4 {
+            let mut lines = [_mm512_setzero_ps(); 4];
+            for i in 0..4 {
+                lines[i] = _mm512_loadu_ps(from[4 * g + i]);
+            }
+            groups[g] = transpose_quarters(lines);
+        }
+        // The quarters of one float of all pointers side by side.
+        for i in 0..4 {
+            let [a, b, c, d] = [groups[0][i], groups[1][i], groups[2][i], groups[3][i]];
+            let low = [_mm512_shuffle_f32x4::<0x44>(a, b), _mm512_shuffle_f32x4::<0x44>(c, d)];
+            let high = [_mm512_shuffle_f32x4::<0xEE>(a, b), _mm512_shuffle_f32x4::<0xEE>(c, d)];
+            for (pair, [left, right]) in [low, high].into_iter().enumerate() {
+                let to = to.add((8 * pair + i) * to_stride);
+                _mm512_storeu_ps(to, _mm512_shuffle_f32x4::<0x88>(left, right));
+                let to = to.add(4 * to_stride);
+                _mm512_storeu_ps(to, _mm512_shuffle_f32x4::<0xDD>(left, right));
+            }
+        }
+    }
+}
+
+/// The reverse of [`load_4_columns`]: four floats to each pointer, in order.
 ///
 /// # Safety
 /// AVX-512 F must be present, and four floats writable at each of sixteen pointers.

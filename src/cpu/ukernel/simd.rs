@@ -81,7 +81,26 @@ pub(super) trait Simd: Copy {
     /// Four floats from each of `LANES` pointers: vector i holds every pointer's i-th float.
     unsafe fn load_4_columns(from: [*const f32; MAX_LANES]) -> [Self::V; 4];
 
-    /// The reverse: four floats to each of `LANES` pointers, in order.
+    /// A cache line of floats, 16, from each of `LANES` pointers: row i of `to` becomes every pointer's
+    /// i-th float.
+    #[inline(always)]
+    unsafe fn store_line_columns(from: [*const f32; MAX_LANES], to: *mut f32, to_stride: usize) {
+        // SAFETY: the trait's condition, for 16 floats and 16 rows.
+        unsafe {
+            for first in (0..16).step_by(4) {
+                let mut at = from;
+                for lane in 0..Self::LANES {
+                    at[lane] = at[lane].add(first);
+                }
+                let columns = Self::load_4_columns(at);
+                for i in 0..4 {
+                    Self::store(to.add((first + i) * to_stride), columns[i]);
+                }
+            }
+        }
+    }
+
+    /// The reverse of [`Simd::load_4_columns`]: four floats to each of `LANES` pointers, in order.
     unsafe fn store_4_columns(to: [*mut f32; MAX_LANES], columns: [Self::V; 4]);
 
     /// Six floats at each of `LANES` offsets: vector i holds every offset's i-th float. Where bit i of

@@ -399,6 +399,11 @@ impl Simd for Avx512 {
         unsafe { quads_512::load_4_columns(from) }
     }
     #[inline(always)]
+    unsafe fn store_line_columns(from: [*const f32; MAX_LANES], to: *mut f32, to_stride: usize) {
+        // SAFETY: the trait's condition.
+        unsafe { quads_512::store_line_columns(from, to, to_stride) }
+    }
+    #[inline(always)]
     unsafe fn store_4_columns(to: [*mut f32; MAX_LANES], columns: [__m512; 4]) {
         // SAFETY: the trait's condition.
         unsafe { quads_512::store_4_columns(to, columns) }
