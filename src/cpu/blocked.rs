@@ -15,6 +15,7 @@
 
 mod data;
 mod operand;
+mod parts;
 mod planes;
 mod shape;
 mod wrw;

@@ -63,11 +63,13 @@ pub fn pack_columns(
         |(), (all_channels, mut of_phases)| {
             for (index, channel) in all_channels.enumerate() {
                 let filter = &filter[first.channel_begin(channel / channels, channel % channels)..];
+                let next = filter.get(first.channel_stride()..).unwrap_or(filter);
+                let row_stride = first.row_stride();
                 for ((phase, part), &length) in phases.iter().zip(&mut of_phases).zip(&lengths) {
                     let columns = &mut part[index * length..][..length];
                     let mut taps: Vec<TapColumn> = phase.tap_columns(stride).collect();
                     taps.sort_unstable_by_key(|tap| tap.offset);
-                    pack_filter_columns(isa, filter, first.row_stride(), rows, &taps, columns);
+                    pack_filter_columns(isa, filter, next, row_stride, rows, &taps, columns);
                 }
             }
             Ok(())

@@ -4,6 +4,7 @@
 use std::num::NonZeroUsize;
 use std::ops::Range;
 
+use super::parts::Parts;
 use super::planes::{PixelLayout, Planes};
 use super::shape::{BlockShape, Blocking};
 use crate::cpu::arena;
@@ -31,17 +32,20 @@ use crate::solver::{WorkspaceKey, WorkspaceLayout};
 const PACK_FILTER_COST: f64 = 20.0;
 const PACK_FAR_FILTER_COST: f64 = 40.0;
 
+/// The same where tasks pack it part by part: 0.3 ns, wherever it comes from (512 x 512 channels, Zen 4).
+const PACK_PART_COST: f64 = 15.0;
+
 /// What writing an element of the result costs where the tensors exceed the caches, in the same
 /// unit: panels write a cache line of each row at a time (0.3 ns, Zen 3, 64 channels of 512 x 512).
 const FAR_STORE_COST: f64 = 15.0;
 
 /// What is prepared for a forward or backward-data problem.
 pub struct DataPlan {
-    isa: Isa,
-    problem: ConvProblem,
-    phases: Vec<Phase>,
+    pub(super) isa: Isa,
+    pub(super) problem: ConvProblem,
+    pub(super) phases: Vec<Phase>,
     packing: Packing,
-    touches_padding: bool,
+    pub(super) touches_padding: bool,
     scratch: ScratchElems,
     /// The packed filter, where its rows are not contiguous, and the threads' scratch.
     pub workspace: WorkspaceLayout,
@@ -54,12 +58,14 @@ enum Packing {
     None,
     Rows,
     Columns,
+    /// Column by column, a part at a time.
+    Parts(Parts),
 }
 
 /// One gather with its part of the filter; forward has one.
-struct Phase {
-    gather: Gather,
-    filter: FilterMatrix,
+pub(super) struct Phase {
+    pub gather: Gather,
+    pub filter: FilterMatrix,
     blocking: Blocking,
     /// How many of a task's last pixels are beside the panels.
     few: usize,
@@ -98,9 +104,9 @@ struct Task<'a, O> {
 }
 
 /// What all tasks of an execution read.
-struct Inputs<'a, T> {
-    input: &'a [T],
-    filter: &'a [T],
+pub(super) struct Inputs<'a, T> {
+    pub input: &'a [T],
+    pub filter: &'a [T],
     packed_filter: &'a [f32],
 }
 
@@ -108,13 +114,26 @@ impl DataPlan {
     /// Prepares `problem`, which must not be backward-weights, for some number of threads.
     pub fn new(problem: &ConvProblem, isa: Isa, threads: NonZeroUsize) -> Self {
         let is_f32 = problem.input_dtype() == DataType::F32;
-        let gathers = gathers_of(problem);
+        let mut gathers = gathers_of(problem);
+        gathers.iter_mut().for_each(|gather| gather.order = Order::TapInner);
+        let filters: Vec<_> =
+            gathers.iter().map(|gather| FilterMatrix::new(problem, gather)).collect();
+        let shapes: Vec<_> =
+            gathers.iter().map(|gather| BlockShape::new(problem, gather)).collect();
+        let mut blockings: Vec<_> =
+            shapes.iter().map(|shape| Blocking::choose(shape, isa, threads)).collect();
+        let mut packing = Packing::choose(problem, filters.iter());
+        let are_whole = shapes.iter().zip(&blockings).all(|(shape, of)| of.is_whole(shape));
+        if packing == Packing::Columns && are_whole {
+            let max_channels = blockings.iter().map(|of| of.channels).min().unwrap_or(1);
+            let parts = Parts::choose(&filters, max_channels, threads);
+            blockings.iter_mut().for_each(|of| of.channels = parts.channels);
+            packing = Packing::Parts(parts);
+        }
         let mut phases = Vec::new();
-        for mut gather in gathers {
-            gather.order = Order::TapInner;
-            let filter = FilterMatrix::new(problem, &gather);
-            let shape = BlockShape::new(problem, &gather);
-            let blocking = Blocking::choose(&shape, isa, threads);
+        for (((gather, filter), shape), blocking) in
+            gathers.into_iter().zip(filters).zip(shapes).zip(blockings)
+        {
             let direct = PixelLayout::of_tensor(&gather, problem.n()).filter(|_| is_f32);
             let planes = match direct {
                 Some(_) => None,
@@ -148,19 +167,18 @@ impl DataPlan {
                 layout,
             });
         }
-        let packing = Packing::choose(problem, phases.iter().map(|phase| &phase.filter));
         let mut packed_begin = 0;
         for phase in &mut phases {
             phase.packed_begin = packed_begin;
             packed_begin += match packing {
-                Packing::None => 0,
+                Packing::None | Packing::Parts(_) => 0,
                 Packing::Rows => problem.groups() * phase.filter.gemm_m * phase.filter.gemm_k(),
                 Packing::Columns => columns_elems(problem.groups(), &phase.filter),
             };
         }
         let scratch = ScratchElems::of(&phases, isa);
         let mut workspace = WorkspaceLayout::default();
-        if packing != Packing::None {
+        if packed_begin > 0 {
             workspace.book_f32(WorkspaceKey::PackedFilter, packed_begin);
         }
         let touches_padding = phases
@@ -179,28 +197,34 @@ impl DataPlan {
 
     /// The estimated time in multiply-adds of the busiest thread.
     pub fn cost(problem: &ConvProblem, isa: Isa, threads: NonZeroUsize) -> f64 {
-        let of_phase = |gather: &Gather| {
-            let shape = BlockShape::new(problem, gather);
-            Blocking::choose(&shape, isa, threads).cost(&shape, isa, threads)
-        };
         let mut gathers = gathers_of(problem);
         gathers.iter_mut().for_each(|gather| gather.order = Order::TapInner);
-        let blocks: f64 = gathers.iter().map(of_phase).sum();
+        let (mut blocks, mut are_whole) = (0.0, true);
+        for gather in &gathers {
+            let shape = BlockShape::new(problem, gather);
+            let blocking = Blocking::choose(&shape, isa, threads);
+            blocks += blocking.cost(&shape, isa, threads);
+            are_whole &= blocking.is_whole(&shape);
+        }
         let filters: Vec<_> =
             gathers.iter().map(|gather| FilterMatrix::new(problem, gather)).collect();
-        let packs = Packing::choose(problem, filters.iter()) != Packing::None;
+        let packing = Packing::choose(problem, filters.iter());
         let filter =
             problem.tensor5(Role::W).lengths.iter().map(|&len| len as f64).product::<f64>();
         let is_far = filter * size_of::<f32>() as f64 > CacheSizes::get().l2_bytes as f64;
-        // Threads share the way to memory.
-        let pack =
-            if is_far { PACK_FAR_FILTER_COST } else { PACK_FILTER_COST / threads.get() as f64 };
-        let pack = if packs { filter * pack } else { 0.0 };
+        let threads = threads.get() as f64;
+        let pack = match packing {
+            Packing::None => 0.0,
+            Packing::Columns if are_whole => filter * PACK_PART_COST / threads,
+            // Threads share the way to memory.
+            _ if is_far => filter * PACK_FAR_FILTER_COST,
+            _ => filter * PACK_FILTER_COST / threads,
+        };
         let is_large = problem.tensor_bytes() > CacheSizes::get().l3_bytes as f64 / 2.0;
         let out = problem.tensor5(problem.direction().output_role()).lengths;
         let out_elems = out.iter().map(|&len| len as f64).product::<f64>();
         let store = if is_large { out_elems * FAR_STORE_COST } else { 0.0 };
-        blocks + pack + store / threads.get() as f64
+        blocks + pack + store / threads
     }
 
     /// Runs, with alpha 1 and beta 0. The slices span the tensors of the problem.
@@ -220,7 +244,7 @@ impl DataPlan {
         let (isa, groups) = (self.isa, self.problem.groups());
         let filters = self.phases.iter().map(|phase| &phase.filter);
         match (self.packing, T::as_f32(filter)) {
-            (Packing::None, _) => {}
+            (Packing::None | Packing::Parts(_), _) => {}
             (Packing::Columns, Some(filter)) => {
                 let filters: Vec<_> = filters.collect();
                 pack_columns(isa, threads, groups, &filters, filter, &mut packed_filter)?;
@@ -230,12 +254,26 @@ impl DataPlan {
             }
         }
         let inputs = Inputs { input, filter, packed_filter: &packed_filter };
-        let has_no_nan = pool::all(
-            threads,
-            self.tasks(out),
-            || arena::take(self.scratch.parts().iter().sum()),
-            |scratch, task| Ok(!self.run_task(&inputs, scratch, task)?),
-        )?;
+        let [planes, panels, few] = self.scratch.parts();
+        let has_no_nan = if let Packing::Parts(parts) = &self.packing {
+            let [packed, sums] = self.part_elems(parts).map(arena::whole_lines);
+            let elems = [planes, panels, few, packed, sums];
+            pool::all(
+                threads,
+                self.part_tasks(parts, out),
+                || arena::take(elems.iter().sum()),
+                |scratch, task| {
+                    Ok(!self.run_part(&inputs, parts, arena::split(scratch, elems), task)?)
+                },
+            )?
+        } else {
+            pool::all(
+                threads,
+                self.tasks(out),
+                || arena::take(planes + panels + few),
+                |scratch, task| Ok(!self.run_task(&inputs, scratch, task)?),
+            )?
+        };
         let is_spoiled = self.touches_padding
             && !has_no_nan
             && !filter.iter().all(|weight| weight.to_f32().is_finite());
@@ -290,16 +328,35 @@ impl DataPlan {
         let mut dst = MatrixMut::row_major(&mut sums, rows, pixels);
         tile.multiply(task.group, &task.rows, &mut dst, scratch);
         let has_nan = self.touches_padding && dst.any(f32::is_nan);
+        self.store(&sums, rows, pixels, task.out)?;
+        Ok(has_nan)
+    }
+
+    /// Stores the sums of so many rows and pixels.
+    pub(super) fn store<O: Output<f32>>(
+        &self,
+        sums: &[f32],
+        rows: usize,
+        pixels: usize,
+        out: TensorMut<'_, O>,
+    ) -> Result<()> {
         let scalars = Scalars { alpha: 1.0, beta: 0.0 };
-        let [_, channel_stride, .., pixel_stride] = task.out.strides();
+        let [_, channel_stride, .., pixel_stride] = out.strides();
         if rows > 1 && channel_stride == 1 && pixel_stride > 1 {
             let mut transposed = arena::take(rows * pixels)?;
-            transpose(self.isa, &sums, rows, pixels, &mut transposed);
-            store_tile(&transposed, true, task.out, scalars);
+            transpose(self.isa, sums, rows, pixels, &mut transposed);
+            store_tile(&transposed, true, out, scalars);
         } else {
-            store_tile(&sums, false, task.out, scalars);
+            store_tile(sums, false, out, scalars);
         }
-        Ok(has_nan)
+        Ok(())
+    }
+}
+
+impl Phase {
+    /// Pixels of a box.
+    pub fn pixels(&self) -> usize {
+        self.blocking.pixel_box.pixels()
     }
 }
 
@@ -343,11 +400,11 @@ impl ScratchElems {
 }
 
 /// The pixels of a task, whatever its rows.
-struct Tile<'a, T> {
-    plan: &'a DataPlan,
-    phase: &'a Phase,
-    inputs: &'a Inputs<'a, T>,
-    task: &'a PixelBox,
+pub(super) struct Tile<'a, T> {
+    pub plan: &'a DataPlan,
+    pub phase: &'a Phase,
+    pub inputs: &'a Inputs<'a, T>,
+    pub task: &'a PixelBox,
 }
 
 impl<T: Element> Tile<'_, T> {
@@ -377,7 +434,7 @@ impl<T: Element> Tile<'_, T> {
 
     /// Where the panels of some channels are. Those whose pixels follow each other are packed by the
     /// product itself, the others here.
-    fn columns<'a>(
+    pub fn columns<'a>(
         &'a self,
         group_input: &'a [T],
         channels: &Range<usize>,

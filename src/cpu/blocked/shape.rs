@@ -141,9 +141,13 @@ impl Blocking {
     /// How many of a task's last pixels are done by themselves. None of a problem that may be cut, for
     /// it sums them in another order.
     pub fn few(&self, shape: &BlockShape, isa: Isa) -> usize {
+        if self.is_whole(shape) { few_of(isa, shape.pixels()) } else { 0 }
+    }
+
+    /// Whether all pixels make one box, whatever the threads.
+    pub fn is_whole(&self, shape: &BlockShape) -> bool {
         let pixels = shape.pixels();
-        let is_whole = pixels <= MAX_WHOLE_PIXELS && self.pixel_box.pixels() == pixels;
-        if is_whole { few_of(isa, pixels) } else { 0 }
+        pixels <= MAX_WHOLE_PIXELS && self.pixel_box.pixels() == pixels
     }
 
     /// Tasks of all groups.
@@ -165,6 +169,9 @@ impl Blocking {
         let few = self.few(shape, isa);
         let of_few = FEW_COST * few as f64;
         let boxes = self.pixel_box.count(shape.images, shape.spatial) as f64;
+        if boxes == 0.0 {
+            return 0.0;
+        }
         let all = vector_columns(self.pixel_box, shape, isa, few) as f64 + of_few * boxes;
         let full = padded(self.pixel_box.pixels() - few, isa) as f64 + of_few;
         // The last tasks may all be full ones.

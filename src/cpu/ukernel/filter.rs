@@ -1,6 +1,6 @@
 //! Packing filters: from any order of rows, channels and taps to rows that are contiguous.
 
-use super::simd::{MAX_LANES, Simd, isa_kernel};
+use super::simd::{MAX_LANES, Simd, ask_for, isa_kernel};
 use super::transpose::transpose_strided;
 use crate::cpu::element::Element;
 use crate::cpu::isa::Isa;
@@ -116,13 +116,15 @@ pub struct TapColumn {
 /// The weights of all rows of a channel, side by side for each tap:
 /// `columns[tap.to + row] = weights[row * row_stride + tap.offset]`, rows rising.
 ///
-/// Taps go by rising offset.
+/// Taps go by rising offset. `next` begins with what will be packed after this: the same rows of another
+/// channel, which are asked for on the way, since no processor guesses where they are.
 ///
 /// # Panics
 /// Where an element lies outside a slice.
 pub fn pack_filter_columns(
     isa: Isa,
     weights: &[f32],
+    next: &[f32],
     row_stride: usize,
     rows: usize,
     taps: &[TapColumn],
@@ -135,7 +137,10 @@ pub fn pack_filter_columns(
     assert!((rows - 1) * row_stride + last.offset < weights.len());
     assert!(taps.iter().all(|tap| tap.to + rows <= columns.len()));
     // SAFETY: every element lies inside its slice by the assertions.
-    unsafe { columns_of(isa, weights.as_ptr(), row_stride, rows, taps, columns.as_mut_ptr()) }
+    unsafe {
+        let (weights, next) = (weights.as_ptr(), next.as_ptr());
+        columns_of(isa, weights, next, row_stride, rows, taps, columns.as_mut_ptr())
+    }
 }
 
 isa_kernel! {
@@ -143,6 +148,7 @@ isa_kernel! {
     /// As [`pack_filter_columns`] asserts.
     unsafe fn columns_of(
         weights: *const f32,
+        next: *const f32,
         row_stride: usize,
         rows: usize,
         taps: &[TapColumn],
@@ -155,6 +161,7 @@ isa_kernel! {
 #[inline(always)]
 unsafe fn columns_body<S: Simd>(
     weights: *const f32,
+    next: *const f32,
     row_stride: usize,
     rows: usize,
     taps: &[TapColumn],
@@ -162,6 +169,9 @@ unsafe fn columns_body<S: Simd>(
 ) {
     /// Taps that are read at a time, those between included.
     const AT_ONCE: usize = 4;
+    const LINE_ELEMS: usize = 16;
+    /// Filters of up to 8 x 8 side by side.
+    const MAX_ASKED_STRIDE: usize = 64;
     let last = taps[taps.len() - 1].offset;
     // Reading goes by whole vectors, inside each row's own taps.
     let by_vectors = row_stride == 1 || last + 1 >= AT_ONCE;
@@ -169,6 +179,10 @@ unsafe fn columns_body<S: Simd>(
     // SAFETY: the caller's promise; the last taps are read with those before them.
     unsafe {
         for row in (0..vectors_end).step_by(S::LANES) {
+            let asked = if row_stride <= MAX_ASKED_STRIDE { S::LANES * row_stride } else { 0 };
+            for elem in (0..asked).step_by(LINE_ELEMS) {
+                ask_for(next.wrapping_add(row * row_stride + elem));
+            }
             if row_stride == 1 {
                 for tap in taps {
                     let vector = S::load(weights.add(row + tap.offset));

@@ -148,6 +148,19 @@ pub(super) trait Simd: Copy {
     }
 }
 
+/// Asks for a cache line that will be read soon; any address will do.
+#[inline(always)]
+pub(super) fn ask_for(line: *const f32) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: SSE is part of the architecture, and nothing is accessed.
+    unsafe {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T0>(line.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = line;
+}
+
 /// The most lanes that any [`Simd`] has.
 pub(super) const MAX_LANES: usize = 16;
 
