@@ -2,6 +2,8 @@
 
 #[path = "solvers/depthwise.rs"]
 mod depthwise;
+#[path = "solvers/padding.rs"]
+mod padding;
 mod support;
 
 use MIOpen::engine::solvers;
@@ -288,23 +290,6 @@ fn strides_beyond_the_filter() {
             case.fit_out();
             check(&case, rng, PLAIN);
             check(&case, rng, RunOptions { alpha: 2.0, beta: -1.0, ..PLAIN });
-        }
-    }
-}
-
-/// Filters larger than the image, all padding, dilation out of the image.
-#[test]
-fn filters_beyond_the_image() {
-    let rng = &mut Rng::new(8);
-    for direction in DIRECTIONS {
-        for (size, filter, pad, dilation) in
-            [(2, 5, 2, 1), (3, 3, 5, 4), (1, 1, 2, 1), (2, 3, 0, 9)]
-        {
-            let mut case = Case::square(direction, 2, 3, 4, size, filter);
-            case.pads = vec![pad; 2];
-            case.dilations = vec![dilation; 2];
-            case.fit_out();
-            check(&case, rng, PLAIN);
         }
     }
 }

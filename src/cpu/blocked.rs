@@ -14,6 +14,7 @@
 #![forbid(unsafe_code)]
 
 mod data;
+mod estimate;
 mod operand;
 mod parts;
 mod planes;
@@ -87,7 +88,7 @@ impl Solver for Blocked {
         };
         let cost = match problem.direction() {
             Direction::Wrw => WrwPlan::cost(problem, isa, context.cpu_threads),
-            Direction::Fwd | Direction::Bwd => DataPlan::cost(problem, isa, context.cpu_threads),
+            Direction::Fwd | Direction::Bwd => estimate::cost(problem, isa, context.cpu_threads),
         };
         cost / rates::kernel_multiply_adds_per_us(self.0)
             + rates::memory_us(problem)

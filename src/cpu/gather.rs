@@ -16,6 +16,7 @@
 #![forbid(unsafe_code)]
 
 mod phases;
+mod regions;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use super::element::Element;
 use crate::memory::{MatrixRef, merge_dims};
 use crate::problem::{ConvProblem, Role, Tensor5};
 pub use phases::{gathers_of, split_dilated, split_outer_phases, split_phases};
+pub use regions::Regions;
 
 /// One filter position in one dimension.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

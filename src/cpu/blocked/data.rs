@@ -4,15 +4,15 @@
 use std::num::NonZeroUsize;
 use std::ops::Range;
 
+use super::estimate::regions_of;
 use super::parts::Parts;
 use super::planes::{PixelLayout, Planes};
 use super::shape::{BlockShape, Blocking};
 use crate::cpu::arena;
-use crate::cpu::cache::CacheSizes;
 use crate::cpu::element::{Element, Output, Scalars};
 use crate::cpu::filter::{FilterMatrix, pack_filters};
 use crate::cpu::filter_columns::{column_stride, columns_elems, pack_columns};
-use crate::cpu::gather::{Gather, Order, PixelBox, gathers_of, split_phases};
+use crate::cpu::gather::{Gather, PixelBox, Regions, split_phases};
 use crate::cpu::isa::Isa;
 use crate::cpu::pool;
 use crate::cpu::store::store_tile;
@@ -26,24 +26,13 @@ use crate::memory::{MatrixMut, TensorMut};
 use crate::problem::{ConvProblem, DataType, Role};
 use crate::solver::{WorkspaceKey, WorkspaceLayout};
 
-/// What packing a filter element costs, in multiply-adds: 0.4 ns where the packed filter stays in
-/// the L2 cache, else 0.8 ns (measured on Zen 3, backward-data of filters of 256 x 1024 and of
-/// 512 x 512 to 1024 x 2048 channels).
-const PACK_FILTER_COST: f64 = 20.0;
-const PACK_FAR_FILTER_COST: f64 = 40.0;
-
-/// The same where tasks pack it part by part: 0.3 ns, wherever it comes from (512 x 512 channels, Zen 4).
-const PACK_PART_COST: f64 = 15.0;
-
-/// What writing an element of the result costs where the tensors exceed the caches, in the same
-/// unit: panels write a cache line of each row at a time (0.3 ns, Zen 3, 64 channels of 512 x 512).
-const FAR_STORE_COST: f64 = 15.0;
-
 /// What is prepared for a forward or backward-data problem.
 pub struct DataPlan {
     pub(super) isa: Isa,
     pub(super) problem: ConvProblem,
     pub(super) phases: Vec<Phase>,
+    /// How the outputs of each phase of the stride are cut: each region is a phase of its own.
+    regions: Vec<Regions>,
     packing: Packing,
     pub(super) touches_padding: bool,
     scratch: ScratchElems,
@@ -53,7 +42,7 @@ pub struct DataPlan {
 
 /// Whether the filter is packed, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Packing {
+pub(super) enum Packing {
     /// Read where it lies.
     None,
     Rows,
@@ -114,8 +103,7 @@ impl DataPlan {
     /// Prepares `problem`, which must not be backward-weights, for some number of threads.
     pub fn new(problem: &ConvProblem, isa: Isa, threads: NonZeroUsize) -> Self {
         let is_f32 = problem.input_dtype() == DataType::F32;
-        let mut gathers = gathers_of(problem);
-        gathers.iter_mut().for_each(|gather| gather.order = Order::TapInner);
+        let (regions, gathers) = regions_of(problem, isa);
         let filters: Vec<_> =
             gathers.iter().map(|gather| FilterMatrix::new(problem, gather)).collect();
         let shapes: Vec<_> =
@@ -188,43 +176,12 @@ impl DataPlan {
             isa,
             problem: problem.clone(),
             phases,
+            regions,
             packing,
             touches_padding,
             scratch,
             workspace,
         }
-    }
-
-    /// The estimated time in multiply-adds of the busiest thread.
-    pub fn cost(problem: &ConvProblem, isa: Isa, threads: NonZeroUsize) -> f64 {
-        let mut gathers = gathers_of(problem);
-        gathers.iter_mut().for_each(|gather| gather.order = Order::TapInner);
-        let (mut blocks, mut are_whole) = (0.0, true);
-        for gather in &gathers {
-            let shape = BlockShape::new(problem, gather);
-            let blocking = Blocking::choose(&shape, isa, threads);
-            blocks += blocking.cost(&shape, isa, threads);
-            are_whole &= blocking.is_whole(&shape);
-        }
-        let filters: Vec<_> =
-            gathers.iter().map(|gather| FilterMatrix::new(problem, gather)).collect();
-        let packing = Packing::choose(problem, filters.iter());
-        let filter =
-            problem.tensor5(Role::W).lengths.iter().map(|&len| len as f64).product::<f64>();
-        let is_far = filter * size_of::<f32>() as f64 > CacheSizes::get().l2_bytes as f64;
-        let threads = threads.get() as f64;
-        let pack = match packing {
-            Packing::None => 0.0,
-            Packing::Columns if are_whole => filter * PACK_PART_COST / threads,
-            // Threads share the way to memory.
-            _ if is_far => filter * PACK_FAR_FILTER_COST,
-            _ => filter * PACK_FILTER_COST / threads,
-        };
-        let is_large = problem.tensor_bytes() > CacheSizes::get().l3_bytes as f64 / 2.0;
-        let out = problem.tensor5(problem.direction().output_role()).lengths;
-        let out_elems = out.iter().map(|&len| len as f64).product::<f64>();
-        let store = if is_large { out_elems * FAR_STORE_COST } else { 0.0 };
-        blocks + pack + store / threads
     }
 
     /// Runs, with alpha 1 and beta 0. The slices span the tensors of the problem.
@@ -284,9 +241,15 @@ impl DataPlan {
         self.problem.direction().output_role()
     }
 
+    /// The output in parts, one for each phase.
+    pub(super) fn phase_outs<'a, O: Copy>(&self, out: TensorMut<'a, O>) -> Vec<TensorMut<'a, O>> {
+        let outs = split_phases(&self.problem, out).into_iter().zip(&self.regions);
+        outs.flat_map(|(out, regions)| regions.split(out)).collect()
+    }
+
     /// The output taken apart, in an order in which neighbours share filter rows.
     fn tasks<'a, O: Copy>(&self, out: TensorMut<'a, O>) -> Vec<Task<'a, O>> {
-        let phase_outs = split_phases(&self.problem, out);
+        let phase_outs = self.phase_outs(out);
         let mut tasks = Vec::new();
         for (index, (phase, out)) in self.phases.iter().zip(phase_outs).enumerate() {
             let Blocking { pixel_box, rows: tile_rows, .. } = phase.blocking;
@@ -361,7 +324,7 @@ impl Phase {
 }
 
 impl Packing {
-    fn choose<'a>(
+    pub fn choose<'a>(
         problem: &ConvProblem,
         phases: impl Iterator<Item = &'a FilterMatrix> + Clone,
     ) -> Self {

@@ -14,7 +14,6 @@ use crate::cpu::cache::CacheSizes;
 use crate::cpu::element::{Element, Output};
 use crate::cpu::filter::FilterMatrix;
 use crate::cpu::filter_columns::column_stride;
-use crate::cpu::gather::split_phases;
 use crate::cpu::tiles::{even_piece, pieces};
 use crate::cpu::ukernel::{Left, TapColumn, multiply_source, pack_filter_columns};
 use crate::error::Result;
@@ -88,7 +87,7 @@ impl DataPlan {
             };
             tasks.extend(row_pieces.iter().map(of_rows));
         }
-        for out in split_phases(&self.problem, out) {
+        for out in self.phase_outs(out) {
             let of_groups = out.split_every(1, gemm_m);
             let of_tasks = of_groups.into_iter().flat_map(|out| out.split_every(1, parts.rows));
             for (task, out) in tasks.iter_mut().zip(of_tasks) {
