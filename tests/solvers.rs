@@ -5,6 +5,8 @@ mod depthwise;
 #[path = "solvers/padding.rs"]
 mod padding;
 mod support;
+#[path = "solvers/winograd_wrw.rs"]
+mod winograd_wrw;
 
 use MIOpen::engine::solvers;
 use MIOpen::problem::{DataType, Direction};

@@ -31,6 +31,7 @@ mod split;
 mod taps;
 mod transpose;
 mod winograd;
+mod winograd_channels;
 mod winograd_filter;
 mod winograd_gemm;
 mod winograd_input;
@@ -69,11 +70,14 @@ pub use split::{LaneRun, RunPair, SPLIT_LANES, pair_panel, split_pairs, split_pa
 pub use taps::{PixelTap, add_tap_products, sum_taps};
 pub use transpose::{stage_pixels, transpose, transpose_into};
 pub use winograd::{Form, tile_vector};
+pub use winograd_channels::{
+    CHANNELS_BUFFER_ELEMS, ChannelPlaces, MAX_TILES_W, ROW_PAIRS, TileOf, transform_channels,
+};
 pub use winograd_filter::{FilterRows, transform_filter};
-pub use winograd_gemm::{Products, multiply_positions};
+pub use winograd_gemm::{Products, TileSums, multiply_positions, sum_tiles};
 pub use winograd_input::{InputLines, transform_input};
 pub use winograd_output::transform_output;
-pub use winograd_wrw::{TileOf, transform_tiles, transform_weights};
+pub use winograd_wrw::transform_weights;
 pub use words::{
     WORD_SLACK_ELEMS, WordPixels, adjacent_words, stage_word_pixels, stage_words, tap_words,
 };

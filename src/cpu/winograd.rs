@@ -26,6 +26,7 @@ mod filter;
 mod plan;
 mod shape;
 mod wrw;
+mod wrw_blocking;
 
 use std::num::NonZeroUsize;
 
@@ -117,7 +118,9 @@ impl Solver for Winograd {
             return Err(Reason::new("serves two dimensions"));
         }
         if problem.direction() == Direction::Wrw {
-            if wrw::tiles_of(problem).iter().product::<usize>() * problem.n() > MAX_TILES_WRW {
+            if wrw_blocking::tiles_of(problem).iter().product::<usize>() * problem.n()
+                > MAX_TILES_WRW
+            {
                 let reason = format!("rounding errors of more than {MAX_TILES_WRW} tiles");
                 return Err(Reason::new(reason));
             }

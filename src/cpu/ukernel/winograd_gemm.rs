@@ -46,15 +46,89 @@ pub fn multiply_positions(
     let columns = tiles.next_multiple_of(2 * tile_vector(isa));
     assert!(of_panels + channels * columns <= panels.len());
     assert!(of_sums + rows * tiles <= sums.len());
+    let products = Matrices {
+        positions,
+        rows,
+        steps: channels,
+        columns: tiles,
+        left_strides: [products.filter_stride, 1],
+        sums_stride: tiles,
+        position_strides: products.position_strides,
+        accumulate: products.accumulate,
+    };
     // SAFETY: all matrices lie inside their slices, by the assertions.
     unsafe { multiply(isa, products, filter.as_ptr(), panels.as_ptr(), sums.as_mut_ptr()) }
 }
 
+/// Sizes of the matrices of all positions where products are summed over tiles, and the distances
+/// in them.
+#[derive(Clone, Copy, Debug)]
+pub struct TileSums {
+    pub positions: usize,
+    /// Channels of dy.
+    pub rows: usize,
+    /// Steps of the reduction.
+    pub tiles: usize,
+    /// Channels of x; a whole number of [`tile_vector`], of which panels have two.
+    pub columns: usize,
+    /// Distance of tiles of dy.
+    pub dy_stride: usize,
+    /// Distance of rows of sums.
+    pub sums_stride: usize,
+    /// Distance of positions: of dy, of the panels, of the sums.
+    pub position_strides: [usize; 3],
+    /// Whether the products are added to the sums.
+    pub accumulate: bool,
+}
+
+/// `sums[row * sums_stride + column]` of each position, in the order of the tiles; of dy, the channels
+/// of a tile lie side by side.
+///
+/// # Panics
+/// Where a slice is too short.
+pub fn sum_tiles(isa: Isa, products: TileSums, dy: &[f32], panels: &[f32], sums: &mut [f32]) {
+    let TileSums { positions, rows, tiles, columns, dy_stride, sums_stride, .. } = products;
+    if positions == 0 || rows == 0 || columns == 0 || tiles == 0 {
+        return;
+    }
+    assert!(columns.is_multiple_of(tile_vector(isa)) && columns <= sums_stride);
+    let [of_dy, of_panels, of_sums] = products.position_strides.map(|s| (positions - 1) * s);
+    assert!(of_dy + (tiles - 1) * dy_stride + rows <= dy.len());
+    assert!(of_panels + tiles * columns.next_multiple_of(2 * tile_vector(isa)) <= panels.len());
+    assert!(of_sums + (rows - 1) * sums_stride + columns <= sums.len());
+    let products = Matrices {
+        positions,
+        rows,
+        steps: tiles,
+        columns,
+        left_strides: [1, dy_stride],
+        sums_stride,
+        position_strides: products.position_strides,
+        accumulate: products.accumulate,
+    };
+    // SAFETY: all matrices lie inside their slices, by the assertions.
+    unsafe { multiply(isa, products, dy.as_ptr(), panels.as_ptr(), sums.as_mut_ptr()) }
+}
+
+/// A left matrix, a right one in panels, and sums, for each position.
+#[derive(Clone, Copy)]
+struct Matrices {
+    positions: usize,
+    rows: usize,
+    steps: usize,
+    columns: usize,
+    /// From row to row and from step to step of the left matrix.
+    left_strides: [usize; 2],
+    sums_stride: usize,
+    position_strides: [usize; 3],
+    accumulate: bool,
+}
+
 isa_kernel! {
     /// # Safety
-    /// As [`multiply_positions`] asserts.
+    /// As [`multiply_positions`] or [`sum_tiles`] assert.
     unsafe fn multiply(
-        products: Products, filter: *const f32, panels: *const f32, sums: *mut f32,
+        matrices: Matrices, left: *const f32, panels: *const f32, sums: *mut f32,
     ) = multiply_body
 }
 
@@ -62,18 +136,19 @@ isa_kernel! {
 /// As `multiply`; the instruction set of `S` must be present.
 #[inline(always)]
 unsafe fn multiply_body<S: Simd>(
-    products: Products,
-    filter: *const f32,
+    matrices: Matrices,
+    left: *const f32,
     panels: *const f32,
     sums: *mut f32,
 ) {
-    let Products { rows, channels, tiles, filter_stride, .. } = products;
-    let [of_filter, of_panels, of_sums] = products.position_strides;
+    let Matrices { rows, steps, columns, sums_stride, .. } = matrices;
+    let [row_stride, step_stride] = matrices.left_strides;
+    let [of_left, of_panels, of_sums] = matrices.position_strides;
     let panel_cols = 2 * S::LANES;
     let heights = rows.div_ceil(S::ROWS);
-    for position in 0..products.positions {
+    for position in 0..matrices.positions {
         // Panel outside, rows inside: the panel stays in the L1 cache.
-        for tile in (0..tiles).step_by(panel_cols) {
+        for column in (0..columns).step_by(panel_cols) {
             let mut row = 0;
             for index in 0..heights {
                 // Even heights: 16 rows are 8 and 8, not 14 and 2.
@@ -81,20 +156,20 @@ unsafe fn multiply_body<S: Simd>(
                 // SAFETY: rows and panel lie inside by the caller's promise.
                 unsafe {
                     let block = Reduction {
-                        gemm_k: channels,
-                        c: sums.add(position * of_sums + row * tiles + tile),
-                        c_stride_bytes: tiles * size_of::<f32>(),
+                        gemm_k: steps,
+                        c: sums.add(position * of_sums + row * sums_stride + column),
+                        c_stride_bytes: sums_stride * size_of::<f32>(),
                         starts: std::ptr::null(),
-                        accumulate: products.accumulate,
-                        a: filter.add(position * of_filter + row * filter_stride),
-                        a_stride: filter_stride,
-                        a_step: 1,
+                        accumulate: matrices.accumulate,
+                        a: left.add(position * of_left + row * row_stride),
+                        a_stride: row_stride,
+                        a_step: step_stride,
                         // Not written to, since no columns are gathered.
-                        b: panels.add(position * of_panels + tile * channels).cast_mut(),
+                        b: panels.add(position * of_panels + column * steps).cast_mut(),
                         gathered: None,
                         next: None,
                     };
-                    let vectors = if tile + panel_cols <= tiles { 2 } else { 1 };
+                    let vectors = if column + panel_cols <= columns { 2 } else { 1 };
                     if !S::run_block(&block, height, vectors) {
                         multiply_rows::<S>(&block, height, vectors);
                     }
@@ -140,7 +215,7 @@ unsafe fn multiply_vector<S: Simd, const R: usize>(block: &Reduction<f32>, v: us
         for step in 0..block.gemm_k {
             let columns = S::load(block.b.add((2 * step + v) * S::LANES));
             for row in 0..R {
-                let weight = S::splat(*block.a.add(row * block.a_stride + step));
+                let weight = S::splat(*block.a.add(row * block.a_stride + step * block.a_step));
                 sums[row] = S::mul_add(weight, columns, sums[row]);
             }
         }

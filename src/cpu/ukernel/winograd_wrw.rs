@@ -5,56 +5,12 @@
 //! F(4x4, 3x3), see [`super::winograd`].
 
 use super::simd::{MAX_LANES, Simd, isa_kernel};
-use super::winograd::{A, B, tile_vector};
-use super::winograd_input::{Half, InputLines, Places, Tiles, runs_of, transform};
+use super::winograd::{A, B};
 use crate::cpu::isa::Isa;
 
 /// Positions of a transformed tile, and side of a tile of dy.
 const SIDE: usize = 6;
-const TILE: usize = 4;
-
-/// Which tensor's tiles.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TileOf {
-    /// 6 x 6, which overlap.
-    X,
-    /// 4 x 4.
-    Dy,
-}
-
-/// `out[position * input.position_stride + channel * tiles + tile]`: rows of transformed tiles, whole
-/// vectors of [`MAX_LANES`]. Tiles that fill up the last one repeat the first.
-///
-/// # Panics
-/// Where a line lies outside the source, or `buffer` or `out` is too short.
-pub fn transform_tiles(
-    isa: Isa,
-    of: TileOf,
-    input: InputLines<'_>,
-    channels: usize,
-    buffer: &mut [f32],
-    out: &mut [f32],
-) {
-    let from = if of == TileOf::X { SIDE } else { TILE };
-    let (half, mut tiles) = Half::new(isa, input, [from, SIDE, TILE], channels, buffer);
-    tiles.resize(tiles.len().next_multiple_of(MAX_LANES), 0);
-    assert!(tiles.len() * channels <= input.position_stride);
-    assert!(SIDE * SIDE * input.position_stride <= out.len());
-    let to = Places {
-        first: out.as_mut_ptr(),
-        panel_stride: 2 * tile_vector(isa),
-        channel_stride: tiles.len(),
-        position_stride: input.position_stride,
-    };
-    let tiles = Tiles { offsets: &tiles, runs: &runs_of(isa, &tiles) };
-    // SAFETY: `half` is of this input; results lie inside `out`, by the assertions.
-    unsafe {
-        match of {
-            TileOf::X => transform::<SIDE, SIDE>(isa, input, channels, half, tiles, to),
-            TileOf::Dy => transform::<TILE, SIDE>(isa, input, channels, half, tiles, to),
-        }
-    }
-}
+pub(super) const TILE: usize = 4;
 
 /// One row or column of a tile of dy times its matrix.
 ///

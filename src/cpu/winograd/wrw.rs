@@ -1,14 +1,18 @@
 //! Backward-weights by Winograd's F(3x3, 4x4).
 //!
-//! Tiles of x and of dy are transformed into rows, one matrix for each position; their
+//! Tiles of x and of dy are transformed to matrices of tiles and channels, one for each position; their
 //! products are summed over tiles by the GEMM kernel, box after box, and transformed back once for
-//! each filter. Boxes depend on the problem alone, so the bits do not depend on threads.
+//! each filter. Of a box, a pair of rows of positions is transformed and multiplied before the next
+//! one, so that all of that stays in the L2 cache. Where there are few filters, boxes make several
+//! parts for several threads, each with sums of its own that are added in the end. Boxes and parts
+//! depend on the problem alone, so the bits do not depend on threads.
 #![forbid(unsafe_code)]
 
 use std::num::NonZeroUsize;
 use std::ops::Range;
 
-use super::shape::{byte_cost, position_elems};
+use super::shape::position_elems;
+use super::wrw_blocking::{Blocking, Cut, TILE, tiles_of, whole_vectors};
 use crate::cpu::arena;
 use crate::cpu::blocked::Planes;
 use crate::cpu::element::{Element, Output, Scalars};
@@ -16,41 +20,21 @@ use crate::cpu::gather::{Gather, Order, PixelBox};
 use crate::cpu::isa::Isa;
 use crate::cpu::pool;
 use crate::cpu::store::store_filter_tile;
-use crate::cpu::tiles::{BoxLengths, even_piece};
 use crate::cpu::ukernel::{
-    Form, InputLines, Rows, TileOf, multiply_block, pack_panel_transposed, panel_columns,
-    transform_tiles, transform_weights,
+    CHANNELS_BUFFER_ELEMS, ChannelPlaces, InputLines, ROW_PAIRS, TileOf, TileSums, sum_tiles,
+    tile_vector, transform_channels, transform_weights,
 };
 use crate::cpu::wrw_tasks::{WrwTask, wrw_tasks};
 use crate::error::Result;
-use crate::memory::{MatrixMut, TensorMut};
+use crate::memory::TensorMut;
 use crate::problem::{ConvProblem, DataType, Role};
 
-/// Side of a tile of dy.
-const TILE: usize = 4;
-const POSITIONS: usize = 36;
+/// Rows and columns of positions.
+const SIDE: usize = 6;
+const TAPS: usize = 9;
 
-/// Rows of tiles are whole vectors of the longest kind.
-const TILES_STEP: usize = 16;
-
-/// Tiles in a box, about: longer sums spread the cost of reading and writing them, and shorter
-/// rows of all positions stay nearer.
-const BOX_TILES: usize = 64;
-
-/// Candidates for the channels of a task, of either tensor.
-const CHANNELS: [usize; 4] = [32, 64, 96, 128];
-
-/// What transforms cost, in lane multiply-adds as in [`super::shape`]: of a tile of x with packing
-/// its row as columns, of a tile of dy, of a filter.
-const X_COST: f64 = 330.0 + 8.0 * POSITIONS as f64;
-const DY_COST: f64 = 280.0;
-const WEIGHTS_COST: f64 = 300.0;
-
-/// What writing sums costs, in steps of the reduction.
-const STORE_STEPS: f64 = 10.0;
-
-/// What starting a task costs, in the same unit: about 1 us at 50 G/s.
-const TASK_COST: f64 = 5e4;
+/// Rows of positions that are transformed together.
+const PAIR: usize = 2;
 
 /// What is prepared for a problem.
 pub struct WrwPlan {
@@ -60,19 +44,10 @@ pub struct WrwPlan {
     dy: Gather,
     x_planes: Planes,
     dy_planes: Planes,
-    box_lengths: BoxLengths,
-    /// Tiles of a full box, in whole vectors.
-    box_tiles: usize,
     /// Whether lines are read from the tensors themselves: of x, of dy.
     is_direct: [bool; 2],
+    cut: Cut,
     blocking: Blocking,
-}
-
-/// Output and input channels of a task.
-#[derive(Clone, Copy, Debug)]
-struct Blocking {
-    k: usize,
-    c: usize,
 }
 
 /// A thread's scratch.
@@ -82,9 +57,15 @@ struct Scratch<'a> {
     lines: &'a mut [f32],
     x_tiles: &'a mut [f32],
     dy_tiles: &'a mut [f32],
-    panels: &'a mut [f32],
     sums: &'a mut [f32],
     weights: &'a mut [f32],
+}
+
+/// Some filters of a group.
+struct Filters {
+    group: usize,
+    k: Range<usize>,
+    c: Range<usize>,
 }
 
 impl WrwPlan {
@@ -93,28 +74,26 @@ impl WrwPlan {
     pub fn new(problem: &ConvProblem, isa: Isa, threads: NonZeroUsize) -> Self {
         let x = Gather { order: Order::TapInner, ..Gather::over_x(problem) };
         let dy = Gather { order: Order::TapInner, ..Gather::pixels_of_y(problem) };
-        let [rows, columns] = box_tiles_of(problem);
-        let lengths = BoxLengths { images: 1, spatial: [1, rows * TILE, columns * TILE] };
-        let blocking = Blocking::choose(problem, isa, threads);
+        let (cut, blocking) = (Cut::new(problem), Blocking::choose(problem, isa, threads));
         let is_direct = [&x, &dy]
             .map(|gather| problem.input_dtype() == DataType::F32 && gather.axes[2].in_stride == 1);
         WrwPlan {
             isa,
             is_direct,
-            box_tiles: (rows * columns).next_multiple_of(TILES_STEP),
-            x_planes: Planes::new(&x, &lengths, blocking.c),
-            dy_planes: Planes::new(&dy, &lengths, blocking.k),
+            x_planes: Planes::new(&x, &cut.box_lengths, blocking.c),
+            dy_planes: Planes::new(&dy, &cut.box_lengths, blocking.k),
             problem: problem.clone(),
             x,
             dy,
-            box_lengths: lengths,
+            cut,
             blocking,
         }
     }
 
     /// The estimated time in multiply-adds of the busiest thread.
     pub fn cost(problem: &ConvProblem, isa: Isa, threads: NonZeroUsize) -> f64 {
-        Blocking::choose(problem, isa, threads).cost(problem, isa, threads)
+        let blocking = Blocking::choose(problem, isa, threads);
+        blocking.cost(&Cut::new(problem), problem, isa, threads)
     }
 
     /// Runs, with alpha 1 and beta 0. The slices span the tensors of the problem.
@@ -123,7 +102,7 @@ impl WrwPlan {
     pub fn execute<T: Element<Sum = f32>, O: Output<f32>>(
         &self,
         threads: NonZeroUsize,
-        [x, dy]: [&[T]; 2],
+        inputs: [&[T]; 2],
         out: &mut [O],
     ) -> Result<bool> {
         let out = TensorMut::new(out, self.problem.tensor5(Role::W))?;
@@ -132,138 +111,197 @@ impl WrwPlan {
         let [rows, columns] = tiles_of(&self.problem);
         let whole =
             PixelBox { n: 0..self.problem.n(), o: [0..1, 0..rows * TILE, 0..columns * TILE] };
-        let boxes = self.box_lengths.cut(&whole);
-        pool::all(
+        let boxes = self.cut.box_lengths.cut(&whole);
+        let parts: Vec<&[PixelBox]> = boxes.chunks(self.cut.boxes_in_part).collect();
+        let scratch = || arena::take(self.scratch_elems().iter().sum());
+        let plain = Scalars { alpha: 1.0, beta: 0.0 };
+        let split = |WrwTask { group, k, c, out }| (Filters { group, k, c }, out);
+        if let [boxes] = parts[..] {
+            return pool::all(threads, tasks, scratch, |scratch, task| {
+                let (filters, out) = split(task);
+                let (is_finite, weights) = self.sum(inputs, boxes, scratch, &filters);
+                store_filter_tile(weights, Order::TapInner, out, plain);
+                Ok(is_finite)
+            });
+        }
+        let tasks: Vec<_> = tasks.into_iter().map(split).collect();
+        let all_weights: usize = tasks.iter().map(|(filters, _)| filters.weights()).sum();
+        let mut sums = arena::take(all_weights * parts.len())?;
+        let (mut of_tasks, mut of_parts, mut rest) = (Vec::new(), Vec::new(), &mut *sums);
+        for (filters, _) in &tasks {
+            for boxes in &parts {
+                let (weights, behind) = rest.split_at_mut(filters.weights());
+                rest = behind;
+                of_parts.push((filters, *boxes, weights));
+            }
+        }
+        let is_finite = pool::all(threads, of_parts, scratch, |scratch, (filters, boxes, to)| {
+            let (is_finite, weights) = self.sum(inputs, boxes, scratch, filters);
+            to.copy_from_slice(weights);
+            Ok(is_finite)
+        })?;
+        let mut rest = &mut *sums;
+        for (filters, out) in tasks {
+            let (weights, behind) = rest.split_at_mut(filters.weights() * parts.len());
+            rest = behind;
+            of_tasks.push((filters.weights(), weights, out));
+        }
+        // Parts are added in their order.
+        let is_total_finite = pool::all(
             threads,
-            tasks,
-            || arena::take(self.scratch_elems().iter().sum()),
-            |scratch, task| {
-                let x = &x[self.x.group_offset(task.group)..];
-                let dy = &dy[self.dy.group_offset(task.group)..];
-                Ok(self.run_task([x, dy], &boxes, self.split(scratch), task))
+            of_tasks,
+            || Ok(()),
+            |(), (len, weights, out)| {
+                let (total, others) = weights.split_at_mut(len);
+                for part in others.chunks_exact(len) {
+                    for (total, &part) in total.iter_mut().zip(part) {
+                        *total += part;
+                    }
+                }
+                let is_finite = total.iter().all(|weight| weight.is_finite());
+                store_filter_tile(total, Order::TapInner, out, plain);
+                Ok(is_finite)
             },
-        )
+        )?;
+        Ok(is_finite && is_total_finite)
     }
 
     /// Sums of a position: rows of output channels, columns of input channels.
     fn sums_stride(&self) -> usize {
-        position_elems(self.blocking.k * self.blocking.c)
+        position_elems(self.blocking.k * whole_vectors(self.blocking.c))
     }
 
     /// Floats of each part of [`Scratch`].
-    fn scratch_elems(&self) -> [usize; 8] {
-        let (Blocking { k, c }, tiles) = (self.blocking, self.box_tiles);
-        let panel_cols = panel_columns(self.isa);
+    fn scratch_elems(&self) -> [usize; 7] {
+        let Blocking { k, c } = self.blocking;
+        let (images, tiles) = (self.cut.box_lengths.images, self.cut.tiles());
         let [x_direct, dy_direct] = self.is_direct;
-        let [_, height, width] = self.box_lengths.spatial;
         [
-            if x_direct { 0 } else { self.x_planes.elems(1) },
-            if dy_direct { 0 } else { self.dy_planes.elems(1) },
-            InputLines::buffer_elems(Form::Tile4Taps3, height / TILE, width / TILE),
-            // Packing reads and writes in steps of four tiles.
-            POSITIONS * position_elems(c * tiles) + 3,
-            POSITIONS * position_elems(k * tiles),
-            c.next_multiple_of(panel_cols) * tiles + 3 * panel_cols,
-            POSITIONS * self.sums_stride(),
-            self.sums_stride() * 9,
+            if x_direct { 0 } else { self.x_planes.elems(images) },
+            if dy_direct { 0 } else { self.dy_planes.elems(images) },
+            CHANNELS_BUFFER_ELEMS,
+            PAIR * SIDE * position_elems(c.next_multiple_of(2 * tile_vector(self.isa)) * tiles),
+            PAIR * SIDE * position_elems(whole_vectors(k) * tiles),
+            SIDE * SIDE * self.sums_stride(),
+            self.sums_stride() * TAPS,
         ]
         .map(arena::whole_lines)
     }
 
     fn split<'a>(&self, scratch: &'a mut [f32]) -> Scratch<'a> {
-        let [x_planes, dy_planes, lines, x_tiles, dy_tiles, panels, sums, weights] =
+        let [x_planes, dy_planes, lines, x_tiles, dy_tiles, sums, weights] =
             arena::split(scratch, self.scratch_elems());
-        Scratch { x_planes, dy_planes, lines, x_tiles, dy_tiles, panels, sums, weights }
+        Scratch { x_planes, dy_planes, lines, x_tiles, dy_tiles, sums, weights }
     }
 
-    /// Returns whether all of the result is finite.
-    fn run_task<T: Element, O: Output<f32>>(
+    /// Some filters' sums over boxes, transformed back: whether all weights are finite, and these.
+    fn sum<'a, T: Element>(
         &self,
-        inputs: [&[T]; 2],
+        [x, dy]: [&[T]; 2],
         boxes: &[PixelBox],
-        mut scratch: Scratch<'_>,
-        task: WrwTask<'_, O>,
-    ) -> bool {
-        let WrwTask { k, c, out, .. } = task;
+        scratch: &'a mut [f32],
+        filters: &Filters,
+    ) -> (bool, &'a [f32]) {
+        let x = &x[self.x.group_offset(filters.group)..];
+        let dy = &dy[self.dy.group_offset(filters.group)..];
+        let mut scratch = self.split(scratch);
         for (index, pixels) in boxes.iter().enumerate() {
-            self.add_box(inputs, [&k, &c], pixels, &mut scratch, index > 0);
+            for rows in ROW_PAIRS {
+                self.add_box([x, dy], filters, rows, pixels, &mut scratch, index > 0);
+            }
         }
-        let filters = k.len() * c.len();
-        let padded = filters.next_multiple_of(TILES_STEP);
+        let (k, c) = (filters.k.len(), filters.c.len());
+        let (columns, stride) = (whole_vectors(c), self.sums_stride());
+        let used = c.next_multiple_of(tile_vector(self.isa));
         let Scratch { sums, weights, .. } = scratch;
-        // What fills up the last vector is no number that matters, but might be none at all.
-        for position in sums.chunks_exact_mut(self.sums_stride()) {
-            position[filters..padded].fill(0.0);
+        if used < columns {
+            // No sums, but they are transformed with the others.
+            for position in sums.chunks_exact_mut(stride).take(SIDE * SIDE) {
+                for row in position.chunks_exact_mut(columns).take(k) {
+                    row[used..].fill(0.0);
+                }
+            }
         }
-        let is_finite = transform_weights(self.isa, sums, self.sums_stride(), padded, weights);
-        let weights = &weights[..filters * 9];
-        store_filter_tile(weights, Order::TapInner, out, Scalars { alpha: 1.0, beta: 0.0 });
-        is_finite
+        let is_finite = transform_weights(self.isa, sums, stride, k * columns, weights);
+        if c < columns {
+            for row in 1..k {
+                let from = row * columns * TAPS;
+                weights.copy_within(from..from + c * TAPS, row * c * TAPS);
+            }
+        }
+        (is_finite, &weights[..filters.weights()])
     }
 
-    /// Adds the products of a box's tiles to the sums.
+    /// Adds the products of a box's tiles to the sums of some rows of positions.
     fn add_box<T: Element>(
         &self,
         [x, dy]: [&[T]; 2],
-        [k, c]: [&Range<usize>; 2],
+        filters: &Filters,
+        rows: [usize; PAIR],
         pixels: &PixelBox,
         scratch: &mut Scratch<'_>,
         accumulate: bool,
     ) {
         let isa = self.isa;
-        let Scratch { x_planes, dy_planes, lines, x_tiles, dy_tiles, panels, sums, .. } = scratch;
-        let (tiles, row_elems) = {
-            let [_, height, width] = [0, 1, 2].map(|dim| pixels.o[dim].len() / TILE);
-            (height * width, (height * width).next_multiple_of(TILES_STEP))
-        };
-        self.transform(TileOf::X, x, c, pixels, x_planes, lines, x_tiles);
-        self.transform(TileOf::Dy, dy, k, pixels, dy_planes, lines, dy_tiles);
-
-        let panel_cols = panel_columns(isa);
-        let mut columns: Vec<usize> = (0..c.len()).map(|channel| channel * row_elems).collect();
-        // Panels are filled up with the first column.
-        columns.resize(c.len().next_multiple_of(panel_cols), 0);
-        for position in 0..POSITIONS {
-            let x_rows = &x_tiles[position * position_elems(c.len() * row_elems)..];
-            for (number, columns) in columns.chunks_exact(panel_cols).enumerate() {
-                let panel = &mut panels[number * tiles * panel_cols..];
-                pack_panel_transposed(isa, x_rows, columns, &[0], tiles, panel);
-            }
-            let first = position * position_elems(k.len() * row_elems);
-            let rows = Rows { data: &dy_tiles[first..], stride: row_elems };
-            let sums = &mut sums[position * self.sums_stride()..][..k.len() * c.len()];
-            let mut sums = MatrixMut::row_major(sums, k.len(), c.len());
-            multiply_block(isa, tiles, rows, panels, &mut sums, accumulate);
+        let Scratch { x_planes, dy_planes, lines, x_tiles, dy_tiles, sums, .. } = scratch;
+        let tiles = pixels.n.len() * pixels.o[1].len() * pixels.o[2].len() / (TILE * TILE);
+        let (k, c) = (filters.k.len(), filters.c.len());
+        let panel_cols = 2 * tile_vector(isa);
+        let x_stride = position_elems(c.next_multiple_of(panel_cols) * tiles);
+        let dy_stride = position_elems(whole_vectors(k) * tiles);
+        let x_places = ChannelPlaces { panel_stride: panel_cols * tiles, tile_stride: panel_cols };
+        let dy_places = ChannelPlaces { panel_stride: panel_cols, tile_stride: whole_vectors(k) };
+        let of = (TileOf::X, rows, &filters.c, pixels);
+        self.transform(of, x, x_planes, lines, x_places, x_stride, x_tiles);
+        let of = (TileOf::Dy, rows, &filters.k, pixels);
+        self.transform(of, dy, dy_planes, lines, dy_places, dy_stride, dy_tiles);
+        for (index, row) in rows.into_iter().enumerate() {
+            let products = TileSums {
+                positions: SIDE,
+                rows: k,
+                tiles,
+                columns: c.next_multiple_of(tile_vector(isa)),
+                dy_stride: whole_vectors(k),
+                sums_stride: whole_vectors(c),
+                position_strides: [dy_stride, x_stride, self.sums_stride()],
+                accumulate,
+            };
+            let sums = &mut sums[row * SIDE * self.sums_stride()..];
+            let (dy, x) =
+                (&dy_tiles[index * SIDE * dy_stride..], &x_tiles[index * SIDE * x_stride..]);
+            sum_tiles(isa, products, dy, x, sums);
         }
     }
 
-    /// Transforms the tiles of some channels of a box to rows.
+    /// Transforms the tiles of some channels of a box to some rows of positions.
     #[expect(clippy::too_many_arguments, reason = "three of them are parts of the scratch")]
     fn transform<T: Element>(
         &self,
-        of: TileOf,
+        (of, rows, channels, pixels): (TileOf, [usize; PAIR], &Range<usize>, &PixelBox),
         tensor: &[T],
-        channels: &Range<usize>,
-        pixels: &PixelBox,
         planes: &mut [f32],
         buffer: &mut [f32],
+        places: ChannelPlaces,
+        position_stride: usize,
         out: &mut [f32],
     ) {
-        let (gather, layout, is_direct, side) = match of {
-            TileOf::X => (&self.x, &self.x_planes, self.is_direct[0], Form::Tile4Taps3.side()),
-            TileOf::Dy => (&self.dy, &self.dy_planes, self.is_direct[1], TILE),
+        let (gather, layout, is_direct) = match of {
+            TileOf::X => (&self.x, &self.x_planes, self.is_direct[0]),
+            TileOf::Dy => (&self.dy, &self.dy_planes, self.is_direct[1]),
         };
+        let (side, images) = (of.lines(), pixels.n.clone());
         let [_, height, width] = [0, 1, 2].map(|dim| pixels.o[dim].len() / TILE);
         let numbers = (0..height).flat_map(|row| (0..side).map(move |line| row * TILE + line));
-        let row_elems = (height * width).next_multiple_of(TILES_STEP);
-        let position_stride = position_elems(channels.len() * row_elems);
         let lines: Vec<Option<usize>>;
         let tensor_f32 = T::as_f32(tensor).filter(|_| is_direct);
         let input = if let Some(tensor) = tensor_f32 {
             let phases = layout.lines(pixels);
             let (shape, of_image) = &phases[0];
-            let image = pixels.n.start * gather.n_stride;
-            lines = numbers.map(|line| of_image[line].1.map(|begin| begin + image)).collect();
+            let of_image = |image: usize| {
+                let begin = image * gather.n_stride;
+                numbers.clone().map(move |line| of_image[line].1.map(|from| from + begin))
+            };
+            lines = images.flat_map(of_image).collect();
             InputLines {
                 source: &tensor[channels.start * gather.channel_stride..],
                 channel_stride: gather.channel_stride,
@@ -275,8 +313,11 @@ impl WrwPlan {
             }
         } else {
             layout.stage(self.isa, tensor, channels.clone(), pixels, planes);
-            let line_stride = layout.layout.strides[2];
-            lines = numbers.map(|line| Some(line * line_stride)).collect();
+            let [image_stride, _, line_stride] = layout.layout.strides;
+            let of_image = |image: usize| {
+                numbers.clone().map(move |line| Some(image * image_stride + line * line_stride))
+            };
+            lines = (0..images.len()).flat_map(of_image).collect();
             InputLines {
                 source: planes,
                 channel_stride: layout.layout.channel_stride,
@@ -287,57 +328,13 @@ impl WrwPlan {
                 position_stride,
             }
         };
-        transform_tiles(self.isa, of, input, channels.len(), buffer, out);
+        transform_channels(self.isa, of, rows, input, channels.len(), places, buffer, out);
     }
 }
 
-/// Rows and columns of tiles of an image.
-pub(super) fn tiles_of(problem: &ConvProblem) -> [usize; 2] {
-    [1, 2].map(|dim| problem.out_spatial()[dim].div_ceil(TILE))
-}
-
-/// The same of a full box.
-fn box_tiles_of(problem: &ConvProblem) -> [usize; 2] {
-    let [rows, columns] = tiles_of(problem);
-    [even_piece(rows, BOX_TILES / columns), columns]
-}
-
-impl Blocking {
-    /// The block with the least estimated time.
-    fn choose(problem: &ConvProblem, isa: Isa, threads: NonZeroUsize) -> Self {
-        let groups = problem.groups();
-        let (all_k, all_c) = (problem.k() / groups, problem.c() / groups);
-        let candidates = CHANNELS.iter().flat_map(|&k| {
-            CHANNELS
-                .iter()
-                .map(move |&c| Blocking { k: even_piece(all_k, k), c: even_piece(all_c, c) })
-        });
-        let cost = |blocking: &Blocking| blocking.cost(problem, isa, threads);
-        let best = candidates.min_by(|a, b| cost(a).total_cmp(&cost(b)));
-        best.unwrap_or_else(|| unreachable!("there are candidates"))
-    }
-
-    /// Time in lane multiply-adds of the busiest thread.
-    fn cost(&self, problem: &ConvProblem, isa: Isa, threads: NonZeroUsize) -> f64 {
-        let groups = problem.groups();
-        let [rows, columns] = tiles_of(problem);
-        let [box_rows, _] = box_tiles_of(problem);
-        let boxes = (problem.n() * rows.div_ceil(box_rows)) as f64;
-        let tiles = (box_rows * columns).next_multiple_of(TILES_STEP) as f64;
-        let (k, c, positions) = (self.k as f64, self.c as f64, POSITIONS as f64);
-        let lanes = self.c.next_multiple_of(panel_columns(isa)) as f64;
-        let floats = size_of::<f32>() as f64;
-
-        let (tiles_bytes, sums_bytes) =
-            (positions * (k + c) * tiles * floats, positions * k * c * floats);
-        let byte = byte_cost(isa, tiles_bytes + sums_bytes);
-        let of_box = positions * k.max(4.0) * lanes * (tiles + STORE_STEPS)
-            + tiles * (c * X_COST + k * DY_COST)
-            + (tiles_bytes + 2.0 * sums_bytes) * byte;
-        let task = boxes * of_box + k * c * WEIGHTS_COST + TASK_COST;
-        let tasks = groups
-            * (problem.k() / groups).div_ceil(self.k)
-            * (problem.c() / groups).div_ceil(self.c);
-        tasks.div_ceil(threads.get()) as f64 * task
+impl Filters {
+    /// Weights of all of them.
+    fn weights(&self) -> usize {
+        self.k.len() * self.c.len() * TAPS
     }
 }

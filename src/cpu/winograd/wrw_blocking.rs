@@ -1,0 +1,155 @@
+//! How backward-weights by Winograd's algorithm is cut into boxes, parts and blocks of channels.
+#![forbid(unsafe_code)]
+
+use std::num::NonZeroUsize;
+
+use super::shape::byte_cost;
+use crate::cpu::isa::Isa;
+use crate::cpu::tiles::{BoxLengths, even_piece};
+use crate::cpu::ukernel::{MAX_TILES_W, ROW_PAIRS, tile_vector};
+use crate::problem::ConvProblem;
+
+/// Side of a tile of dy.
+pub const TILE: usize = 4;
+const POSITIONS: usize = 36;
+
+/// Tiles in a box at most. Longer sums spread the cost of reading and writing them, which with 128 and
+/// more channels was worth a tenth from 64 to 128 tiles; with fewer both were as fast (Zen 4, and so
+/// are the costs below: `miopen-bypass conv -F 4 --solver float_winograd_4x4_3x3__avx512` and
+/// `__avx2_fma`, layers of 16 to 512 channels).
+const BOX_TILES: usize = 128;
+
+/// Tiles in a part at least, and tasks that parts shall make up: what it takes to transform a part's
+/// sums back and to add them is about that of eight tiles.
+const PART_TILES: usize = 256;
+const WANTED_TASKS: usize = 16;
+
+/// Candidates for the channels of a task, of either tensor. Of more than these the sums of a pair of
+/// rows leave the L2 cache.
+const CHANNELS: [usize; 5] = [32, 48, 64, 96, MAX_CHANNELS];
+const MAX_CHANNELS: usize = 128;
+
+/// What transforms cost, in lane multiply-adds as in [`super::shape`]: of a tile of x and of a tile of
+/// dy (both vector instruction sets took about 24 cycles for a channel, to the L2 cache and back
+/// included), and of a filter.
+const X_COST: f64 = 420.0;
+const DY_COST: f64 = 350.0;
+const WEIGHTS_COST: f64 = 300.0;
+
+/// What writing sums costs, in steps of the reduction, beside bringing them near.
+const STORE_STEPS: f64 = 5.0;
+
+/// Rows of a register block that take as long as fewer of them, and what a panel of one vector costs
+/// more, as in [`super::shape`].
+const MIN_EFFICIENT_ROWS: f64 = 4.0;
+const NARROW_COST: f64 = 0.3;
+
+/// What moving a byte of the sums costs, beside one that is read here and there: they are asked for
+/// ahead.
+const SUMS_BYTE: f64 = 0.5;
+
+/// What starting a task costs, in the same unit: about 1 us at 50 G/s.
+const TASK_COST: f64 = 5e4;
+
+/// Boxes and parts of the whole: what the order of sums follows from.
+#[derive(Clone, Copy, Debug)]
+pub struct Cut {
+    /// In pixels of dy, with those that tiles have beyond the image.
+    pub box_lengths: BoxLengths,
+    pub boxes: usize,
+    /// Boxes whose sums are transformed back by themselves.
+    pub boxes_in_part: usize,
+}
+
+/// Output and input channels of a task.
+#[derive(Clone, Copy, Debug)]
+pub struct Blocking {
+    pub k: usize,
+    pub c: usize,
+}
+
+/// Rows and columns of tiles of an image.
+pub fn tiles_of(problem: &ConvProblem) -> [usize; 2] {
+    [1, 2].map(|dim| problem.out_spatial()[dim].div_ceil(TILE))
+}
+
+/// Channels in whole vectors of the longest kind: the distance of rows of sums, and of tiles of dy.
+pub fn whole_vectors(channels: usize) -> usize {
+    channels.next_multiple_of(16)
+}
+
+impl Cut {
+    pub fn new(problem: &ConvProblem) -> Self {
+        let [rows, columns] = tiles_of(problem);
+        let box_columns = even_piece(columns, MAX_TILES_W);
+        let box_rows = even_piece(rows, BOX_TILES / box_columns);
+        let is_whole = box_rows == rows && box_columns == columns;
+        let images =
+            if is_whole { even_piece(problem.n(), BOX_TILES / (rows * columns)) } else { 1 };
+        let box_lengths = BoxLengths { images, spatial: [1, box_rows * TILE, box_columns * TILE] };
+        let boxes = box_lengths.count(problem.n(), [1, rows * TILE, columns * TILE]);
+
+        let groups = problem.groups();
+        let blocks = groups
+            * (problem.k() / groups).div_ceil(MAX_CHANNELS)
+            * (problem.c() / groups).div_ceil(MAX_CHANNELS);
+        let tiles = problem.n() * rows * columns;
+        let most = (tiles / PART_TILES).min(WANTED_TASKS / blocks).min(boxes).max(1);
+        // So many that they load two or four threads evenly.
+        let parts = 1 << most.ilog2();
+        Cut { box_lengths, boxes, boxes_in_part: boxes.div_ceil(parts) }
+    }
+
+    /// Tiles of a full box.
+    pub fn tiles(&self) -> usize {
+        self.box_lengths.pixels() / (TILE * TILE)
+    }
+}
+
+impl Blocking {
+    /// The block with the least estimated time.
+    pub fn choose(problem: &ConvProblem, isa: Isa, threads: NonZeroUsize) -> Self {
+        let cut = Cut::new(problem);
+        let groups = problem.groups();
+        let (all_k, all_c) = (problem.k() / groups, problem.c() / groups);
+        let candidates = CHANNELS.iter().flat_map(|&k| {
+            CHANNELS
+                .iter()
+                .map(move |&c| Blocking { k: even_piece(all_k, k), c: even_piece(all_c, c) })
+        });
+        let cost = |blocking: &Blocking| blocking.cost(&cut, problem, isa, threads);
+        let best = candidates.min_by(|a, b| cost(a).total_cmp(&cost(b)));
+        best.unwrap_or_else(|| unreachable!("there are candidates"))
+    }
+
+    /// Time in lane multiply-adds of the busiest thread.
+    pub fn cost(&self, cut: &Cut, problem: &ConvProblem, isa: Isa, threads: NonZeroUsize) -> f64 {
+        let groups = problem.groups();
+        let tiles = cut.tiles() as f64;
+        let lanes = tile_vector(isa);
+        let (k, c, positions) = (self.k as f64, self.c as f64, POSITIONS as f64);
+        let vectors = self.c.div_ceil(lanes);
+        let columns = (vectors * lanes) as f64 + NARROW_COST * (vectors % 2 * lanes) as f64;
+        let k_lanes = self.k.next_multiple_of(lanes) as f64;
+        let c_lanes = (vectors * lanes) as f64;
+        let floats = size_of::<f32>() as f64;
+
+        let source_bytes = (TILE * TILE) as f64 * (k + c) * tiles * floats;
+        let tiles_bytes = positions * (k + c) * tiles * floats;
+        let sums_bytes = positions * k * c * floats;
+        let in_use = source_bytes + tiles_bytes / ROW_PAIRS.len() as f64 + sums_bytes;
+        let of_box = positions * k.max(MIN_EFFICIENT_ROWS) * columns * (tiles + STORE_STEPS)
+            + tiles * (c_lanes * X_COST + k_lanes * DY_COST)
+            + SUMS_BYTE * 2.0 * sums_bytes * byte_cost(isa, in_use);
+        let parts = cut.boxes.div_ceil(cut.boxes_in_part);
+        let weights_passes = if parts > 1 { 2.0 } else { 1.0 };
+        let task = cut.boxes as f64 / parts as f64 * of_box
+            + k * c * WEIGHTS_COST * weights_passes
+            + TASK_COST;
+        let tasks = parts
+            * groups
+            * (problem.k() / groups).div_ceil(self.k)
+            * (problem.c() / groups).div_ceil(self.c);
+        tasks.div_ceil(threads.get()) as f64 * task
+    }
+}

@@ -1,0 +1,84 @@
+//! Backward-weights by Winograd's algorithm.
+
+use MIOpen::engine::solvers;
+use MIOpen::problem::{DataType, Direction};
+
+use super::support::Rng;
+use super::support::case::{Arrangement, Case, PLAIN, RunOptions, run_solver, threads};
+use super::support::tensor::Fill;
+use super::{assert_same_bits, check};
+
+fn case(n: usize, c: usize, k: usize, [h, w]: [usize; 2]) -> Case {
+    let mut case = Case::square(Direction::Wrw, n, c, k, h, 3).with_dtype(DataType::F32);
+    case.input = vec![h, w];
+    case.fit_out();
+    case
+}
+
+/// Images that share a box, that make one, and that are cut in both dimensions; channels round vectors
+/// and panels, and beyond a block; pads up to those that leave tiles without any element; types and
+/// layouts that go by planes.
+#[test]
+fn boxes_and_blocks() {
+    let rng = &mut Rng::new(19);
+    for (n, c, k, size) in [
+        (1, 3, 5, [4, 130]),
+        (1, 9, 2, [70, 41]),
+        (7, 17, 20, [6, 9]),
+        (150, 2, 3, [3, 4]),
+        (2, 33, 47, [13, 8]),
+        (1, 130, 18, [5, 5]),
+        (2, 16, 131, [9, 4]),
+    ] {
+        let plain = case(n, c, k, size);
+        for pads in [[1, 1], [0, 0], [2, 0], [0, 5]] {
+            let mut case = Case { pads: pads.to_vec(), ..plain.clone() };
+            case.fit_out();
+            let threads = rng.between(1, 3);
+            check(&case, rng, RunOptions { threads, ..PLAIN });
+        }
+        check(&plain.clone().with_dtype(DataType::BF16), rng, PLAIN);
+        let arrangements = [Arrangement::ChannelsLast; 3];
+        check(&Case { arrangements, ..plain.clone() }, rng, PLAIN);
+        let mut grouped = case(n, 2 * c, 2 * k, size);
+        grouped.groups = 2;
+        check(&grouped, rng, RunOptions { threads: 2, ..PLAIN });
+    }
+}
+
+/// So many tiles that their sums are formed in parts, however many threads there are; values that are
+/// not finite in one of them.
+#[test]
+fn parts() {
+    let rng = &mut Rng::new(20);
+    for (c, k, size) in [(5, 18, [92, 92]), (33, 16, [64, 200])] {
+        let case = case(2, c, k, size);
+        check(&case, rng, RunOptions { threads: 2, ..PLAIN });
+        let mut inputs = case.inputs(Fill::Reals, rng);
+        let old = case.output(Fill::Garbage, rng);
+        for is_finite in [true, false] {
+            if !is_finite {
+                let values = inputs[0].values();
+                let spoiled = values.len() - 7;
+                let value = |at: usize| if at == spoiled { f32::NAN } else { values[at] as f32 };
+                inputs[0].set_all(value);
+            }
+            for solver in solvers().iter().filter(|solver| solver.name().contains("winograd")) {
+                if solver.applicable(&case.problem(), &threads(1)).is_err() {
+                    continue;
+                }
+                let run = |threads| {
+                    let mut out = old.clone();
+                    let options = RunOptions { threads, ..PLAIN };
+                    run_solver(*solver, &case.problem(), &inputs, &mut out, options);
+                    out
+                };
+                let alone = run(1);
+                assert_eq!(alone.values().iter().all(|value| value.is_finite()), is_finite);
+                for threads in [2, 3, 16] {
+                    assert_same_bits(&alone, &run(threads), solver.name());
+                }
+            }
+        }
+    }
+}
