@@ -19,7 +19,7 @@ use std::num::NonZeroUsize;
 use std::ops::Range;
 
 use super::arena;
-use super::blocked::{Planes, check_float};
+use super::blocked::{PixelLayout, Planes, check_float};
 use super::cache::CacheSizes;
 use super::element::{Element, Output, Scalars};
 use super::float_plan::{FloatKernel, FloatPlan};
@@ -31,7 +31,7 @@ use super::pool;
 use super::rates::{self, LINE_COST, PLANE_COST, STAGE_COST};
 use super::store::store_filter_tile;
 use super::tiles::{BoxLengths, even_piece, pieces};
-use super::ukernel::{DotStart, Rows, add_dots, dot_rows};
+use super::ukernel::{DOT_ROWS, DotRuns, DotStart, Rows, add_dots, tile_vector};
 use crate::config::IsaLevel;
 use crate::error::Result;
 use crate::memory::{MatrixMut, TensorMut, merge_dims};
@@ -47,6 +47,14 @@ const TASK_MULTIPLY_ADDS: usize = 1 << 20;
 const SUM_COST: f64 = 56.0;
 const FAR_SUM_COST: f64 = 100.0;
 
+/// What copying an element of dy costs, likewise: it comes from far, and a processor follows no more than
+/// some of its rows (Zen 4: 12 to 30).
+const COPY_COST: f64 = 12.0;
+
+/// What a run that is a line costs beyond its vectors, in vectors (estimated: where it begins in each row
+/// and column has to be found).
+const LINE_START: f64 = 0.75;
+
 /// Backward-weights by dot products at one instruction set level.
 pub struct WrwDirect(pub IsaLevel);
 
@@ -56,9 +64,19 @@ struct Kernel {
     x: Gather,
     dy: Gather,
     blocking: Blocking,
-    x_planes: Planes,
-    /// `None`: runs of dy are read from the tensor itself.
+    /// `None`: runs are read from the tensor itself.
+    x_planes: Option<Planes>,
     dy_planes: Option<Planes>,
+    x_layout: PixelLayout,
+    runs: Runs,
+}
+
+/// What is contiguous in dy and in the planes of x.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Runs {
+    /// All lines of a box, gaps between them included.
+    Planes,
+    Lines,
 }
 
 /// How a problem is cut.
@@ -128,26 +146,42 @@ impl Kernel {
         let dy = Gather { order: Order::TapInner, ..Gather::pixels_of_y(problem) };
         let caches = CacheSizes::get();
         // The rows of dy that the kernel takes at a time in the L1 cache, with room for some columns.
-        let rows_at_once = dot_rows(isa);
-        let max_pixels = caches.l1_bytes / ((rows_at_once + 4) * size_of::<f32>());
+        let max_pixels = caches.l1_bytes / ((DOT_ROWS + 4) * size_of::<f32>());
         let pixel_box = BoxLengths::choose(problem.n(), problem.out_spatial(), max_pixels);
         let of_one_channel = Planes::new(&x, &pixel_box, 1);
         // The planes of x in half of the L2 cache.
         let plane_elems = of_one_channel.elems(pixel_box.images);
         let max_channels = caches.l2_bytes / 2 / (plane_elems * size_of::<f32>());
         let channels = even_piece(x.channels, max_channels);
-        let x_planes = Planes::new(&x, &pixel_box, channels).with_whole_lines();
-        let line_elems = x_planes.layout.strides[2];
+        let is_f32 = problem.input_dtype() == DataType::F32;
+        let in_tensor = PixelLayout::of_tensor(&x, problem.n()).filter(|_| is_f32);
+        let planes = || Planes::new(&x, &pixel_box, channels).with_whole_lines();
+        let x_planes = in_tensor.is_none().then(planes);
+        let x_layout = match (in_tensor, &x_planes) {
+            (Some(layout), _) => layout,
+            (None, Some(planes)) => planes.layout.clone(),
+            (None, None) => unreachable!("there are planes where the tensor does not serve"),
+        };
+        let line_elems = x_layout.strides[2];
 
         let y = problem.tensor5(Role::Y);
-        let pixel_dims = [3, 4].map(|dim| (y.lengths[dim], y.strides[dim]));
-        let is_contiguous =
-            merge_dims(&pixel_dims).is_some_and(|(len, stride)| len == 1 || stride == 1);
-        let is_direct = problem.input_dtype() == DataType::F32
-            && is_contiguous
-            && line_elems == pixel_box.spatial[2];
-        let dy_planes = (!is_direct).then(|| {
-            let rows = rows_at_once.min(dy.channels);
+        let len = pixel_box.spatial[2];
+        let y_dims = [3, 4].map(|dim| (y.lengths[dim], y.strides[dim]));
+        let is_whole = merge_dims(&y_dims).is_some_and(|(len, stride)| len == 1 || stride == 1);
+        // Copied lines make runs of several, gaps included.
+        let columns = (channels * x.taps()) as f64;
+        let copied = columns * line_elems as f64 + len as f64 * COPY_COST + LINE_COST;
+        let direct = if !is_f32 {
+            None
+        } else if is_whole && line_elems == len {
+            Some(Runs::Planes)
+        } else {
+            let is_direct =
+                (len == 1 || y.strides[4] == 1) && columns * line_run_cost(isa, len) < copied;
+            is_direct.then_some(Runs::Lines)
+        };
+        let dy_planes = direct.is_none().then(|| {
+            let rows = DOT_ROWS.min(dy.channels);
             let planes = Planes::with_line_elems(&dy, &pixel_box, rows, line_elems);
             aligned(planes.with_whole_lines(), rows)
         });
@@ -160,7 +194,7 @@ impl Kernel {
         // Rows are cut only for the sake of threads: each part has planes of its own.
         let is_even = problem.groups().div_ceil(groups) * parts >= 4 * threads.get();
         let row_parts = if groups > 1 || is_even { 1 } else { threads.get() };
-        let rows = dy.channels.div_ceil(row_parts).next_multiple_of(rows_at_once);
+        let rows = dy.channels.div_ceil(row_parts).next_multiple_of(DOT_ROWS);
         let rows = rows.min(dy.channels);
         Kernel {
             isa,
@@ -170,6 +204,8 @@ impl Kernel {
             blocking: Blocking { pixel_box, channels, groups, rows },
             x_planes,
             dy_planes,
+            x_layout,
+            runs: direct.unwrap_or(Runs::Planes),
         }
     }
 
@@ -179,14 +215,24 @@ impl Kernel {
         let taps = self.x.taps() as f64;
         let (channels, rows, groups) = (channels as f64, rows as f64, groups as f64);
         let lines = (pixel_box.images * pixel_box.spatial[0] * pixel_box.spatial[1]) as f64;
-        let line_elems = self.x_planes.layout.strides[2] as f64;
-        let x_elems = self.x_planes.elems(pixel_box.images) as f64 / channels;
+        let line_elems = self.x_layout.strides[2] as f64;
+        let run_elems = match self.runs {
+            Runs::Planes => line_elems,
+            Runs::Lines => line_run_cost(self.isa, pixel_box.spatial[2]),
+        };
+        let x_elems = match &self.x_planes {
+            Some(planes) => planes.elems(pixel_box.images) as f64 / channels,
+            None => 0.0,
+        };
         let sums_bytes = rows * channels * taps * size_of::<f32>() as f64;
         let is_far = sums_bytes > CacheSizes::get().l2_bytes as f64;
         let sum_cost = SUM_COST + if is_far { FAR_SUM_COST } else { 0.0 };
-        let dots = rows * channels * taps * (lines * line_elems + sum_cost);
+        let dots = rows * channels * taps * (lines * run_elems + sum_cost);
         let x_lines = lines * x_elems / (lines * line_elems);
-        let x_cost = channels * (PLANE_COST + x_elems * STAGE_COST + x_lines * LINE_COST);
+        let x_cost = match self.x_planes {
+            Some(_) => channels * (PLANE_COST + x_elems * STAGE_COST + x_lines * LINE_COST),
+            None => 0.0,
+        };
         let dy_cost = match self.dy_planes {
             Some(_) => rows * (PLANE_COST + lines * (line_elems * STAGE_COST + LINE_COST)),
             None => 0.0,
@@ -203,7 +249,7 @@ impl Kernel {
     fn scratch_elems(&self) -> [usize; 3] {
         let Blocking { pixel_box, channels, groups, rows } = self.blocking;
         [
-            self.x_planes.elems(pixel_box.images),
+            self.x_planes.as_ref().map_or(0, |planes| planes.elems(pixel_box.images)),
             self.dy_planes.as_ref().map_or(0, |planes| planes.elems(pixel_box.images)),
             groups * rows * channels * self.x.taps(),
         ]
@@ -271,42 +317,62 @@ impl Kernel {
     ) {
         result.fill_with(|_, _| 0.0);
         let (x_plane, dy_plane) = planes.split_at_mut(self.scratch_elems()[0]);
-        let layout = &self.x_planes.layout;
+        let layout = &self.x_layout;
         let columns: Vec<usize> = (0..channels.len())
             .flat_map(|channel| {
                 layout.tap_offsets.iter().map(move |tap| channel * layout.channel_stride + tap)
             })
             .collect();
-        for pixels in boxes {
+        let y_strides = self.problem.tensor5(Role::Y).strides;
+        let first_of = |pixels: &PixelBox| {
+            let spatial = (0..3).map(|i| pixels.o[i].start * y_strides[2 + i]);
+            pixels.n.start * y_strides[0] + spatial.sum::<usize>()
+        };
+        for (number, pixels) in boxes.iter().enumerate() {
             let starts = self.starts(pixels);
-            let len = (pixels.o[1].len() - 1) * layout.strides[2] + pixels.o[2].len();
-            let x_lines = self.x_planes.lines(pixels);
+            let len = match self.runs {
+                Runs::Planes => (pixels.o[1].len() - 1) * layout.strides[2] + pixels.o[2].len(),
+                Runs::Lines => pixels.o[2].len(),
+            };
+            let x_lines = self.x_planes.as_ref().map(|planes| planes.lines(pixels));
             let dy_lines = self.dy_planes.as_ref().map(|planes| planes.lines(pixels));
             for (index, group) in groups.clone().enumerate() {
                 let first_row = index * rows.len();
                 let x = &x[self.x.group_offset(group)..];
                 let dy = &dy[self.dy.group_offset(group)..];
-                self.x_planes.stage_lines(self.isa, x, channels.clone(), pixels, &x_lines, x_plane);
-                let x_plane = &*x_plane;
+                let x_plane = match (&self.x_planes, &x_lines, T::as_f32(x)) {
+                    (Some(planes), Some(lines), _) => {
+                        planes.stage_lines(self.isa, x, channels.clone(), pixels, lines, x_plane);
+                        &*x_plane
+                    }
+                    (_, _, Some(x)) => {
+                        let first = layout.first_pixel(pixels);
+                        &x[first + channels.start * layout.channel_stride..]
+                    }
+                    _ => unreachable!("only f32 is read without planes"),
+                };
                 match (&self.dy_planes, &dy_lines, T::as_f32(dy)) {
                     (Some(planes), Some(lines), _) => {
-                        for some in pieces(rows, dot_rows(self.isa)) {
+                        for some in pieces(rows, DOT_ROWS) {
                             let begin = some.start;
                             let at = first_row + begin - rows.start;
                             let at = at..at + some.len();
                             planes.stage_lines(self.isa, dy, some, pixels, lines, dy_plane);
                             let a = Rows { data: dy_plane, stride: planes.layout.channel_stride };
-                            add_dots(self.isa, a, x_plane, &columns, &starts, len, result, at);
+                            let runs = DotRuns { starts: &starts, len, next_a: None };
+                            add_dots(self.isa, a, x_plane, &columns, runs, result, at);
                         }
                     }
                     (_, _, Some(dy)) => {
-                        let strides = self.problem.tensor5(Role::Y).strides;
-                        let first = pixels.n.start * strides[0]
-                            + rows.start * strides[1]
-                            + (0..3).map(|i| pixels.o[i].start * strides[2 + i]).sum::<usize>();
-                        let a = Rows { data: &dy[first..], stride: strides[1] };
+                        let first = first_of(pixels);
+                        // Boxes rise, but in what they read of a larger tensor.
+                        let next = boxes.get(number + 1).map(first_of);
+                        let next_a = next.and_then(|next| next.checked_sub(first));
+                        let runs = DotRuns { starts: &starts, len, next_a };
+                        let stride = y_strides[1];
+                        let a = Rows { data: &dy[first + rows.start * stride..], stride };
                         let all = first_row..first_row + rows.len();
-                        add_dots(self.isa, a, x_plane, &columns, &starts, len, result, all);
+                        add_dots(self.isa, a, x_plane, &columns, runs, result, all);
                     }
                     _ => unreachable!("only f32 is read without planes"),
                 }
@@ -314,21 +380,35 @@ impl Kernel {
         }
     }
 
-    /// Where the runs of a box begin: one for each image and depth.
+    /// Where the runs of a box begin: one for each image and depth, or for each line.
     fn starts(&self, pixels: &PixelBox) -> Vec<DotStart> {
-        let [b_n, b_d, _] = self.x_planes.layout.strides;
-        let y = self.problem.tensor5(Role::Y);
-        let [a_n, a_d] = match &self.dy_planes {
-            Some(planes) => [planes.layout.strides[0], planes.layout.strides[1]],
-            None => [y.strides[0], y.strides[2]],
+        let y = self.problem.tensor5(Role::Y).strides;
+        let of_b = self.x_layout.strides;
+        let of_a = self.dy_planes.as_ref().map_or([y[0], y[2], y[3]], |dy| dy.layout.strides);
+        let lines = match self.runs {
+            Runs::Planes => 1,
+            Runs::Lines => pixels.o[1].len(),
         };
-        (0..pixels.n.len())
-            .flat_map(|n| {
-                (0..pixels.o[0].len())
-                    .map(move |d| DotStart { a: n * a_n + d * a_d, b: n * b_n + d * b_d })
-            })
-            .collect()
+        let offset = |strides: [usize; 3], at: [usize; 3]| -> usize {
+            strides.iter().zip(at).map(|(stride, at)| stride * at).sum()
+        };
+        let mut starts = Vec::with_capacity(pixels.n.len() * pixels.o[0].len() * lines);
+        for n in 0..pixels.n.len() {
+            for d in 0..pixels.o[0].len() {
+                starts.extend((0..lines).map(|line| {
+                    let at = [n, d, line];
+                    DotStart { a: offset(of_a, at), b: offset(of_b, at) }
+                }));
+            }
+        }
+        starts
     }
+}
+
+/// What a line of pixels costs each sum where it is a run of its own, in multiply-adds.
+fn line_run_cost(isa: Isa, len: usize) -> f64 {
+    let lanes = tile_vector(isa);
+    (len.div_ceil(lanes) as f64 + LINE_START) * lanes as f64
 }
 
 /// The same planes with channels that begin at cache lines: of two operands that are read side by

@@ -3,14 +3,18 @@
 use std::ops::Range;
 
 use super::block::Rows;
-use super::simd::{Simd, isa_kernel};
-use crate::config::IsaLevel;
+use super::edges::Edges;
+use super::simd::isa_kernel;
 use crate::cpu::isa::Isa;
 use crate::memory::MatrixMut;
 
+/// Rows of a register block. More of them need as many loads and more room in the L1 cache, so that runs
+/// are shorter; only where columns are few they are needed to fill the registers.
+const MAX_ROWS: usize = 4;
+
 /// Rows of the highest register block.
 const fn max_rows(registers: usize) -> usize {
-    if registers >= 32 { 8 } else { 4 }
+    if registers >= 32 { 8 } else { MAX_ROWS }
 }
 
 /// Columns of a register block of `rows`: as many as, with the vectors that are held, fill the
@@ -20,9 +24,7 @@ const fn max_cols(registers: usize, rows: usize) -> usize {
 }
 
 /// Rows that [`add_dots`] takes at a time.
-pub fn dot_rows(isa: Isa) -> usize {
-    max_rows(if isa.level() == IsaLevel::Avx512 { 32 } else { 16 })
-}
+pub const DOT_ROWS: usize = MAX_ROWS;
 
 /// Where a run begins in every row of `a` and in every column of `b`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,24 +33,32 @@ pub struct DotStart {
     pub b: usize,
 }
 
+/// The runs of all rows and columns.
+#[derive(Clone, Copy, Debug)]
+pub struct DotRuns<'a> {
+    pub starts: &'a [DotStart],
+    pub len: usize,
+    /// How far behind these the runs of `a` are that will be needed after them; they may lie outside.
+    pub next_a: Option<usize>,
+}
+
 /// `sums[rows.start + r][c] += sum over starts s, i < len of
 /// a.data[r * a.stride + s.a + i] * b[columns[c] + s.b + i]`.
 ///
-/// Each sum is formed in an order that depends on `starts` and `len` alone.
+/// Each sum is formed in an order that depends on the runs alone.
 ///
 /// # Panics
 /// Where a run lies outside its slice, or rows outside the sums.
-#[allow(clippy::too_many_arguments)] // two operands and a result, each with its places
 pub fn add_dots(
     isa: Isa,
     a: Rows<'_>,
     b: &[f32],
     columns: &[usize],
-    starts: &[DotStart],
-    len: usize,
+    runs: DotRuns<'_>,
     sums: &mut MatrixMut<'_, f32>,
     rows: Range<usize>,
 ) {
+    let DotRuns { starts, len, next_a } = runs;
     let (all_rows, cols) = sums.shape();
     assert!(rows.start <= rows.end && rows.end <= all_rows);
     let (first_row, rows) = (rows.start, rows.len());
@@ -63,12 +73,13 @@ pub fn add_dots(
     let last_b = starts.iter().map(|start| start.b).max().unwrap_or(0);
     let last_column = columns.iter().copied().max().unwrap_or(0);
     assert!(last_column + last_b + len <= b.len());
+    let next_a = next_a.map(|distance| a.data.as_ptr().wrapping_add(distance));
     let runs = Runs { a: a.data.as_ptr(), a_stride: a.stride, b: b.as_ptr(), starts, len };
     // SAFETY: all runs lie inside by the assertions; `sums` is an exclusive
     // matrix that has these rows and columns.
     unsafe {
         let sums = sums.as_mut_ptr().add(first_row * row_stride);
-        dots(isa, runs, rows, columns, sums, row_stride);
+        dots(isa, runs, rows, columns, sums, row_stride, next_a);
     }
 }
 
@@ -82,6 +93,23 @@ struct Runs<'a> {
     len: usize,
 }
 
+/// Rows whose runs are asked for while others are worked on: there are more of them than a processor
+/// follows, and each run is short.
+#[derive(Clone, Copy)]
+struct Next {
+    first: *const f32,
+    rows: usize,
+}
+
+impl Next {
+    /// What is asked for in one of several blocks.
+    #[inline(always)]
+    fn share(self, block: usize, blocks: usize, stride: usize) -> Self {
+        let [begin, end] = [block, block + 1].map(|block| block * self.rows / blocks);
+        Next { first: self.first.wrapping_add(begin * stride), rows: end - begin }
+    }
+}
+
 isa_kernel! {
     /// # Safety
     /// As [`add_dots`] asserts.
@@ -91,6 +119,7 @@ isa_kernel! {
         columns: &[usize],
         sums: *mut f32,
         row_stride: usize,
+        next_a: Option<*const f32>,
     ) = dots_body
 }
 
@@ -117,24 +146,36 @@ macro_rules! by_width {
 /// # Safety
 /// As `dots`; the instruction set of `S` must be present.
 #[inline(always)]
-unsafe fn dots_body<S: Simd>(
+unsafe fn dots_body<S: Edges>(
     runs: Runs<'_>,
     rows: usize,
     columns: &[usize],
     sums: *mut f32,
     row_stride: usize,
+    next_a: Option<*const f32>,
 ) {
-    let most = const { max_rows(S::REGISTERS) };
+    let highest = const { max_rows(S::REGISTERS) };
+    let are_few = columns.len() <= const { max_cols(S::REGISTERS, max_rows(S::REGISTERS)) };
+    let most = if are_few { highest } else { MAX_ROWS };
     let tiles = rows.div_ceil(most);
     let mut row = 0;
     for tile in 0..tiles {
         // Even heights: the lower a block, the more loads for each product.
         let height = (rows - row).div_ceil(tiles - tile);
+        let after = rows - row - height;
+        let next = match (after, next_a) {
+            (0, Some(first)) => Next { first, rows: most.min(rows) },
+            (0, None) => Next { first: runs.a, rows: 0 },
+            _ => Next {
+                first: runs.a.wrapping_add((row + height) * runs.a_stride),
+                rows: most.min(after),
+            },
+        };
         // SAFETY: rows from here on lie inside by the caller's promise.
         unsafe {
             let runs = Runs { a: runs.a.add(row * runs.a_stride), ..runs };
             let sums = sums.add(row * row_stride);
-            by_height!(height, most, S(runs, columns, sums, row_stride); 1 2 3 4 5 6 7 8);
+            by_height!(height, highest, S(runs, columns, sums, row_stride, next); 1 2 3 4 5 6 7 8);
         }
         row += height;
     }
@@ -145,11 +186,12 @@ unsafe fn dots_body<S: Simd>(
 /// # Safety
 /// As `dots` for `R` rows.
 #[inline(always)]
-unsafe fn row_of_blocks<S: Simd, const R: usize>(
+unsafe fn row_of_blocks<S: Edges, const R: usize>(
     runs: Runs<'_>,
     columns: &[usize],
     sums: *mut f32,
     row_stride: usize,
+    next: Next,
 ) {
     let most = const { max_cols(S::REGISTERS, if R <= max_rows(S::REGISTERS) { R } else { 1 }) };
     let blocks = columns.len().div_ceil(most);
@@ -157,10 +199,11 @@ unsafe fn row_of_blocks<S: Simd, const R: usize>(
     for block_index in 0..blocks {
         let count = (columns.len() - col).div_ceil(blocks - block_index);
         let columns = &columns[col..col + count];
+        let next = next.share(block_index, blocks, runs.a_stride);
         // SAFETY: the caller's promise.
         unsafe {
             let sums = sums.add(col);
-            by_width!(count, most, S, R(runs, columns, sums, row_stride); 1 2 3 4 5 6 7 8 9);
+            by_width!(count, most, S, R(runs, columns, sums, row_stride, next); 1 2 3 4 5 6 7 8 9);
         }
         col += count;
     }
@@ -169,11 +212,12 @@ unsafe fn row_of_blocks<S: Simd, const R: usize>(
 /// # Safety
 /// As `dots` for `R` rows and `C` columns.
 #[inline(always)]
-unsafe fn block<S: Simd, const R: usize, const C: usize>(
+unsafe fn block<S: Edges, const R: usize, const C: usize>(
     runs: Runs<'_>,
     columns: &[usize],
     sums: *mut f32,
     row_stride: usize,
+    next: Next,
 ) {
     // SAFETY: the caller's promise.
     unsafe {
@@ -189,6 +233,11 @@ unsafe fn block<S: Simd, const R: usize, const C: usize>(
             }
             let mut at = 0;
             while at + S::LANES <= runs.len {
+                for row in 0..next.rows {
+                    let first = next.first.wrapping_add(row * runs.a_stride);
+                    // Any address may be asked for.
+                    S::prefetch(first.wrapping_add(start.a + at));
+                }
                 step::<S, R, C>(&a, &b, at, None, &mut lanes);
                 at += S::LANES;
             }
@@ -226,7 +275,7 @@ unsafe fn block<S: Simd, const R: usize, const C: usize>(
 /// # Safety
 /// They must be readable.
 #[inline(always)]
-unsafe fn step<S: Simd, const R: usize, const C: usize>(
+unsafe fn step<S: Edges, const R: usize, const C: usize>(
     a: &[*const f32; R],
     b: &[*const f32; C],
     at: usize,
@@ -265,7 +314,7 @@ unsafe fn step<S: Simd, const R: usize, const C: usize>(
 /// # Safety
 /// A vector, or that many floats, must be readable.
 #[inline(always)]
-unsafe fn load<S: Simd>(from: *const f32, count: Option<usize>) -> S::V {
+unsafe fn load<S: Edges>(from: *const f32, count: Option<usize>) -> S::V {
     // SAFETY: the caller's promise.
     unsafe {
         match count {
@@ -278,6 +327,7 @@ unsafe fn load<S: Simd>(from: *const f32, count: Option<usize>) -> S::V {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::IsaLevel;
 
     /// Every height and width of blocks, runs round the lanes of vectors, at every level; small
     /// integers, which are exact.
@@ -296,7 +346,8 @@ mod tests {
                     let mut sums = vec![1.0; (rows + 2) * cols];
                     let mut matrix = MatrixMut::row_major(&mut sums, rows + 2, cols);
                     let of_a = Rows { data: &a, stride: a_stride };
-                    add_dots(isa, of_a, &b, &columns, &starts, len, &mut matrix, 1..rows + 1);
+                    let runs = DotRuns { starts: &starts, len, next_a: (len > 20).then_some(len) };
+                    add_dots(isa, of_a, &b, &columns, runs, &mut matrix, 1..rows + 1);
                     for (index, &got) in sums.iter().enumerate() {
                         let (row, col) = (index / cols, index % cols);
                         let product = |start: &DotStart, at: usize| {

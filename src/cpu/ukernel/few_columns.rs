@@ -5,7 +5,7 @@
 //! are.
 
 use super::block::{Left, Rows, panel_columns};
-use super::dot::{DotStart, add_dots};
+use super::dot::{DotRuns, DotStart, add_dots};
 use super::simd::{Simd, isa_kernel};
 use crate::cpu::isa::Isa;
 use crate::memory::MatrixMut;
@@ -52,8 +52,9 @@ pub(super) fn multiply_few(
             c.fill_with(|_, _| 0.0);
         }
         let columns: Vec<usize> = (0..cols).map(|col| col * b.stride).collect();
-        let start = [DotStart { a: 0, b: 0 }];
-        add_dots(isa, a, b.data, &columns, &start, gemm_k, c, 0..rows);
+        let starts = &[DotStart { a: 0, b: 0 }];
+        let runs = DotRuns { starts, len: gemm_k, next_a: None };
+        add_dots(isa, a, b.data, &columns, runs, c, 0..rows);
         return;
     }
     let Rows { data, stride: a_step } = a.contiguous_columns();
