@@ -49,7 +49,7 @@ pub use block::{
 };
 pub use convert::{narrow_bf16, narrow_f16, widen_bf16, widen_f16, widen_i8};
 pub use depthwise::sum_shifted;
-pub use dot::{DOT_ROWS, DotRuns, DotStart, add_dots};
+pub use dot::{DOT_ROWS, DotRuns, DotStart, NextRows, add_dots};
 pub use few_columns::{FewColumns, few_of};
 pub use filter::{FilterBlock, TapColumn, pack_filter_block, pack_filter_columns};
 pub use gemm::gemm_f32;

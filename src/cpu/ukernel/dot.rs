@@ -38,8 +38,15 @@ pub struct DotStart {
 pub struct DotRuns<'a> {
     pub starts: &'a [DotStart],
     pub len: usize,
-    /// How far behind these the runs of `a` are that will be needed after them; they may lie outside.
-    pub next_a: Option<usize>,
+    /// What will be needed after the rows of `a`.
+    pub next: Option<NextRows<'a>>,
+}
+
+/// Rows that are asked for ahead: their runs begin as those of `a`.
+#[derive(Clone, Copy, Debug)]
+pub struct NextRows<'a> {
+    pub rows: Rows<'a>,
+    pub count: usize,
 }
 
 /// `sums[rows.start + r][c] += sum over starts s, i < len of
@@ -58,7 +65,7 @@ pub fn add_dots(
     sums: &mut MatrixMut<'_, f32>,
     rows: Range<usize>,
 ) {
-    let DotRuns { starts, len, next_a } = runs;
+    let DotRuns { starts, len, next } = runs;
     let (all_rows, cols) = sums.shape();
     assert!(rows.start <= rows.end && rows.end <= all_rows);
     let (first_row, rows) = (rows.start, rows.len());
@@ -73,13 +80,17 @@ pub fn add_dots(
     let last_b = starts.iter().map(|start| start.b).max().unwrap_or(0);
     let last_column = columns.iter().copied().max().unwrap_or(0);
     assert!(last_column + last_b + len <= b.len());
-    let next_a = next_a.map(|distance| a.data.as_ptr().wrapping_add(distance));
+    let next = next.map(|next| Next {
+        first: next.rows.data.as_ptr(),
+        stride: next.rows.stride,
+        rows: next.count,
+    });
     let runs = Runs { a: a.data.as_ptr(), a_stride: a.stride, b: b.as_ptr(), starts, len };
     // SAFETY: all runs lie inside by the assertions; `sums` is an exclusive
     // matrix that has these rows and columns.
     unsafe {
         let sums = sums.as_mut_ptr().add(first_row * row_stride);
-        dots(isa, runs, rows, columns, sums, row_stride, next_a);
+        dots(isa, runs, rows, columns, sums, row_stride, next);
     }
 }
 
@@ -98,15 +109,17 @@ struct Runs<'a> {
 #[derive(Clone, Copy)]
 struct Next {
     first: *const f32,
+    stride: usize,
     rows: usize,
 }
 
 impl Next {
     /// What is asked for in one of several blocks.
     #[inline(always)]
-    fn share(self, block: usize, blocks: usize, stride: usize) -> Self {
+    fn share(self, block: usize, blocks: usize) -> Self {
         let [begin, end] = [block, block + 1].map(|block| block * self.rows / blocks);
-        Next { first: self.first.wrapping_add(begin * stride), rows: end - begin }
+        let first = self.first.wrapping_add(begin * self.stride);
+        Next { first, rows: end - begin, ..self }
     }
 }
 
@@ -119,7 +132,7 @@ isa_kernel! {
         columns: &[usize],
         sums: *mut f32,
         row_stride: usize,
-        next_a: Option<*const f32>,
+        next: Option<Next>,
     ) = dots_body
 }
 
@@ -152,7 +165,7 @@ unsafe fn dots_body<S: Edges>(
     columns: &[usize],
     sums: *mut f32,
     row_stride: usize,
-    next_a: Option<*const f32>,
+    next: Option<Next>,
 ) {
     let highest = const { max_rows(S::REGISTERS) };
     let are_few = columns.len() <= const { max_cols(S::REGISTERS, max_rows(S::REGISTERS)) };
@@ -163,11 +176,11 @@ unsafe fn dots_body<S: Edges>(
         // Even heights: the lower a block, the more loads for each product.
         let height = (rows - row).div_ceil(tiles - tile);
         let after = rows - row - height;
-        let next = match (after, next_a) {
-            (0, Some(first)) => Next { first, rows: most.min(rows) },
-            (0, None) => Next { first: runs.a, rows: 0 },
+        let next = match (after, next) {
+            (0, Some(next)) => Next { rows: most.min(next.rows), ..next },
             _ => Next {
                 first: runs.a.wrapping_add((row + height) * runs.a_stride),
+                stride: runs.a_stride,
                 rows: most.min(after),
             },
         };
@@ -199,7 +212,7 @@ unsafe fn row_of_blocks<S: Edges, const R: usize>(
     for block_index in 0..blocks {
         let count = (columns.len() - col).div_ceil(blocks - block_index);
         let columns = &columns[col..col + count];
-        let next = next.share(block_index, blocks, runs.a_stride);
+        let next = next.share(block_index, blocks);
         // SAFETY: the caller's promise.
         unsafe {
             let sums = sums.add(col);
@@ -234,7 +247,7 @@ unsafe fn block<S: Edges, const R: usize, const C: usize>(
             let mut at = 0;
             while at + S::LANES <= runs.len {
                 for row in 0..next.rows {
-                    let first = next.first.wrapping_add(row * runs.a_stride);
+                    let first = next.first.wrapping_add(row * next.stride);
                     // Any address may be asked for.
                     S::prefetch(first.wrapping_add(start.a + at));
                 }
@@ -346,7 +359,8 @@ mod tests {
                     let mut sums = vec![1.0; (rows + 2) * cols];
                     let mut matrix = MatrixMut::row_major(&mut sums, rows + 2, cols);
                     let of_a = Rows { data: &a, stride: a_stride };
-                    let runs = DotRuns { starts: &starts, len, next_a: (len > 20).then_some(len) };
+                    let next = NextRows { rows: of_a, count: rows };
+                    let runs = DotRuns { starts: &starts, len, next: (len > 20).then_some(next) };
                     add_dots(isa, of_a, &b, &columns, runs, &mut matrix, 1..rows + 1);
                     for (index, &got) in sums.iter().enumerate() {
                         let (row, col) = (index / cols, index % cols);

@@ -53,7 +53,7 @@ pub(super) fn multiply_few(
         }
         let columns: Vec<usize> = (0..cols).map(|col| col * b.stride).collect();
         let starts = &[DotStart { a: 0, b: 0 }];
-        let runs = DotRuns { starts, len: gemm_k, next_a: None };
+        let runs = DotRuns { starts, len: gemm_k, next: None };
         add_dots(isa, a, b.data, &columns, runs, c, 0..rows);
         return;
     }
