@@ -5,6 +5,8 @@ mod depthwise;
 #[path = "solvers/padding.rs"]
 mod padding;
 mod support;
+#[path = "solvers/winograd.rs"]
+mod winograd;
 #[path = "solvers/winograd_wrw.rs"]
 mod winograd_wrw;
 
@@ -189,69 +191,6 @@ fn channels_of_groups() {
                 case.fit_out();
                 check(&case, rng, PLAIN);
             }
-        }
-    }
-}
-
-/// Images round the lengths of tiles; dilations that leave phases of unequal length, or of one pixel.
-#[test]
-fn forms_of_winograd() {
-    let rng = &mut Rng::new(14);
-    for direction in [Direction::Fwd, Direction::Bwd] {
-        for filter in [3, 5] {
-            for dilations in [[1, 1], [2, 3], [6, 1], [1, 2], [5, 9]] {
-                for size in [1, 4, 7, 13] {
-                    let n = rng.between(1, 3);
-                    let (c, k) = (rng.between(1, 4), rng.between(1, 9));
-                    let mut case = Case::square(direction, n, 2 * c, 2 * k, size, filter);
-                    case.input[1] += rng.between(0, 4);
-                    case.groups = rng.between(1, 2);
-                    case.pads = dilations.map(|dilation| filter as i32 / 2 * dilation).to_vec();
-                    if rng.between(0, 3) == 0 {
-                        case.pads = vec![rng.between(0, filter) as i32; 2];
-                    }
-                    case.dilations = dilations.to_vec();
-                    case.dtype = rng.pick(&[DataType::F32, DataType::F32, DataType::BF16]);
-                    case.y_dtype = case.dtype;
-                    let arrangement = [Arrangement::ChannelsFirst, Arrangement::ChannelsLast];
-                    case.arrangements = [rng.pick(&arrangement); 3];
-                    case.fit_out();
-                    let options = RunOptions { threads: rng.between(1, 3), ..PLAIN };
-                    check(&case, rng, options);
-                }
-            }
-        }
-    }
-}
-
-/// Reductions of several blocks of channels, rows of several pieces, some of them cut short, whatever the
-/// number of threads.
-#[test]
-fn blocks_of_winograd() {
-    let rng = &mut Rng::new(15);
-    for (direction, c, k) in [(Direction::Fwd, 150, 31), (Direction::Bwd, 31, 150)] {
-        // Of 150 channels and 6 tiles an L2 cache of 2 MiB has no room for all.
-        let mut case = Case::square(direction, 1, c, k, 12, 3);
-        case.input[0] = 8;
-        case.fit_out();
-        check(&case, rng, PLAIN);
-        let inputs = case.inputs(Fill::Reals, rng);
-        let old = case.output(Fill::Garbage, rng);
-        for solver in solvers().iter().filter(|solver| solver.name().contains("winograd")) {
-            if solver.applicable(&case.problem(), &threads(1)).is_err() {
-                continue;
-            }
-            let run = |threads| {
-                let mut out = old.clone();
-                let options = RunOptions { threads, ..PLAIN };
-                run_solver(*solver, &case.problem(), &inputs, &mut out, options);
-                out
-            };
-            assert_same_bits(&run(1), &run(5), &format!("{} {case:?}", solver.name()));
-        }
-        // Many images of one tile, in one box and in several.
-        for n in [1, 30, 200] {
-            check(&Case::square(direction, n, 9, 7, 4, 3), rng, PLAIN);
         }
     }
 }

@@ -36,6 +36,7 @@ mod winograd_filter;
 mod winograd_gemm;
 mod winograd_input;
 mod winograd_output;
+mod winograd_stride2;
 mod winograd_wrw;
 mod words;
 

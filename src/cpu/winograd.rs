@@ -1,23 +1,28 @@
-//! Winograd's algorithm for filters of stride 1: F(2x2, 3x3), F(4x4, 3x3) and F(2x2, 5x5).
+//! Winograd's algorithm for filters of stride 1: F(2x2, 3x3), F(4x4, 3x3) and F(2x2, 5x5); and for
+//! filters of 3 x 3 with stride 2, with tiles of 4 x 4 results.
 //!
 //! Forward and backward-data (whose filter is the reversed one): each phase of the dilation is an
 //! image of its own, so dilation costs nothing but places in its last tiles. Tiles are
 //! transformed into panels, from the tensor itself where its lines are contiguous floats, else from
 //! planes; multiplied position by position, and transformed back. Either the filter is transformed
 //! once for all tasks, or each task transforms it piece by piece, as it is used: a large one is
-//! read three times sooner than its transform. Long reductions are cut into blocks of channels, so that
+//! read three times sooner than its transform. Of stride 2, every other input, or result of backward-data,
+//! meets two of three taps, a filter of stride 1, and those between them one tap: 81 products of 144, see
+//! [`Form::Tile4Taps3Stride2`]. Long reductions are cut into blocks of channels, so that
 //! panels stay in the L2 cache. Backward-weights, with tiles of 4: see [`wrw`].
 //!
 //! Numerics: F(2x2, 3x3) is as exact as direct sums, with small integers
 //! entirely so. F(4x4, 3x3) has 1.4 to 2 times the RMS error of direct f32
 //! sums. Simulated against f64 on normally distributed data, relative to the
 //! largest value: 2.2e-7 at 64 channels, 4.9e-7 at 512. F(2x2, 5x5) errs by 1.6e-7 to 4.5e-7 on layers
-//! of 32 to 256 channels (`miopen-bypass conv -V 1`, data of MIOpenDriver's kind). A bound: with C channels,
+//! of 32 to 256 channels (`miopen-bypass conv -V 1`, data of MIOpenDriver's kind); of stride 2, by
+//! 0.7e-7 to 3.3e-7 on layers of 32 to 2048. A bound: with C channels,
 //! u = 2^-24 and roundings as good as independent, no error exceeds
 //! `a * 6 * sqrt(C + 36) * u * C * max|input| * max|filter|`, where a is the square of the largest
 //! 2-norm of a row of the output matrix, weighted with the row sums of the other two: 22 for
 //! F(2x2, 3x3), 148 for F(4x4, 3x3), 296 for F(2x2, 5x5); 211 for backward-weights, whose C is the number
-//! of tiles. The tests hold the results to it. NaN and
+//! of tiles; 65 forward of stride 2, where up to 4 C products are summed, so that `4 C + 36` is under the root,
+//! and 56 in its backward-data. The tests hold the results to it. NaN and
 //! infinity would spread over a tile, so a result that is not finite is computed
 //! again by implicit GEMM, which also serves alpha and beta.
 #![forbid(unsafe_code)]
@@ -45,10 +50,10 @@ use plan::DataPlan;
 use shape::{Blocking, WinogradShape, phases_of};
 use wrw::WrwPlan;
 
-/// Channels in a reduction at most, for F(4x4, 3x3) and F(2x2, 5x5): extrapolated from 512
+/// Channels in a reduction at most, for all forms but F(2x2, 3x3): extrapolated from 512
 /// with the square root, the error at 2048 is about 1e-6 of the largest value, and
 /// MIOpenDriver accepts 1.5e-6.
-const MAX_CHANNELS_SIDE_6: usize = 2048;
+const MAX_CHANNELS: usize = 2048;
 
 /// Phases of a dilation at most, 32 in both dimensions: each has planes of its own to plan.
 const MAX_PHASES: usize = 1 << 10;
@@ -72,6 +77,7 @@ impl Solver for Winograd {
             Form::Tile2Taps3 => ids::WINOGRAD_2X2,
             Form::Tile4Taps3 => ids::WINOGRAD_4X4,
             Form::Tile2Taps5 => ids::WINOGRAD_2X2_5X5,
+            Form::Tile4Taps3Stride2 | Form::Tile8Taps3Stride2 { .. } => ids::WINOGRAD_STRIDE_2,
         };
         ids::at_level(family, self.level)
     }
@@ -87,6 +93,9 @@ impl Solver for Winograd {
             (Form::Tile2Taps5, IsaLevel::Scalar) => "float_winograd_2x2_5x5__scalar",
             (Form::Tile2Taps5, IsaLevel::Avx2Fma) => "float_winograd_2x2_5x5__avx2_fma",
             (Form::Tile2Taps5, IsaLevel::Avx512) => "float_winograd_2x2_5x5__avx512",
+            (_, IsaLevel::Scalar) => "float_winograd_4x4_3x3_s2__scalar",
+            (_, IsaLevel::Avx2Fma) => "float_winograd_4x4_3x3_s2__avx2_fma",
+            (_, IsaLevel::Avx512) => "float_winograd_4x4_3x3_s2__avx512",
         }
     }
 
@@ -97,11 +106,17 @@ impl Solver for Winograd {
     fn applicable(&self, problem: &ConvProblem, context: &Context) -> Applicability {
         check_float(problem, self.level)?;
         let taps = self.form.taps();
+        let stride = if self.form == Form::Tile4Taps3Stride2 { 2 } else { 1 };
+        let [_, stride_h, stride_w] = problem.strides();
         if problem.filter_spatial() != [1, taps, taps]
-            || problem.strides() != [1; 3]
+            || [stride_h, stride_w] != [stride; 2]
+            || problem.strides()[0] != 1
             || problem.pads()[0] != 0
         {
-            return Err(Reason::new(format!("serves {taps} x {taps} filters of stride 1")));
+            return Err(Reason::new(format!("serves {taps} x {taps} filters of stride {stride}")));
+        }
+        if stride == 2 && problem.dilations() != [1; 3] {
+            return Err(Reason::new("serves no dilation"));
         }
         if phases_of(problem).iter().product::<usize>() > MAX_PHASES {
             return Err(Reason::new(format!("more than {MAX_PHASES} phases of the dilation")));
@@ -127,9 +142,9 @@ impl Solver for Winograd {
             return Blocked(self.level).applicable(problem, context);
         }
         let channels = problem.c().max(problem.k()) / problem.groups();
-        if self.form.side() == 6 && channels > MAX_CHANNELS_SIDE_6 {
+        if self.form != Form::Tile2Taps3 && channels > MAX_CHANNELS {
             return Err(Reason::new(format!(
-                "rounding errors of more than {MAX_CHANNELS_SIDE_6} channels"
+                "rounding errors of more than {MAX_CHANNELS} channels"
             )));
         }
         Blocked(self.level).applicable(problem, context)

@@ -279,24 +279,31 @@ pub enum Spread {
     /// `amplification = (max over p of sqrt(sum over i of (A_pi G_i B_i)^2))^2` times what a sum of
     /// C products of `g_max * d_max` would have.
     ///
-    /// Backward-weights sums over tiles instead of channels, as many as C.
-    Tile { amplification: f64 },
+    /// Backward-weights sums over tiles instead of channels, as many as C. Of stride 2, up to four
+    /// positions share a sum, of up to 4 C products: `G_i B_i` of each of them adds up.
+    Tile { amplification: f64, parts: f64 },
 }
 
 impl Spread {
     /// Of the solver, or the kernel, of that name.
     pub fn of(solver: &str, direction: Direction) -> Self {
-        if solver.contains("winograd_4x4") && direction == Direction::Wrw {
-            Spread::Tile { amplification: amplification(&WEIGHTS_WRW, &ROW_SUMS_WRW) }
+        let (amplification, parts) = if solver.contains("winograd_4x4_3x3_s2") {
+            match direction {
+                Direction::Bwd => (amplification(&WEIGHTS_PAIRS, &ROW_SUMS_PAIRS_BWD), 1.0),
+                _ => (amplification(&WEIGHTS_PAIRS, &ROW_SUMS_PAIRS_FWD), 4.0),
+            }
+        } else if solver.contains("winograd_4x4") && direction == Direction::Wrw {
+            (amplification(&WEIGHTS_WRW, &ROW_SUMS_WRW), 1.0)
         } else if solver.contains("winograd_4x4") {
-            Spread::Tile { amplification: amplification(&WEIGHTS_4X4, &ROW_SUMS_4X4) }
+            (amplification(&WEIGHTS_4X4, &ROW_SUMS_4X4), 1.0)
         } else if solver.contains("winograd_2x2_5x5") {
-            Spread::Tile { amplification: amplification(&WEIGHTS_5X5, &ROW_SUMS_5X5) }
+            (amplification(&WEIGHTS_5X5, &ROW_SUMS_5X5), 1.0)
         } else if solver.contains("winograd") {
-            Spread::Tile { amplification: amplification(&WEIGHTS_2X2, &ROW_SUMS_2X2) }
+            (amplification(&WEIGHTS_2X2, &ROW_SUMS_2X2), 1.0)
         } else {
-            Spread::None
-        }
+            return Spread::None;
+        };
+        Spread::Tile { amplification, parts }
     }
 }
 
@@ -346,8 +353,31 @@ const ROW_SUMS_5X5: [(f64, f64); 6] = {
     [(1.0, 4.5), of_a, of_a, of_b, of_b, (1.0, 4.5)]
 };
 
+/// The same of stride 2, for the points 0, +-b, 1/2, infinity with b = sqrt(2): of the results that
+/// meet taps 0 and 2, and of the sums of products with tap 1 alone. Backward, results that meet tap 1
+/// have only those. Forward, the sums of the points 0 and infinity have them too.
+const WEIGHTS_PAIRS: [[f64; 6]; 4] = {
+    let b = SQRT_2;
+    [
+        [1.0, 1.0, 1.0, 1.0, 0.0, 0.0],
+        [0.0, b, b, 0.5, 0.0, 1.0],
+        [0.0, 2.0, 2.0, 0.25, 0.0, 1.0],
+        [0.0, 2.0 * b, 2.0 * b, 0.125, 1.0, 0.0],
+    ]
+};
+const ROW_SUMS_PAIRS_FWD: [(f64, f64); 6] = row_sums_pairs(1.0);
+const ROW_SUMS_PAIRS_BWD: [(f64, f64); 6] = row_sums_pairs(0.0);
+
+const fn row_sums_pairs(tap_1: f64) -> [(f64, f64); 6] {
+    let b = SQRT_2;
+    let positive = ((1.0 + b) / (4.0 * (b - 0.5)), 1.0 + (b - 0.5) + 0.5 * b);
+    let negative = ((1.0 + b) / (4.0 * (b + 0.5)), 1.0 + (b + 0.5) + 0.5 * b);
+    let half = (1.5 * 8.0 / 7.0, 3.0);
+    [(1.0, 4.5 + tap_1), positive, negative, half, (1.0, 4.5 + tap_1), (1.0, 1.0)]
+}
+
 /// See [`Spread::Tile`]: 22 for tiles of 2, 148 for tiles of 4, 211 for backward-weights, 296 for
-/// filters of 5 x 5.
+/// filters of 5 x 5; of stride 2, 65 forward and 56 backward.
 fn amplification<const SIDE: usize>(weights: &[[f64; SIDE]], sums: &[(f64, f64); SIDE]) -> f64 {
     let square_sum = |row: &[f64; SIDE]| -> f64 {
         row.iter().zip(sums).map(|(weight, (g, b))| (weight * g * b).powi(2)).sum()
@@ -375,7 +405,7 @@ pub fn check_error(
     let magnitude = run(f32::abs, options.alpha.abs(), options.beta.abs());
     let magnitude: Vec<f64> = match spread {
         Spread::None => magnitude,
-        Spread::Tile { amplification } => {
+        Spread::Tile { amplification, .. } => {
             let largest = |tensor: &TestTensor| {
                 let finite = tensor.values().into_iter().filter(|value| value.is_finite());
                 finite.fold(0.0, |largest: f64, value| largest.max(value.abs()))
@@ -390,7 +420,7 @@ pub fn check_error(
         Spread::None => reduction_terms(&problem),
         // The transforms' own roundings: some six in a row, of input, filter and output, in both
         // dimensions.
-        Spread::Tile { .. } => tile_terms(&problem) + 36.0,
+        Spread::Tile { parts, .. } => parts * tile_terms(&problem) + 36.0,
     };
     let u = roundoff(DataType::F32);
     let u_out = roundoff(problem_output_dtype(case));

@@ -47,6 +47,41 @@ impl Gather {
         gathers
     }
 
+    /// Of a filter of three taps and a stride of 2 in h and w, what a run of results meets, as if it were
+    /// a stride of 1 and a filter of two taps: forward from the first tap of result 0 on; backward from what
+    /// the first result, or its neighbour, meets with tap 2.
+    pub fn runs_of_stride_2(problem: &ConvProblem) -> Self {
+        let (input, is_back) = match problem.direction() {
+            Direction::Bwd => (problem.tensor5(Role::Y), true),
+            Direction::Fwd | Direction::Wrw => (problem.tensor5(Role::X), false),
+        };
+        let axes = [0, 1, 2].map(|dim| {
+            let pad = problem.pads()[dim] as i64;
+            let taps = match (dim, is_back) {
+                (0, _) => vec![Tap { filter_index: 0, offset: 0 }],
+                (_, false) => neighbours(-pad),
+                // Result 0 meets tap 2, or where it meets tap 1 its neighbour does, at (pad + 1) / 2 - 1.
+                (_, true) => neighbours((pad + 1) / 2 - 1),
+            };
+            let in_len = input.spatial_lengths()[dim];
+            Axis { out_len: in_len, step: 1, in_len, in_stride: input.spatial_strides()[dim], taps }
+        });
+        Self::new(input, axes, problem.groups())
+    }
+
+    /// The same gather with all taps of the filter, rising or falling, wherever they may be.
+    pub fn with_all_taps(&self, problem: &ConvProblem, is_falling: bool) -> Self {
+        let axes = [0, 1, 2].map(|dim| {
+            let tap = |index: usize| {
+                let offset = if is_falling { -(index as i64) } else { index as i64 };
+                Tap { filter_index: index, offset }
+            };
+            let taps = (0..problem.filter_spatial()[dim]).map(tap).collect();
+            Axis { taps, ..self.axes[dim].clone() }
+        });
+        Gather { axes: Arc::new(axes), ..self.clone() }
+    }
+
     /// The gathers of a stride of 1 whose taps lie `dilations` apart in h and w, one for each phase of
     /// the outputs, in the order of [`split_dilated`]: outputs o with one remainder modulo the
     /// dilation meet inputs with one remainder only, so neighbours among them meet neighbours.
@@ -72,6 +107,11 @@ impl Gather {
         };
         phases_h.iter().flat_map(|h| phases_w.iter().map(move |w| (h, w))).map(of_phases).collect()
     }
+}
+
+/// Two taps side by side.
+fn neighbours(first: i64) -> Vec<Tap> {
+    [0, 1].map(|index| Tap { filter_index: index, offset: first + index as i64 }).to_vec()
 }
 
 /// The gathers of a forward or backward-data problem: one, or one for each phase.

@@ -55,6 +55,9 @@ pub(super) trait Simd: Copy {
     /// The lanes of `a` and `b` in turn.
     unsafe fn interleave(a: Self::V, b: Self::V) -> [Self::V; 2];
 
+    /// The reverse: the even lanes of `a`, then those of `b`; and the odd ones.
+    unsafe fn deinterleave(a: Self::V, b: Self::V) -> [Self::V; 2];
+
     /// Stores the first `count` lanes; only those floats need be valid.
     unsafe fn store_first(to: *mut f32, v: Self::V, count: usize);
 
@@ -246,6 +249,10 @@ impl Simd for Scalar {
     #[inline(always)]
     unsafe fn interleave(a: [f32; 4], b: [f32; 4]) -> [[f32; 4]; 2] {
         [[a[0], b[0], a[1], b[1]], [a[2], b[2], a[3], b[3]]]
+    }
+    #[inline(always)]
+    unsafe fn deinterleave(a: [f32; 4], b: [f32; 4]) -> [[f32; 4]; 2] {
+        [[a[0], a[2], b[0], b[2]], [a[1], a[3], b[1], b[3]]]
     }
     #[inline(always)]
     unsafe fn store_first(to: *mut f32, v: [f32; 4], count: usize) {

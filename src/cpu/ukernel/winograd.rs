@@ -11,6 +11,8 @@
 
 use super::block::panel_columns;
 use super::simd::{MAX_LANES, Simd};
+use super::winograd_gemm::{PRODUCTS_16, PRODUCTS_36, Product};
+use super::winograd_stride2;
 use crate::cpu::isa::Isa;
 
 /// a = sqrt(1/2); a squared is 1/2.
@@ -32,6 +34,10 @@ pub enum Form {
     Tile4Taps3,
     /// F(2x2, 5x5).
     Tile2Taps5,
+    /// Tiles of 4 x 4 results, filters of 3 x 3 with stride 2: see [`super::winograd_stride2`].
+    Tile4Taps3Stride2,
+    /// Its backward-data, tiles of 8 x 8 results: whether the first one meets tap 1, in h and w.
+    Tile8Taps3Stride2 { begins_odd: [bool; 2] },
 }
 
 impl Form {
@@ -39,26 +45,67 @@ impl Form {
     pub fn tile(self) -> usize {
         match self {
             Form::Tile2Taps3 | Form::Tile2Taps5 => 2,
-            Form::Tile4Taps3 => 4,
+            Form::Tile4Taps3 | Form::Tile4Taps3Stride2 => 4,
+            Form::Tile8Taps3Stride2 { .. } => 8,
         }
     }
 
     /// Filter positions in each dimension.
     pub fn taps(self) -> usize {
         match self {
-            Form::Tile2Taps3 | Form::Tile4Taps3 => 3,
             Form::Tile2Taps5 => 5,
+            _ => 3,
         }
     }
 
-    /// Positions of a transformed tile in each dimension: as many as a tile has inputs.
+    /// Inputs of a tile in each dimension.
+    pub fn window(self) -> usize {
+        match self {
+            Form::Tile4Taps3Stride2 => 9,
+            Form::Tile8Taps3Stride2 { .. } => 5,
+            _ => self.tile() + self.taps() - 1,
+        }
+    }
+
+    /// Inputs from one tile to the next.
+    pub fn step(self) -> usize {
+        match self {
+            Form::Tile4Taps3Stride2 => 8,
+            Form::Tile8Taps3Stride2 { .. } => 4,
+            _ => self.tile(),
+        }
+    }
+
+    /// Positions of a transformed tile in each dimension.
     pub fn side(self) -> usize {
-        self.tile() + self.taps() - 1
+        match self {
+            Form::Tile4Taps3Stride2 | Form::Tile8Taps3Stride2 { .. } => 9,
+            _ => self.window(),
+        }
     }
 
     /// Positions of a transformed tile.
     pub fn positions(self) -> usize {
         self.side() * self.side()
+    }
+
+    /// What is multiplied with what: one for each sum of a tile.
+    pub fn products(self) -> &'static [Product] {
+        match self {
+            Form::Tile2Taps3 => &PRODUCTS_16,
+            Form::Tile4Taps3 | Form::Tile2Taps5 => &PRODUCTS_36,
+            Form::Tile4Taps3Stride2 => &winograd_stride2::PRODUCTS,
+            Form::Tile8Taps3Stride2 { .. } => &winograd_stride2::PRODUCTS_BACK,
+        }
+    }
+
+    /// Weights of a transformed filter of one channel.
+    pub fn weights(self) -> usize {
+        match self {
+            Form::Tile2Taps3 => 16,
+            Form::Tile4Taps3Stride2 => winograd_stride2::FILTER_PARTS.len(),
+            _ => 36,
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::simd::{MAX_LANES, Simd, isa_kernel};
 use super::winograd::{A, B, Form};
+use super::winograd_stride2::{self, FILTER_PARTS, MATRICES};
 use crate::cpu::isa::Isa;
 
 /// Weights of the largest filter, 5 x 5.
@@ -12,6 +13,8 @@ const MAX_WEIGHTS: usize = 25;
 pub struct FilterRows<'a> {
     /// From the first row's first filter on.
     pub data: &'a [f32],
+    /// The row of the results that the first one goes to.
+    pub first_row: usize,
     pub rows: usize,
     pub row_stride: usize,
     pub channels: usize,
@@ -21,7 +24,8 @@ pub struct FilterRows<'a> {
 }
 
 /// Transforms filters of `form.taps()` squared to
-/// `out[position * position_stride + row * row_stride + channel]`.
+/// `out[position * position_stride + row * row_stride + channel]`; where a matrix has several parts, they lie
+/// one behind the other in each of its rows, which are so many times as long.
 ///
 /// Of each row it writes whole vectors, with undefined values beyond the last channel.
 ///
@@ -40,22 +44,37 @@ pub fn transform_filter(
     }
     let last = (rows - 1) * block.row_stride + (channels - 1) * block.channel_stride;
     assert!(last + form.taps() * form.taps() <= block.data.len());
-    let written = (rows - 1) * row_stride + channels.next_multiple_of(MAX_LANES);
+    let last_row = block.first_row + rows - 1;
+    let written = last_row * row_stride + channels.next_multiple_of(MAX_LANES);
     assert!(written <= position_stride);
-    assert!((form.positions() - 1) * position_stride + written <= out.len());
+    assert!((form.weights() - 1) * position_stride + written <= out.len());
     let to = Transformed { first: out.as_mut_ptr(), position_stride, row_stride };
     // SAFETY: reads stay inside the block, writes inside `out`, by the assertions.
     unsafe {
         match (form, block.is_reversed) {
-            (Form::Tile2Taps3, false) => transform::<3, 4, 0>(isa, block, to),
-            (Form::Tile2Taps3, true) => transform::<3, 4, 1>(isa, block, to),
-            (Form::Tile4Taps3, false) => transform::<3, 6, 0>(isa, block, to),
-            (Form::Tile4Taps3, true) => transform::<3, 6, 1>(isa, block, to),
-            (Form::Tile2Taps5, false) => transform::<5, 6, 0>(isa, block, to),
-            (Form::Tile2Taps5, true) => transform::<5, 6, 1>(isa, block, to),
+            (Form::Tile2Taps3, false) => transform::<3, 4, 0, PLAIN>(isa, block, to),
+            (Form::Tile2Taps3, true) => transform::<3, 4, 1, PLAIN>(isa, block, to),
+            (Form::Tile4Taps3, false) => transform::<3, 6, 0, PLAIN>(isa, block, to),
+            (Form::Tile4Taps3, true) => transform::<3, 6, 1, PLAIN>(isa, block, to),
+            (Form::Tile2Taps5, false) => transform::<5, 6, 0, PLAIN>(isa, block, to),
+            (Form::Tile2Taps5, true) => transform::<5, 6, 1, PLAIN>(isa, block, to),
+            (Form::Tile4Taps3Stride2, _) => {
+                assert!(!block.is_reversed);
+                transform::<3, MATRICES, 0, PARTS>(isa, block, to);
+            }
+            (Form::Tile8Taps3Stride2 { .. }, _) => {
+                assert!(block.is_reversed);
+                transform::<3, MATRICES, 1, PAIRS>(isa, block, to);
+            }
         }
     }
 }
+
+/// What a filter is transformed for: stride 1; stride 2, whose taps 0 and 2 are a pair; the same with
+/// several parts of a matrix side by side.
+const PLAIN: usize = 0;
+const PAIRS: usize = 1;
+const PARTS: usize = 2;
 
 /// Where transformed filters go.
 #[derive(Clone, Copy)]
@@ -68,8 +87,8 @@ struct Transformed {
 isa_kernel! {
     /// # Safety
     /// As [`transform_filter`] asserts, for filters of `TAPS` squared and `SIDE` squared positions;
-    /// there are rows and channels. `REVERSED` is 0 or 1.
-    unsafe fn transform[TAPS, SIDE, REVERSED](
+    /// there are rows and channels. `REVERSED` is 0 or 1, `KIND` is [`PLAIN`], [`PAIRS`] or [`PARTS`].
+    unsafe fn transform[TAPS, SIDE, REVERSED, KIND](
         block: FilterRows<'_>, to: Transformed,
     ) = filter_body
 }
@@ -77,7 +96,13 @@ isa_kernel! {
 /// # Safety
 /// As `transform`; the instruction set of `S` must be present.
 #[inline(always)]
-unsafe fn filter_body<S: Simd, const TAPS: usize, const SIDE: usize, const REVERSED: usize>(
+unsafe fn filter_body<
+    S: Simd,
+    const TAPS: usize,
+    const SIDE: usize,
+    const REVERSED: usize,
+    const KIND: usize,
+>(
     block: FilterRows<'_>,
     to: Transformed,
 ) {
@@ -93,30 +118,34 @@ unsafe fn filter_body<S: Simd, const TAPS: usize, const SIDE: usize, const REVER
         // SAFETY: the caller's promise.
         unsafe {
             let from = block.data.as_ptr().add(row * block.row_stride);
-            let out = to.first.add(row * to.row_stride);
-            transform_vector::<S, TAPS, SIDE, REVERSED>(
+            transform_vector::<S, TAPS, SIDE, REVERSED, KIND>(
                 block,
                 from,
-                vector * S::LANES,
-                out,
-                to.position_stride,
+                [block.first_row + row, vector * S::LANES],
+                to,
             );
         }
     }
 }
 
-/// The filters of a row at `from`, of a vector of channels from `channel` on.
+/// The filters at `from`, of a vector of channels from `channel` on, to a row of the results.
 ///
 /// # Safety
 /// As `transform`; the instruction set of `S` must be present.
 #[inline(always)]
-unsafe fn transform_vector<S: Simd, const TAPS: usize, const SIDE: usize, const REVERSED: usize>(
+unsafe fn transform_vector<
+    S: Simd,
+    const TAPS: usize,
+    const SIDE: usize,
+    const REVERSED: usize,
+    const KIND: usize,
+>(
     block: FilterRows<'_>,
     from: *const f32,
-    channel: usize,
-    out: *mut f32,
-    position_stride: usize,
+    [row, channel]: [usize; 2],
+    to: Transformed,
 ) {
+    let Transformed { position_stride, row_stride, .. } = to;
     let len = TAPS * TAPS;
     // SAFETY: each lane reads a filter of the row, those beyond the last channel that one; the rest
     // is the caller's promise.
@@ -150,22 +179,58 @@ unsafe fn transform_vector<S: Simd, const TAPS: usize, const SIDE: usize, const 
         for row in 0..TAPS {
             let mut line = [weights[0]; TAPS];
             line.copy_from_slice(&weights[row * TAPS..(row + 1) * TAPS]);
-            half[row] = filter_line::<S, TAPS, SIDE>(line);
+            half[row] = line_of::<S, TAPS, SIDE, KIND>(line);
         }
+        let mut result = [[weights[0]; SIDE]; SIDE];
         for col in 0..SIDE {
             let mut line = [weights[0]; TAPS];
             for row in 0..TAPS {
                 line[row] = half[row][col];
             }
-            let line = filter_line::<S, TAPS, SIDE>(line);
+            let line = line_of::<S, TAPS, SIDE, KIND>(line);
             for row in 0..SIDE {
-                S::store(out.add((row * SIDE + col) * position_stride + channel), line[row]);
+                result[row][col] = line[row];
             }
+        }
+        if KIND != PARTS {
+            let out = to.first.add(row * row_stride + channel);
+            for row in 0..SIDE {
+                for col in 0..SIDE {
+                    S::store(out.add((row * SIDE + col) * position_stride), result[row][col]);
+                }
+            }
+            return;
+        }
+        // The next part begins right behind the last channel.
+        let count = (block.channels - channel).min(S::LANES);
+        for part in &FILTER_PARTS {
+            let column = part.part * block.channels + channel;
+            let out = part.filter * position_stride + row * part.parts * row_stride + column;
+            S::store_first(to.first.add(out), result[part.row][part.col], count);
         }
     }
 }
 
-/// One row or column of a filter times the filter matrix.
+/// One row or column of a filter times the filter matrix of its kind.
+///
+/// # Safety
+/// The instruction set of `S` must be present.
+#[inline(always)]
+unsafe fn line_of<S: Simd, const TAPS: usize, const SIDE: usize, const KIND: usize>(
+    g: [S::V; TAPS],
+) -> [S::V; SIDE] {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if KIND == PLAIN {
+            return filter_line::<S, TAPS, SIDE>(g);
+        }
+        let mut u = [g[0]; SIDE];
+        u.copy_from_slice(&winograd_stride2::filter_line::<S>([g[0], g[1], g[2]]));
+        u
+    }
+}
+
+/// One row or column of a filter times the filter matrix of stride 1.
 ///
 /// # Safety
 /// The instruction set of `S` must be present.

@@ -7,17 +7,50 @@ use super::simd::{Simd, isa_kernel};
 use super::winograd::tile_vector;
 use crate::cpu::isa::Isa;
 
+/// One sum of each tile: which matrices are multiplied for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Product {
+    /// Where they lie: the filter's, the panels', the sums, as multiples of the distance of positions.
+    pub filter: usize,
+    pub panel: usize,
+    pub sum: usize,
+    /// How many times the reduction goes over the channels: so many positions lie one behind the other in
+    /// each row of the filter and in each panel.
+    pub parts: usize,
+}
+
+impl Product {
+    /// Of a position that has a sum of its own.
+    pub(super) const fn new(position: usize) -> Self {
+        Product { filter: position, panel: position, sum: position, parts: 1 }
+    }
+
+    const fn of_all<const POSITIONS: usize>() -> [Product; POSITIONS] {
+        let mut products = [Product::new(0); POSITIONS];
+        let mut position = 0;
+        while position < POSITIONS {
+            products[position] = Product::new(position);
+            position += 1;
+        }
+        products
+    }
+}
+
+/// Of forms where each position has a sum of its own.
+pub(super) static PRODUCTS_16: [Product; 16] = Product::of_all();
+pub(super) static PRODUCTS_36: [Product; 36] = Product::of_all();
+
 /// Sizes of the matrices of all positions, and the distances in them.
 #[derive(Clone, Copy, Debug)]
 pub struct Products {
-    pub positions: usize,
+    pub all: &'static [Product],
     /// Rows of the filter.
     pub rows: usize,
-    /// Steps of the reduction.
+    /// Steps of the reduction, of each part.
     pub channels: usize,
     /// Columns; a whole number of [`tile_vector`], of which panels have two.
     pub tiles: usize,
-    /// Distance of rows of the filter.
+    /// Distance of rows of the filter, for each part.
     pub filter_stride: usize,
     /// Distance of positions: of the filter, of the panels, of the sums.
     pub position_strides: [usize; 3],
@@ -36,18 +69,21 @@ pub fn multiply_positions(
     panels: &[f32],
     sums: &mut [f32],
 ) {
-    let Products { positions, rows, channels, tiles, .. } = products;
-    if positions == 0 || rows == 0 || tiles == 0 {
+    let Products { rows, channels, tiles, .. } = products;
+    if rows == 0 || tiles == 0 {
         return;
     }
     assert!(tiles.is_multiple_of(tile_vector(isa)));
-    let [of_filter, of_panels, of_sums] = products.position_strides.map(|s| (positions - 1) * s);
-    assert!(of_filter + (rows - 1) * products.filter_stride + channels <= filter.len());
+    let [of_filter, of_panels, of_sums] = products.position_strides;
     let columns = tiles.next_multiple_of(2 * tile_vector(isa));
-    assert!(of_panels + channels * columns <= panels.len());
-    assert!(of_sums + rows * tiles <= sums.len());
-    let products = Matrices {
-        positions,
+    for &Product { filter: matrix, panel, sum, parts } in products.all {
+        let last_row = (rows - 1) * parts * products.filter_stride;
+        assert!(matrix * of_filter + last_row + parts * channels <= filter.len());
+        assert!(panel * of_panels + parts * channels * columns <= panels.len());
+        assert!(sum * of_sums + rows * tiles <= sums.len());
+    }
+    let matrices = Matrices {
+        all: products.all,
         rows,
         steps: channels,
         columns: tiles,
@@ -57,7 +93,7 @@ pub fn multiply_positions(
         accumulate: products.accumulate,
     };
     // SAFETY: all matrices lie inside their slices, by the assertions.
-    unsafe { multiply(isa, products, filter.as_ptr(), panels.as_ptr(), sums.as_mut_ptr()) }
+    unsafe { multiply(isa, matrices, filter.as_ptr(), panels.as_ptr(), sums.as_mut_ptr()) }
 }
 
 /// Sizes of the matrices of all positions where products are summed over tiles, and the distances
@@ -96,8 +132,8 @@ pub fn sum_tiles(isa: Isa, products: TileSums, dy: &[f32], panels: &[f32], sums:
     assert!(of_dy + (tiles - 1) * dy_stride + rows <= dy.len());
     assert!(of_panels + tiles * columns.next_multiple_of(2 * tile_vector(isa)) <= panels.len());
     assert!(of_sums + (rows - 1) * sums_stride + columns <= sums.len());
-    let products = Matrices {
-        positions,
+    let matrices = Matrices {
+        all: &PRODUCTS_36[..positions],
         rows,
         steps: tiles,
         columns,
@@ -107,17 +143,18 @@ pub fn sum_tiles(isa: Isa, products: TileSums, dy: &[f32], panels: &[f32], sums:
         accumulate: products.accumulate,
     };
     // SAFETY: all matrices lie inside their slices, by the assertions.
-    unsafe { multiply(isa, products, dy.as_ptr(), panels.as_ptr(), sums.as_mut_ptr()) }
+    unsafe { multiply(isa, matrices, dy.as_ptr(), panels.as_ptr(), sums.as_mut_ptr()) }
 }
 
 /// A left matrix, a right one in panels, and sums, for each position.
 #[derive(Clone, Copy)]
 struct Matrices {
-    positions: usize,
+    all: &'static [Product],
     rows: usize,
+    /// Of each part.
     steps: usize,
     columns: usize,
-    /// From row to row and from step to step of the left matrix.
+    /// From row to row, for each part, and from step to step of the left matrix.
     left_strides: [usize; 2],
     sums_stride: usize,
     position_strides: [usize; 3],
@@ -146,7 +183,8 @@ unsafe fn multiply_body<S: Simd>(
     let [of_left, of_panels, of_sums] = matrices.position_strides;
     let panel_cols = 2 * S::LANES;
     let heights = rows.div_ceil(S::ROWS);
-    for position in 0..matrices.positions {
+    for &Product { filter, panel, sum, parts } in matrices.all {
+        let (steps, row_stride) = (parts * steps, parts * row_stride);
         // Panel outside, rows inside: the panel stays in the L1 cache.
         for column in (0..columns).step_by(panel_cols) {
             let mut row = 0;
@@ -157,15 +195,15 @@ unsafe fn multiply_body<S: Simd>(
                 unsafe {
                     let block = Reduction {
                         gemm_k: steps,
-                        c: sums.add(position * of_sums + row * sums_stride + column),
+                        c: sums.add(sum * of_sums + row * sums_stride + column),
                         c_stride_bytes: sums_stride * size_of::<f32>(),
                         starts: std::ptr::null(),
                         accumulate: matrices.accumulate,
-                        a: left.add(position * of_left + row * row_stride),
+                        a: left.add(filter * of_left + row * row_stride),
                         a_stride: row_stride,
                         a_step: step_stride,
                         // Not written to, since no columns are gathered.
-                        b: panels.add(position * of_panels + column * steps).cast_mut(),
+                        b: panels.add(panel * of_panels + column * steps).cast_mut(),
                         gathered: None,
                         next: None,
                     };

@@ -5,6 +5,7 @@
 
 use super::simd::{MAX_LANES, Simd, isa_kernel};
 use super::winograd::{Form, input_line, load_columns, tile_vector};
+use super::winograd_stride2::transform_pairs;
 use super::winograd_wrw::dy_line;
 use crate::cpu::isa::Isa;
 
@@ -15,7 +16,7 @@ pub struct InputLines<'a> {
     pub source: &'a [f32],
     /// Distance of neighbouring channels.
     pub channel_stride: usize,
-    /// Where the lines of elements begin, `form.side()` for each line of tiles; `None` for zeros.
+    /// Where the lines of elements begin, `form.window()` for each line of tiles; `None` for zeros.
     pub lines: &'a [Option<usize>],
     /// Zeros before the elements that exist.
     pub before: usize,
@@ -36,14 +37,15 @@ impl InputLines<'_> {
     /// Floats that [`transform_input`] needs for `tile_lines` lines of `tiles_w` tiles, of which at
     /// most `len` elements exist.
     pub fn buffer_elems(form: Form, tile_lines: usize, tiles_w: usize) -> usize {
-        let width = form.tile() * tiles_w + form.side() - form.tile();
-        // Neither zeros nor elements exceed the width.
-        let pitch = Self::pitch(width, 0, 0) + MAX_LANES;
+        let width = form.step() * tiles_w + form.window() - form.step();
+        // Neither zeros nor elements exceed the width; each half of a line, see [`Half::of_pairs`], has as
+        // much more.
+        let pitch = Self::pitch(width, 0, 0) + 4 * MAX_LANES;
         (2 * tile_lines * form.side() + 1) * pitch
     }
 }
 
-/// Transforms tiles of `form.side()` squared into panels of two vectors, one matrix of `channels` rows
+/// Transforms tiles of `form.window()` squared into panels of two vectors, one matrix of `channels` rows
 /// for each of the positions. Tiles that fill up the last vector repeat the first.
 ///
 /// # Panics
@@ -56,6 +58,9 @@ pub fn transform_input(
     buffer: &mut [f32],
     panels: &mut [f32],
 ) {
+    if let Form::Tile4Taps3Stride2 | Form::Tile8Taps3Stride2 { .. } = form {
+        return transform_pairs(isa, form, input, channels, buffer, panels);
+    }
     let (side, tile) = (form.side(), form.tile());
     let (half, tiles) = Half::new(isa, input, [side, side, tile], channels, buffer);
     let panel_cols = 2 * tile_vector(isa);
@@ -72,9 +77,7 @@ pub fn transform_input(
     unsafe {
         match form {
             Form::Tile2Taps3 => transform::<4, 4>(isa, input, channels, half, tiles, to),
-            Form::Tile4Taps3 | Form::Tile2Taps5 => {
-                transform::<6, 6>(isa, input, channels, half, tiles, to);
-            }
+            _ => transform::<6, 6>(isa, input, channels, half, tiles, to),
         }
     }
 }
@@ -93,11 +96,11 @@ pub(super) fn runs_of(isa: Isa, offsets: &[usize]) -> Vec<u32> {
 #[derive(Clone, Copy)]
 pub(super) struct Half {
     /// Of a channel and of the next one, in turns.
-    lines: *mut f32,
+    pub lines: *mut f32,
     /// Distance of lines.
-    pitch: usize,
+    pub pitch: usize,
     /// A line of zeros.
-    zeros: *const f32,
+    pub zeros: *const f32,
 }
 
 impl Half {
@@ -113,10 +116,39 @@ impl Half {
         channels: usize,
         buffer: &mut [f32],
     ) -> (Self, Vec<usize>) {
-        let InputLines { lines, before, len, tiles_w, .. } = input;
+        let InputLines { before, len, tiles_w, .. } = input;
         let width = step * tiles_w + from - step;
         let pitch = InputLines::pitch(before, len, width);
-        assert!(lines.len().is_multiple_of(from) && before + len <= width);
+        assert!(before + len <= width);
+        Self::with_pitch(isa, input, [from, side, step], pitch, channels, buffer)
+    }
+
+    /// The same of a stride of 2, for tiles 8 apart: of each line the even columns, and in its second half
+    /// the odd ones, so that those of a tile are 4 apart in both.
+    pub(super) fn of_pairs(
+        isa: Isa,
+        input: InputLines<'_>,
+        [from, side]: [usize; 2],
+        channels: usize,
+        buffer: &mut [f32],
+    ) -> (Self, Vec<usize>) {
+        let InputLines { before, len, tiles_w, .. } = input;
+        let width = 8 * tiles_w + from - 8;
+        assert!(before + len <= width);
+        let pitch = 2 * InputLines::pitch(before / 2 + 1, len.div_ceil(2), width.div_ceil(2));
+        Self::with_pitch(isa, input, [from, side, 4], pitch, channels, buffer)
+    }
+
+    fn with_pitch(
+        isa: Isa,
+        input: InputLines<'_>,
+        [from, side, step]: [usize; 3],
+        pitch: usize,
+        channels: usize,
+        buffer: &mut [f32],
+    ) -> (Self, Vec<usize>) {
+        let InputLines { lines, len, tiles_w, .. } = input;
+        assert!(lines.len().is_multiple_of(from));
         let last = lines
             .iter()
             .flatten()

@@ -2,6 +2,7 @@
 
 use super::simd::{MAX_LANES, Simd, isa_kernel};
 use super::winograd::{A, B, Form, tile_vector};
+use super::winograd_stride2;
 use crate::cpu::isa::Isa;
 
 /// Transforms products back: for each tile, `sums[position * position_stride + tile]` to a square of
@@ -23,7 +24,7 @@ pub fn transform_output(
 ) -> bool {
     let tile = form.tile();
     assert!(tiles.is_multiple_of(tile_vector(isa)));
-    assert!((form.positions() - 1) * position_stride + tiles <= sums.len());
+    assert!((form.products().len() - 1) * position_stride + tiles <= sums.len());
     assert!(tiles * tile <= plane_stride && tile * plane_stride <= planes.len());
     let mut spoiled = 0.0;
     let back = Back {
@@ -39,6 +40,19 @@ pub fn transform_output(
             Form::Tile2Taps3 => transform_back::<4, 2>(isa, back, &mut spoiled),
             Form::Tile4Taps3 => transform_back::<6, 4>(isa, back, &mut spoiled),
             Form::Tile2Taps5 => transform_back::<6, 2>(isa, back, &mut spoiled),
+            Form::Tile4Taps3Stride2 => transform_back::<7, 4>(isa, back, &mut spoiled),
+            Form::Tile8Taps3Stride2 { begins_odd } => {
+                let Back { sums, planes, .. } = back;
+                let back = winograd_stride2::Back {
+                    sums,
+                    position_stride,
+                    tiles,
+                    planes,
+                    plane_stride,
+                    begins_odd,
+                };
+                winograd_stride2::transform_back(isa, back, &mut spoiled);
+            }
         }
     }
     spoiled == 0.0
@@ -56,7 +70,7 @@ struct Back {
 
 isa_kernel! {
     /// # Safety
-    /// As [`transform_output`] asserts, for tiles of `TILE` squared with `SIDE` squared positions.
+    /// As [`transform_output`] asserts, for tiles of `TILE` squared with `SIDE` squared sums.
     unsafe fn transform_back[SIDE, TILE](back: Back, spoiled: &mut f32) = output_body
 }
 
@@ -121,6 +135,12 @@ unsafe fn output_line<S: Simd, const SIDE: usize, const TILE: usize>(
     // SAFETY: the caller's promise.
     unsafe {
         let mut y = [m[0]; TILE];
+        if SIDE == winograd_stride2::SUMS {
+            let mut sums = [m[0]; winograd_stride2::SUMS];
+            sums.copy_from_slice(&m);
+            y.copy_from_slice(&winograd_stride2::output_line::<S>(sums));
+            return y;
+        }
         if SIDE == 4 {
             y[0] = S::add(S::add(m[0], m[1]), m[2]);
             y[1] = S::sub(S::sub(m[1], m[2]), m[3]);

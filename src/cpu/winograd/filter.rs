@@ -36,7 +36,7 @@ pub struct FilterPieces {
 }
 
 impl FilterPieces {
-    /// The pieces of `problem`'s filter, in the order of `gather`'s reduction.
+    /// The pieces of `problem`'s filter, in the order of the reduction of `gather`, which has all taps.
     pub fn new(
         problem: &ConvProblem,
         gather: &Gather,
@@ -58,7 +58,7 @@ impl FilterPieces {
         }
     }
 
-    /// Floats from one row of a transformed piece to the next.
+    /// Floats from one row of a transformed piece to the next, for each part of a matrix.
     pub fn row_stride(&self) -> usize {
         self.piece_channels.next_multiple_of(CHANNELS_STEP)
     }
@@ -70,7 +70,7 @@ impl FilterPieces {
 
     /// Floats of a transformed piece.
     pub fn elems(&self) -> usize {
-        self.form.positions() * self.position_stride()
+        self.form.weights() * self.position_stride()
     }
 
     /// Floats of the scratch of [`FilterPieces::transform`].
@@ -95,7 +95,8 @@ impl FilterPieces {
             let first =
                 group * group_stride + rows.start * row_stride + channels.start * channel_stride;
             let strides = [row_stride, channel_stride];
-            self.transform_rows(&filter[first..], strides, [rows.len(), channels.len()], out);
+            let rows = 0..rows.len();
+            self.transform_rows(&filter[first..], strides, rows, channels.len(), out);
             return;
         }
         let taps = self.form.taps() * self.form.taps();
@@ -104,22 +105,25 @@ impl FilterPieces {
             let count = ROWS_PACKED.min(rows.end - first);
             let packed = &mut packed[..count * row_elems];
             self.matrix.pack_rows(self.isa, filter, group * self.rows + first, packed);
-            let out = &mut out[(first - rows.start) * self.row_stride()..];
             let data = &packed[channels.start * taps..];
-            self.transform_rows(data, [row_elems, taps], [count, channels.len()], out);
+            let rows = first - rows.start..first - rows.start + count;
+            self.transform_rows(data, [row_elems, taps], rows, channels.len(), out);
         }
     }
 
-    /// Transforms filters with contiguous taps.
+    /// Transforms filters with contiguous taps to some rows of a piece.
     fn transform_rows(
         &self,
         data: &[f32],
         [row_stride, channel_stride]: [usize; 2],
-        [rows, channels]: [usize; 2],
+        rows: Range<usize>,
+        channels: usize,
         out: &mut [f32],
     ) {
         let is_reversed = self.is_reversed;
-        let filters = FilterRows { data, rows, row_stride, channels, channel_stride, is_reversed };
+        let (first_row, rows) = (rows.start, rows.len());
+        let filters =
+            FilterRows { data, first_row, rows, row_stride, channels, channel_stride, is_reversed };
         let strides = [self.position_stride(), self.row_stride()];
         transform_filter(self.isa, self.form, filters, out, strides);
     }

@@ -19,7 +19,7 @@ use crate::cpu::ukernel::{
 };
 use crate::error::Result;
 use crate::memory::TensorMut;
-use crate::problem::{ConvProblem, DataType, Role};
+use crate::problem::{ConvProblem, DataType, Direction, Role};
 use crate::solver::{WorkspaceKey, WorkspaceLayout};
 
 /// Output planes that are transposed together: a cache line of results.
@@ -104,15 +104,17 @@ struct Task<'a, O> {
 impl DataPlan {
     /// Prepares `problem`, to which the solver is applicable.
     pub fn new(problem: &ConvProblem, form: Form, isa: Isa, threads: NonZeroUsize) -> Self {
-        let tile = form.tile();
         let shape = WinogradShape::new(problem, form);
+        let form = shape.form;
+        let (tile, step) = (form.tile(), form.step());
         let blocking = Blocking::choose(&shape, isa, threads);
-        let mut gather = gathers_of(problem).swap_remove(0);
+        let (mut gather, mut all_taps) = gathers(problem, form);
         gather.order = Order::TapInner;
-        let filter = FilterPieces::new(problem, &gather, &shape, &blocking, isa);
+        all_taps.order = Order::TapInner;
+        let filter = FilterPieces::new(problem, &all_taps, &shape, &blocking, isa);
         let lengths = BoxLengths {
             images: blocking.images,
-            spatial: [1, blocking.tile_rows * tile, shape.tiles_w * tile],
+            spatial: [1, blocking.tile_rows * step, shape.tiles_w * step],
         };
         let phases = gather.dilated_phases(dilations_of(problem));
         let planes: Vec<Planes> =
@@ -134,7 +136,7 @@ impl DataPlan {
             panels: shape.channels.div_ceil(blocking.channels)
                 * form.positions()
                 * panel_position_elems(isa, blocking.channels, tiles),
-            sums: form.positions() * position_elems(blocking.chunk_rows * tiles),
+            sums: form.products().len() * position_elems(blocking.chunk_rows * tiles),
             out_planes: places * out_plane_elems,
             pixels: if places > 1 { places * out_plane_elems } else { 0 },
             filter: if blocking.is_fused { filter.elems() } else { 0 },
@@ -303,11 +305,11 @@ impl DataPlan {
         }
     }
 
-    /// The results of some rows of tiles.
+    /// The inputs of some rows of tiles, by the results of a stride of 1.
     fn box_of(&self, tile_rows: &Range<usize>) -> PixelBox {
-        let tile = self.shape.form.tile();
-        let lines = tile_rows.start * tile..tile_rows.end * tile;
-        PixelBox { n: 0..1, o: [0..1, lines, 0..self.shape.tiles_w * tile] }
+        let step = self.shape.form.step();
+        let lines = tile_rows.start * step..tile_rows.end * step;
+        PixelBox { n: 0..1, o: [0..1, lines, 0..self.shape.tiles_w * step] }
     }
 
     /// Where the lines of a task's tiles begin, in the tensor or in the planes; zeros before them and
@@ -317,7 +319,7 @@ impl DataPlan {
         let form = self.shape.form;
         let of_tiles = |line: &dyn Fn(usize) -> Option<usize>| -> Vec<Option<usize>> {
             let lines = (0..tile_rows.len())
-                .flat_map(|row| (0..form.side()).map(move |line| row * form.tile() + line));
+                .flat_map(|row| (0..form.window()).map(move |line| row * form.step() + line));
             lines.map(line).collect()
         };
         if self.is_direct {
@@ -331,7 +333,7 @@ impl DataPlan {
         let [image_stride, _, line_stride] = self.layout().strides;
         let of_image =
             |image: usize| of_tiles(&|line| Some(image * image_stride + line * line_stride));
-        let width = (self.shape.tiles_w - 1) * form.tile() + form.side();
+        let width = (self.shape.tiles_w - 1) * form.step() + form.window();
         ((0..images.len()).flat_map(of_image).collect(), 0, width)
     }
 
@@ -419,7 +421,7 @@ impl DataPlan {
                         &transformed[piece * self.filter.elems()..][..self.filter.elems()]
                     };
                     let products = Products {
-                        positions,
+                        all: shape.form.products(),
                         rows: some.len(),
                         channels: channels.len(),
                         tiles,
@@ -519,6 +521,23 @@ impl DataPlan {
 /// Floats from one position to the next in the panels of a block of channels: of two vectors each.
 fn panel_position_elems(isa: Isa, channels: usize, tiles: usize) -> usize {
     position_elems(channels * tiles.next_multiple_of(2 * tile_vector(isa)))
+}
+
+/// The gather whose results are the inputs of tiles, one after the other, but for the last ones; and one
+/// with all taps of the filter.
+fn gathers(problem: &ConvProblem, form: Form) -> (Gather, Gather) {
+    match form {
+        Form::Tile4Taps3Stride2 | Form::Tile8Taps3Stride2 { .. } => {
+            let gather = Gather::runs_of_stride_2(problem);
+            let is_falling = problem.direction() == Direction::Bwd;
+            let all_taps = gather.with_all_taps(problem, is_falling);
+            (gather, all_taps)
+        }
+        _ => {
+            let gather = gathers_of(problem).swap_remove(0);
+            (gather.clone(), gather)
+        }
+    }
 }
 
 /// Dilations in h and w.

@@ -28,6 +28,16 @@ pub struct WinogradShape {
     pub filter_is_contiguous: bool,
 }
 
+/// The form that serves the problem's direction.
+fn form_of(problem: &ConvProblem, form: Form) -> Form {
+    if form == Form::Tile4Taps3Stride2 && problem.direction() == Direction::Bwd {
+        // Result i meets tap t where i + pad - t is even.
+        let begins_odd = [1, 2].map(|dim| problem.pads()[dim] % 2 == 1);
+        return Form::Tile8Taps3Stride2 { begins_odd };
+    }
+    form
+}
+
 /// The phases of h and w: a filter of dilation d meets outputs d apart only with inputs d apart, so
 /// the outputs of each remainder make up an image of their own, on which dilation is 1.
 pub(super) fn phases_of(problem: &ConvProblem) -> [usize; 2] {
@@ -51,6 +61,7 @@ impl WinogradShape {
             Direction::Bwd => (c, k),
             Direction::Fwd | Direction::Wrw => (k, c),
         };
+        let form = form_of(problem, form);
         let [phases_h, phases_w] = phases_of(problem);
         let [_, out_h, out_w] = out_spatial(problem);
         WinogradShape {
@@ -85,16 +96,64 @@ pub struct Blocking {
     pub is_fused: bool,
 }
 
-/// What transforms cost, in lane multiply-adds for each tile or filter: of a channel's input, of a
-/// row's output with storing it, of a filter. Fitted to the times of layers of 3 to 1280 channels, with
-/// AVX2 and AVX-512 on Emerald Rapids, which differ by less than a quarter in this unit.
-const TRANSFORM_COSTS_2X2: [f64; 3] = [150.0, 90.0, 170.0];
-const TRANSFORM_COSTS_4X4: [f64; 3] = [330.0, 260.0, 350.0];
-const TRANSFORM_COSTS_5X5: [f64; 3] = [330.0, 160.0, 700.0];
+/// What the parts of a form cost.
+struct Costs {
+    /// Of transforms, in lane multiply-adds for each tile or filter: of a channel's input, of a row's output
+    /// with storing it, of a filter.
+    transforms: [f64; 3],
+    /// What writing sums costs, in steps of the reduction: a register block of a position takes as
+    /// long as with so many channels more.
+    store_steps: f64,
+    /// What moving a byte costs, beside one of [`byte_cost`]: of panels that are written, of those that are
+    /// read, of sums, of the filter that is read, of the one that is written for all tasks.
+    bytes: [f64; 5],
+    /// Whether sums leave the cache where panels and the filter do not fit beside them.
+    sums_give_way: bool,
+    /// The whole, beside the sum of the parts.
+    pace: f64,
+}
 
-/// What writing sums costs, in steps of the reduction: a register block of a position takes as
-/// long as with so many channels more (fitted to measured times of 3 to 512 channels on Zen 3).
-const STORE_STEPS: f64 = 10.0;
+impl Costs {
+    /// Transforms fitted to the times of layers of 3 to 1280 channels, with AVX2 and AVX-512 on Emerald Rapids,
+    /// which differ by less than a quarter in this unit; writing sums to 3 to 512 channels on Zen 3.
+    ///
+    /// Bytes: sums are read and written in the order of memory, so is the filter, and far ahead; panels are
+    /// written at all positions at once. With [`byte_cost`], fitted to the times of 64 to 512 channels in boxes
+    /// of 16 to 160 tiles on Emerald Rapids: beyond the L2 cache, larger boxes lose more than they gain by
+    /// reading the filter less often.
+    const fn of_stride_1(transforms: [f64; 3]) -> Self {
+        Costs {
+            transforms,
+            store_steps: 10.0,
+            bytes: [4.0, 1.0, 0.7, 0.5, 1.0],
+            sums_give_way: true,
+            pace: 1.0,
+        }
+    }
+
+    /// Fitted on Zen 4 to the times of layers of 16 to 512 channels in boxes of 16 to 400 tiles: there the
+    /// L3 cache is near, and positions far more than what it takes to move them. The pace makes up for
+    /// what the estimates of other solvers leave out.
+    const fn of_stride_2(transforms: [f64; 3]) -> Self {
+        Costs {
+            transforms,
+            store_steps: 4.0,
+            bytes: [0.6, 0.02, 3.3, 0.3, 6.0],
+            sums_give_way: false,
+            pace: 0.86,
+        }
+    }
+
+    fn of(form: Form) -> Self {
+        match form {
+            Form::Tile2Taps3 => Self::of_stride_1([150.0, 90.0, 170.0]),
+            Form::Tile4Taps3 => Self::of_stride_1([330.0, 260.0, 350.0]),
+            Form::Tile2Taps5 => Self::of_stride_1([330.0, 160.0, 700.0]),
+            Form::Tile4Taps3Stride2 => Self::of_stride_2([800.0, 1100.0, 900.0]),
+            Form::Tile8Taps3Stride2 { .. } => Self::of_stride_2([900.0, 1000.0, 500.0]),
+        }
+    }
+}
 
 /// Rows of a register block that take as long as fewer of them: at least eight sums must be under
 /// way to fill two pipelines of four cycles.
@@ -103,19 +162,17 @@ const MIN_EFFICIENT_ROWS: f64 = 4.0;
 /// What a panel of one vector costs more, as a part of it (estimated from the loads of weights).
 const NARROW_COST: f64 = 0.3;
 
-/// What moving a byte costs, beside one that is read here and there: sums are read and written in the
-/// order of memory, so is the filter, and far ahead; panels are written at all positions at once.
-/// With [`byte_cost`], fitted to the times of 64 to 512 channels in boxes of 16 to 160 tiles on Emerald
-/// Rapids: beyond the L2 cache, larger boxes lose more than they gain by reading the filter less often.
-const SUMS_BYTE: f64 = 0.7;
-const FILTER_BYTE: f64 = 0.5;
-const PANELS_BYTE: f64 = 4.0;
-
 /// What starting a task costs, in the same unit: about 1 us at 50 G/s.
 const TASK_COST: f64 = 5e4;
 
-/// Tiles in a box at most: beyond it, reading the transformed filter no longer matters.
-const MAX_TILES: usize = 192;
+/// Tiles in a box at most: beyond it, reading the transformed filter no longer matters. Of stride 2 images
+/// have few tiles, and those of several fill vectors better.
+fn max_tiles(form: Form) -> usize {
+    match form {
+        Form::Tile4Taps3Stride2 | Form::Tile8Taps3Stride2 { .. } => 256,
+        _ => 192,
+    }
+}
 
 /// Rows whose filters tasks transform together, at least: enough to read panels seldom, few enough that
 /// what is transformed stays in the L2 cache.
@@ -132,13 +189,14 @@ impl Blocking {
         let mut best: Option<(f64, Blocking)> = None;
         let per_image = shape.tiles_h * shape.tiles_w;
         let channels = block_channels(shape, isa);
+        let max_tiles = max_tiles(shape.form);
         // Rows of tiles of one image, or whole images.
         let parts = [2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 28, 40, 56, 64, 128, usize::MAX];
         let of_one = parts.map(|parts| (1, shape.tiles_h.div_ceil(parts.min(shape.tiles_h))));
         let whole = [1, 2, 4, 8]
-            .map(|part| (even_piece(shape.images, MAX_TILES / part / per_image), shape.tiles_h));
+            .map(|part| (even_piece(shape.images, max_tiles / part / per_image), shape.tiles_h));
         for (images, tile_rows) in whole.into_iter().chain(of_one) {
-            if images * tile_rows * shape.tiles_w > MAX_TILES && tile_rows > 1 {
+            if images * tile_rows * shape.tiles_w > max_tiles && tile_rows > 1 {
                 continue;
             }
             for chunk_parts in [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128] {
@@ -179,24 +237,23 @@ impl Blocking {
 
     /// Time in lane multiply-adds of the busiest thread.
     pub fn cost(&self, shape: &WinogradShape, isa: Isa, threads: NonZeroUsize) -> f64 {
-        let [input_cost, output_cost, filter_cost] = match shape.form {
-            Form::Tile2Taps3 => TRANSFORM_COSTS_2X2,
-            Form::Tile4Taps3 => TRANSFORM_COSTS_4X4,
-            Form::Tile2Taps5 => TRANSFORM_COSTS_5X5,
-        };
+        let Costs { transforms, store_steps, bytes, sums_give_way, pace } = Costs::of(shape.form);
+        let [input_cost, output_cost, filter_cost] = transforms;
+        let [panels_written, panels_read, sums_byte, filter_read, filter_written] = bytes;
         let byte_cost = |bytes_in_use| byte_cost(isa, bytes_in_use);
         let vectors = self.tiles(shape).div_ceil(tile_vector(isa));
         let tiles = (vectors * tile_vector(isa)) as f64;
         // A panel of one vector takes a weight for each product.
         let columns = tiles + NARROW_COST * (vectors % 2 * tile_vector(isa)) as f64;
         let (channels, positions) = (shape.channels as f64, shape.form.positions() as f64);
+        let (sums, weights) = (shape.form.products().len() as f64, shape.form.weights() as f64);
         let chunks_of_all = shape.rows.div_ceil(self.chunk_rows);
         let blocks = shape.channels.div_ceil(self.channels) as f64;
         let rows = self.chunk_rows as f64;
         let floats = size_of::<f32>() as f64;
         let panels_bytes = positions * channels * tiles * floats;
-        let sums_bytes = positions * rows * tiles * floats;
-        let filter_bytes = positions * channels * rows * floats;
+        let sums_bytes = sums * rows * tiles * floats;
+        let filter_bytes = weights * channels * rows * floats;
         let piece_bytes = filter_bytes / blocks * self.piece_rows as f64 / rows;
         let all_filter_bytes = filter_bytes * chunks_of_all as f64;
 
@@ -206,15 +263,18 @@ impl Blocking {
         let pieces = (self.chunk_rows as f64 / self.piece_rows as f64).ceil();
         let filter_reach =
             if self.is_fused { in_use } else { all_filter_bytes + panels_bytes + sums_bytes };
+        let sums_reach = if sums_give_way { in_use } else { sums_bytes };
         let filter_passes = if self.is_fused { 2.0 } else { 1.0 };
-        let steps = channels + STORE_STEPS * blocks;
-        let chunk = positions * rows.max(MIN_EFFICIENT_ROWS) * steps * columns
-            + panels_bytes * (2.0 * byte_cost(panels_bytes) + (pieces - 1.0) * byte_cost(in_use))
-            + SUMS_BYTE * 2.0 * sums_bytes * blocks * byte_cost(in_use)
-            + FILTER_BYTE * filter_passes * filter_bytes * byte_cost(filter_reach)
+        let steps = positions * channels + sums * store_steps * blocks;
+        let chunk = rows.max(MIN_EFFICIENT_ROWS) * steps * columns
+            + panels_read
+                * panels_bytes
+                * (2.0 * byte_cost(panels_bytes) + (pieces - 1.0) * byte_cost(in_use))
+            + sums_byte * 2.0 * sums_bytes * blocks * byte_cost(sums_reach)
+            + filter_read * filter_passes * filter_bytes * byte_cost(filter_reach)
             + rows * tiles * output_cost
             + if self.is_fused { rows * channels * filter_cost } else { 0.0 };
-        let written = PANELS_BYTE * positions * floats * byte_cost(panels_bytes);
+        let written = panels_written * positions * floats * byte_cost(panels_bytes);
         let box_cost = channels * tiles * (input_cost + written);
         let boxes = shape.groups
             * shape.images.div_ceil(self.images)
@@ -226,9 +286,10 @@ impl Blocking {
         let filter = if self.is_fused {
             0.0
         } else {
-            filters * (filter_cost + positions * floats * byte_cost(all_filter_bytes))
+            filters
+                * (filter_cost + filter_written * weights * floats * byte_cost(all_filter_bytes))
         };
-        rounds * task + filter
+        pace * (rounds * task + filter)
     }
 }
 
@@ -241,11 +302,15 @@ fn block_channels(shape: &WinogradShape, isa: Isa) -> usize {
     let tiles = shape.images * shape.tiles_h * shape.tiles_w;
     let columns = tiles.next_multiple_of(2 * tile_vector(isa)) + FUSED_ROWS;
     let channel_bytes = shape.form.positions() * columns * size_of::<f32>();
-    let most = match tiles <= MAX_TILES {
+    let most = match tiles <= max_tiles(shape.form) {
         true => CacheSizes::get().l2_bytes / 2 / channel_bytes,
         false => MAX_BLOCK_CHANNELS,
     };
-    let most = most.clamp(MIN_BLOCK_CHANNELS, MAX_BLOCK_CHANNELS);
+    let least = match shape.form {
+        Form::Tile4Taps3Stride2 | Form::Tile8Taps3Stride2 { .. } => 128,
+        _ => MIN_BLOCK_CHANNELS,
+    };
+    let most = most.clamp(least, MAX_BLOCK_CHANNELS);
     even_piece(shape.channels, most).next_multiple_of(16).min(shape.channels)
 }
 

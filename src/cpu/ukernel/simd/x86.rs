@@ -112,6 +112,15 @@ impl Simd for Avx2 {
         }
     }
     #[inline(always)]
+    unsafe fn deinterleave(a: __m256, b: __m256) -> [__m256; 2] {
+        // SAFETY: the trait's condition.
+        unsafe {
+            let low = _mm256_permute2f128_ps::<0x20>(a, b);
+            let high = _mm256_permute2f128_ps::<0x31>(a, b);
+            [_mm256_shuffle_ps::<0x88>(low, high), _mm256_shuffle_ps::<0xDD>(low, high)]
+        }
+    }
+    #[inline(always)]
     unsafe fn store_first(to: *mut f32, v: __m256, count: usize) {
         // Masked stores take tens of cycles on Zen 2 and 3.
         // SAFETY: the trait's condition; each store is of floats below the count.
@@ -349,6 +358,15 @@ impl Simd for Avx512 {
             let low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
             let high = _mm512_add_epi32(low, _mm512_set1_epi32(8));
             [_mm512_permutex2var_ps(a, low, b), _mm512_permutex2var_ps(a, high, b)]
+        }
+    }
+    #[inline(always)]
+    unsafe fn deinterleave(a: __m512, b: __m512) -> [__m512; 2] {
+        // SAFETY: the trait's condition.
+        unsafe {
+            let even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+            let odd = _mm512_add_epi32(even, _mm512_set1_epi32(1));
+            [_mm512_permutex2var_ps(a, even, b), _mm512_permutex2var_ps(a, odd, b)]
         }
     }
     #[inline(always)]
