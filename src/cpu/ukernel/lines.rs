@@ -186,3 +186,14 @@ unsafe fn zeros<S: Simd>(to: *mut f32, len: usize) {
         at += S::LANES;
     }
 }
+
+/// Asks for elements that are needed soon, where the processor cannot foresee it.
+#[inline]
+pub fn prefetch<T>(elements: &[T]) {
+    #[cfg(target_arch = "x86_64")]
+    for line in elements.chunks((64 / size_of::<T>()).max(1)) {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: SSE is part of the architecture, and no address does harm.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
+    }
+}

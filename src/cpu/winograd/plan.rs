@@ -14,8 +14,8 @@ use crate::cpu::isa::Isa;
 use crate::cpu::pool;
 use crate::cpu::tiles::{BoxLengths, pieces};
 use crate::cpu::ukernel::{
-    Form, InputLines, Products, multiply_positions, tile_vector, transform_input, transform_output,
-    transpose,
+    Form, InputLines, Products, multiply_positions, prefetch, tile_vector, transform_input,
+    transform_output, transpose,
 };
 use crate::error::Result;
 use crate::memory::TensorMut;
@@ -505,8 +505,13 @@ impl DataPlan {
         task: &mut Task<'_, O>,
     ) {
         for n in 0..task.out.len() {
-            let [.., len_h, len_w] = task.out[n].lengths();
+            let [_, rows, _, len_h, len_w] = task.out[n].lengths();
             for h in 0..len_h {
+                if row + 1 < rows
+                    && let Some(elements) = task.out[n].lane(4, [0, row + 1, 0, h, 0]).as_slice()
+                {
+                    prefetch(elements);
+                }
                 let sums = &planes[self.out_line(task, plane_stride, n, h)..][..len_w];
                 let mut lane = task.out[n].lane(4, [0, row, 0, h, 0]);
                 match lane.as_slice() {
