@@ -3,6 +3,9 @@
 //! First the columns, on whole lines of the image, whose neighbours lie side by side; then the rows
 //! of each tile, from lines that the L1 cache holds.
 
+#[cfg(target_arch = "x86_64")]
+use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+
 use super::simd::{MAX_LANES, Simd, isa_kernel};
 use super::winograd::{Form, input_line, load_columns, tile_vector};
 use super::winograd_stride2::transform_pairs;
@@ -221,7 +224,46 @@ unsafe fn input_body<S: Simd, const FROM: usize, const SIDE: usize>(
             }
             let this = Half { lines: half.lines.add(channel % 2 * half_elems), ..half };
             let to = Places { first: to.first.add(channel * to.channel_stride), ..to };
-            transform_rows::<S, FROM, SIDE>(this, tiles, to);
+            let next = (channel + 2).min(channels - 1);
+            let ahead = Ahead::new(input, next, tiles.offsets.len() / S::LANES * SIDE);
+            transform_rows::<S, FROM, SIDE>(this, tiles, to, ahead);
+        }
+    }
+}
+
+/// The lines of a channel that is still to come: they are too short for the processor to foresee where
+/// the next ones begin.
+pub(super) struct Ahead<'a> {
+    lines: std::slice::Iter<'a, Option<usize>>,
+    /// Where the channel begins.
+    source: *const f32,
+    len: usize,
+    /// Lines that are asked for at a time.
+    share: usize,
+}
+
+impl<'a> Ahead<'a> {
+    /// Those of a channel, asked for in so many shares.
+    #[inline(always)]
+    pub(super) fn new(input: InputLines<'a>, channel: usize, shares: usize) -> Self {
+        Ahead {
+            lines: input.lines.iter(),
+            source: input.source.as_ptr().wrapping_add(channel * input.channel_stride),
+            len: input.len,
+            share: input.lines.len().div_ceil(shares),
+        }
+    }
+
+    /// Asks for the next share.
+    #[inline(always)]
+    pub(super) fn ask(&mut self) {
+        for line in self.lines.by_ref().take(self.share).flatten() {
+            #[cfg(target_arch = "x86_64")]
+            for at in (0..self.len).step_by(MAX_LANES) {
+                let address = self.source.wrapping_add(line + at);
+                // SAFETY: SSE is part of the architecture, and no address does harm.
+                unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) };
+            }
         }
     }
 }
@@ -261,12 +303,14 @@ unsafe fn transform_rows<S: Simd, const FROM: usize, const SIDE: usize>(
     half: Half,
     tiles: Tiles<'_>,
     to: Places,
+    mut ahead: Ahead<'_>,
 ) {
     for (index, offsets) in tiles.offsets.chunks_exact(S::LANES).enumerate() {
         // SAFETY: the caller's promise.
         unsafe {
             let out = to.first.add(index / 2 * to.panel_stride + index % 2 * S::LANES);
             for row in 0..SIDE {
+                ahead.ask();
                 let from = half.lines.add(row * half.pitch);
                 let columns = load_columns::<S, FROM>(from, offsets.as_ptr(), tiles.runs[index]);
                 let columns = transform_line::<S, FROM, SIDE>(columns);

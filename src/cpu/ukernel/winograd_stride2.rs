@@ -14,13 +14,10 @@
 //! normally distributed data, the RMS error is 1.1 to 1.3 times that of direct sums, and 1.4 to 1.7
 //! times with 0, +-1, 1/2.
 
-#[cfg(target_arch = "x86_64")]
-use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-
 use super::simd::{MAX_LANES, Simd, isa_kernel};
 use super::winograd::{B, Form, tile_vector};
 use super::winograd_gemm::Product;
-use super::winograd_input::{Half, InputLines, Tiles, runs_of};
+use super::winograd_input::{Ahead, Half, InputLines, Tiles, runs_of};
 use crate::cpu::isa::Isa;
 
 /// Positions of a transformed tile in one dimension: five of F(4, 2), then four inputs.
@@ -218,8 +215,8 @@ unsafe fn input_body<S: Simd, const WINDOW: usize>(
             }
             let this = Half { lines: half.lines.add(channel % 2 * half_elems), ..half };
             let to = Places { first: to.first.add(channel * to.channel_stride), ..to };
-            let shares = tiles.offsets.len() / S::LANES * SIDE;
-            let ahead = Ahead::new(input, (channel + 2).min(channels - 1), shares);
+            let next = (channel + 2).min(channels - 1);
+            let ahead = Ahead::new(input, next, tiles.offsets.len() / S::LANES * SIDE);
             transform_rows::<S, WINDOW>(this, tiles, to, begins_odd_w, ahead);
         }
     }
@@ -275,43 +272,6 @@ unsafe fn transform_lines<S: Simd, const WINDOW: usize>(
                     S::store(to[0].add(place), a);
                     S::store(to[1].add(place), b);
                 }
-            }
-        }
-    }
-}
-
-/// The lines of a channel that is still to come: they are too short for the processor to foresee where
-/// the next ones begin.
-struct Ahead<'a> {
-    lines: std::slice::Iter<'a, Option<usize>>,
-    /// Where the channel begins.
-    source: *const f32,
-    len: usize,
-    /// Lines that are asked for at a time.
-    share: usize,
-}
-
-impl<'a> Ahead<'a> {
-    /// Those of a channel, asked for in so many shares.
-    #[inline(always)]
-    fn new(input: InputLines<'a>, channel: usize, shares: usize) -> Self {
-        Ahead {
-            lines: input.lines.iter(),
-            source: input.source.as_ptr().wrapping_add(channel * input.channel_stride),
-            len: input.len,
-            share: input.lines.len().div_ceil(shares),
-        }
-    }
-
-    /// Asks for the next share.
-    #[inline(always)]
-    fn ask(&mut self) {
-        for line in self.lines.by_ref().take(self.share).flatten() {
-            #[cfg(target_arch = "x86_64")]
-            for at in (0..self.len).step_by(MAX_LANES) {
-                let address = self.source.wrapping_add(line + at);
-                // SAFETY: SSE is part of the architecture, and no address does harm.
-                unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) };
             }
         }
     }
