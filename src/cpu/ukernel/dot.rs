@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::block::Rows;
 use super::edges::Edges;
-use super::simd::isa_kernel;
+use super::simd::{ask_for, isa_kernel};
 use crate::cpu::isa::Isa;
 use crate::memory::MatrixMut;
 
@@ -248,8 +248,7 @@ unsafe fn block<S: Edges, const R: usize, const C: usize>(
             while at + S::LANES <= runs.len {
                 for row in 0..next.rows {
                     let first = next.first.wrapping_add(row * next.stride);
-                    // Any address may be asked for.
-                    S::prefetch(first.wrapping_add(start.a + at));
+                    ask_for(first.wrapping_add(start.a + at));
                 }
                 step::<S, R, C>(&a, &b, at, None, &mut lanes);
                 at += S::LANES;

@@ -12,9 +12,6 @@ pub(super) trait Edges: Simd {
     /// The lanes from `begin` up to `end`; both may lie outside the vector.
     unsafe fn mask(begin: isize, end: isize) -> Self::Mask;
 
-    /// Fetches what lies there into the L1 cache, if anything does.
-    unsafe fn prefetch(from: *const f32);
-
     /// The lanes of the mask, zeros elsewhere.
     unsafe fn load_masked(from: *const f32, mask: Self::Mask) -> Self::V;
 
@@ -33,8 +30,6 @@ impl Edges for Scalar {
     unsafe fn mask(begin: isize, end: isize) -> [bool; 4] {
         std::array::from_fn(|lane| (begin..end).contains(&(lane as isize)))
     }
-    #[inline(always)]
-    unsafe fn prefetch(_from: *const f32) {}
     #[inline(always)]
     unsafe fn load_masked(from: *const f32, mask: [bool; 4]) -> [f32; 4] {
         let mut v = [0.0; 4];
@@ -79,11 +74,6 @@ mod x86 {
             }
         }
         #[inline(always)]
-        unsafe fn prefetch(from: *const f32) {
-            // SAFETY: any address may be given.
-            unsafe { _mm_prefetch::<_MM_HINT_T0>(from.cast()) }
-        }
-        #[inline(always)]
         unsafe fn load_masked(from: *const f32, mask: __m256i) -> __m256 {
             // SAFETY: the trait's condition; lanes outside the mask are not accessed.
             unsafe { _mm256_maskload_ps(from, mask) }
@@ -107,11 +97,6 @@ mod x86 {
         unsafe fn mask(begin: isize, end: isize) -> __mmask16 {
             let below = |lane: isize| (1u32 << lane.clamp(0, 16)) - 1;
             (below(end) & !below(begin)) as u16
-        }
-        #[inline(always)]
-        unsafe fn prefetch(from: *const f32) {
-            // SAFETY: AVX-512 implies AVX2.
-            unsafe { Avx2::prefetch(from) }
         }
         #[inline(always)]
         unsafe fn load_masked(from: *const f32, mask: __mmask16) -> __m512 {

@@ -1,6 +1,6 @@
 //! Copying lines: from a tensor into planes with padding, and back.
 
-use super::simd::{MAX_LANES, Simd, isa_kernel};
+use super::simd::{MAX_LANES, Simd, ask_for, isa_kernel};
 use crate::cpu::isa::Isa;
 
 /// Floats behind its last line that a plane buffer must have: copies go by vectors.
@@ -190,10 +190,7 @@ unsafe fn zeros<S: Simd>(to: *mut f32, len: usize) {
 /// Asks for elements that are needed soon, where the processor cannot foresee it.
 #[inline]
 pub fn prefetch<T>(elements: &[T]) {
-    #[cfg(target_arch = "x86_64")]
     for line in elements.chunks((64 / size_of::<T>()).max(1)) {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: SSE is part of the architecture, and no address does harm.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
+        ask_for(line.as_ptr());
     }
 }

@@ -153,7 +153,7 @@ pub(super) trait Simd: Copy {
 
 /// Asks for a cache line that will be read soon; any address will do.
 #[inline(always)]
-pub(super) fn ask_for(line: *const f32) {
+pub(super) fn ask_for<T>(line: *const T) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: SSE is part of the architecture, and nothing is accessed.
     unsafe {

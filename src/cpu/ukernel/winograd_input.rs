@@ -3,10 +3,7 @@
 //! First the columns, on whole lines of the image, whose neighbours lie side by side; then the rows
 //! of each tile, from lines that the L1 cache holds.
 
-#[cfg(target_arch = "x86_64")]
-use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-
-use super::simd::{MAX_LANES, Simd, isa_kernel};
+use super::simd::{MAX_LANES, Simd, ask_for, isa_kernel};
 use super::winograd::{Form, input_line, load_columns, tile_vector};
 use super::winograd_stride2::transform_pairs;
 use super::winograd_wrw::dy_line;
@@ -258,11 +255,8 @@ impl<'a> Ahead<'a> {
     #[inline(always)]
     pub(super) fn ask(&mut self) {
         for line in self.lines.by_ref().take(self.share).flatten() {
-            #[cfg(target_arch = "x86_64")]
             for at in (0..self.len).step_by(MAX_LANES) {
-                let address = self.source.wrapping_add(line + at);
-                // SAFETY: SSE is part of the architecture, and no address does harm.
-                unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) };
+                ask_for(self.source.wrapping_add(line + at));
             }
         }
     }

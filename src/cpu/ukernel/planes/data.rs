@@ -1,7 +1,7 @@
 //! Forward, and backward-data of stride 1.
 
 use super::{Edges, Lines, Plane, PlaneShape, in_order, unrolled};
-use crate::cpu::ukernel::simd::MAX_LANES;
+use crate::cpu::ukernel::simd::{MAX_LANES, ask_for};
 
 /// Convolves one plane.
 ///
@@ -56,8 +56,7 @@ unsafe fn lines<S: Edges, const Y: usize, const STRIDE: usize, const R: usize>(
             let next = first_line + ((R - 1) * STRIDE + Y) as isize;
             let from = plane.source.wrapping_offset(next * shape.in_line as isize + first);
             for line in 0..R * STRIDE {
-                // SAFETY: the caller's promise.
-                unsafe { S::prefetch(from.wrapping_add(line * shape.in_line)) }
+                ask_for(from.wrapping_add(line * shape.in_line));
             }
         }
         // SAFETY: the caller's promise; unmasked loads are inside the plane.
