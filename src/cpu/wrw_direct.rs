@@ -8,8 +8,8 @@
 //! of channels: depthwise, grouped, the first layers of networks.
 //!
 //! Numerics: f32 sums, as many side by side as a vector has lanes, added up box by
-//! box; at most as many roundings as pixels. Which pixels make a box depends on
-//! the problem and the machine alone, so the bits do not depend on threads. Gaps
+//! box and part by part; at most as many roundings as pixels. Which pixels make a box or
+//! a part depends on the problem and the machine alone, so the bits do not depend on threads. Gaps
 //! between lines are filled with zeros, which must not meet values that are not
 //! finite: where a result is NaN and the inputs are not all finite, the general
 //! solver computes again. It also serves alpha and beta.
@@ -40,6 +40,12 @@ use crate::solver::{Algorithm, Applicability, Context, Plan, Reason, Solver, Sol
 
 /// Multiply-adds that are worth a task of their own: some twenty microseconds.
 const TASK_MULTIPLY_ADDS: usize = 1 << 20;
+
+/// Tasks that parts of the pixels shall make up, boxes of a part at least, and sums of all parts
+/// together at most.
+const WANTED_TASKS: usize = 16;
+const PART_BOXES: usize = 4;
+const MAX_PARTIAL_ELEMS: usize = 1 << 20;
 
 /// What adding up the lanes of one sum costs, in multiply-adds, starting and ending
 /// its runs included: three to four cycles at 16 multiply-adds each; and beyond, where
@@ -90,14 +96,15 @@ struct Blocking {
     /// Of a task.
     groups: usize,
     rows: usize,
+    /// Boxes that are summed by themselves.
+    boxes_in_part: usize,
 }
 
 /// Some groups, rows and channels of the result.
-struct Task<'a, O> {
+struct Block {
     groups: Range<usize>,
     rows: Range<usize>,
     channels: Range<usize>,
-    out: TensorMut<'a, O>,
 }
 
 impl Solver for WrwDirect {
@@ -197,9 +204,19 @@ impl Kernel {
         let parts = x.channels.div_ceil(channels);
         let wanted = (TASK_MULTIPLY_ADDS / work.saturating_mul(pixels).max(1)).max(1);
         let groups = even_piece(problem.groups(), wanted);
-        // Rows are cut only for the sake of threads: each part has planes of its own.
-        let is_even = problem.groups().div_ceil(groups) * parts >= 4 * threads.get();
-        let row_parts = if groups > 1 || is_even { 1 } else { threads.get() };
+        // Where there are few sums, pixels are cut into parts, whose planes are their own.
+        let blocks = problem.groups().div_ceil(groups) * parts;
+        let boxes = pixel_box.count(problem.n(), problem.out_spatial());
+        let all_work = work.saturating_mul(pixels).saturating_mul(groups);
+        let all_sums = problem.k().saturating_mul(x.channels).saturating_mul(x.taps());
+        let most = (WANTED_TASKS / blocks)
+            .min(boxes / PART_BOXES)
+            .min(all_work / TASK_MULTIPLY_ADDS)
+            .min(MAX_PARTIAL_ELEMS / all_sums);
+        let pixel_parts = 1 << most.max(1).ilog2();
+        // Rows are cut only for the sake of threads: each part stages all of x.
+        let is_even = blocks * pixel_parts >= 4 * threads.get();
+        let row_parts = if groups > 1 || is_even { 1 } else { threads.get().div_ceil(pixel_parts) };
         let rows = dy.channels.div_ceil(row_parts).next_multiple_of(DOT_ROWS);
         let rows = rows.min(dy.channels);
         Kernel {
@@ -207,7 +224,13 @@ impl Kernel {
             problem: problem.clone(),
             x,
             dy,
-            blocking: Blocking { pixel_box, channels, groups, rows },
+            blocking: Blocking {
+                pixel_box,
+                channels,
+                groups,
+                rows,
+                boxes_in_part: boxes.div_ceil(pixel_parts),
+            },
             x_planes,
             dy_planes,
             x_layout,
@@ -218,7 +241,7 @@ impl Kernel {
 
     /// The estimated time in multiply-adds of the busiest thread.
     fn cost(&self, threads: NonZeroUsize) -> f64 {
-        let Blocking { pixel_box, channels, groups, rows } = self.blocking;
+        let Blocking { pixel_box, channels, groups, rows, boxes_in_part } = self.blocking;
         let taps = self.x.taps() as f64;
         let (channels, rows, groups) = (channels as f64, rows as f64, groups as f64);
         let lines = (pixel_box.images * pixel_box.spatial[0] * pixel_box.spatial[1]) as f64;
@@ -244,9 +267,12 @@ impl Kernel {
             Some(_) => rows * (PLANE_COST + lines * (line_elems * STAGE_COST + LINE_COST)),
             None => 0.0,
         };
-        let boxes = pixel_box.count(self.problem.n(), self.problem.out_spatial()) as f64;
+        let boxes = pixel_box.count(self.problem.n(), self.problem.out_spatial());
+        let parts = boxes.div_ceil(boxes_in_part);
+        let boxes = boxes as f64 / parts as f64;
         let task = boxes * groups * (dots + x_cost + dy_cost);
-        let tasks = self.problem.groups().div_ceil(self.blocking.groups)
+        let tasks = parts
+            * self.problem.groups().div_ceil(self.blocking.groups)
             * self.x.channels.div_ceil(self.blocking.channels)
             * self.dy.channels.div_ceil(self.blocking.rows);
         tasks.div_ceil(threads.get()) as f64 * task
@@ -254,7 +280,7 @@ impl Kernel {
 
     /// Floats of planes of x, planes of dy, sums.
     fn scratch_elems(&self) -> [usize; 3] {
-        let Blocking { pixel_box, channels, groups, rows } = self.blocking;
+        let Blocking { pixel_box, channels, groups, rows, .. } = self.blocking;
         [
             self.x_planes.as_ref().map_or(0, |planes| planes.elems(pixel_box.images)),
             self.dy_planes.as_ref().map_or(0, |planes| planes.elems(pixel_box.images)),
@@ -263,10 +289,10 @@ impl Kernel {
         .map(arena::whole_lines)
     }
 
-    fn tasks<'a, O: Copy>(&self, out: TensorMut<'a, O>) -> Vec<Task<'a, O>> {
+    fn blocks<'a, O: Copy>(&self, out: TensorMut<'a, O>) -> Vec<(Block, TensorMut<'a, O>)> {
         let Blocking { channels, groups, rows, .. } = self.blocking;
         let group_pieces = pieces(&(0..self.problem.groups()), groups);
-        let mut tasks = Vec::new();
+        let mut blocks = Vec::new();
         let of_groups = out.split_every(0, groups * self.dy.channels);
         for (groups, out) in group_pieces.into_iter().zip(of_groups) {
             // Either all rows of some groups, or some rows of one group.
@@ -275,38 +301,91 @@ impl Kernel {
             for (rows, out) in row_pieces.into_iter().zip(out.split_every(0, rows_of_piece)) {
                 let channel_pieces = pieces(&(0..self.x.channels), channels);
                 let parts = out.split_every(1, channels);
-                tasks.extend(channel_pieces.into_iter().zip(parts).map(|(channels, out)| Task {
-                    groups: groups.clone(),
-                    rows: rows.clone(),
-                    channels,
-                    out,
+                blocks.extend(channel_pieces.into_iter().zip(parts).map(|(channels, out)| {
+                    let (groups, rows) = (groups.clone(), rows.clone());
+                    (Block { groups, rows, channels }, out)
                 }));
             }
         }
-        tasks
+        blocks
+    }
+
+    /// Rows and columns of a block's sums.
+    fn sums_shape(&self, block: &Block) -> [usize; 2] {
+        [block.groups.len() * block.rows.len(), block.channels.len() * self.x.taps()]
+    }
+
+    /// All boxes' sums of some blocks, in parts that are added in their order.
+    ///
+    /// Returns whether none is NaN.
+    fn run_parts<T: Element, O: Output<f32>>(
+        &self,
+        threads: NonZeroUsize,
+        inputs: [&[T]; 2],
+        parts: &[&[PixelBox]],
+        blocks: Vec<(Block, TensorMut<'_, O>)>,
+    ) -> Result<bool> {
+        let elems = |block: &Block| self.sums_shape(block).iter().product::<usize>();
+        let all = blocks.iter().map(|(block, _)| elems(block)).sum::<usize>() * parts.len();
+        let mut partial = arena::take(all)?;
+        let mut rest = &mut *partial;
+        let mut tasks = Vec::new();
+        for (block, _) in &blocks {
+            for boxes in parts {
+                let (sums, behind) = rest.split_at_mut(elems(block));
+                rest = behind;
+                tasks.push((block, *boxes, sums));
+            }
+        }
+        let scratch = || arena::take(self.scratch_elems()[..2].iter().sum());
+        pool::for_each(threads, tasks, scratch, |planes, (block, boxes, sums)| {
+            let [rows, columns] = self.sums_shape(block);
+            let mut sums = MatrixMut::row_major(sums, rows, columns);
+            self.sum(inputs, boxes, block, planes, &mut sums);
+            Ok(())
+        })?;
+        let mut rest = &mut *partial;
+        let mut tasks = Vec::new();
+        for (block, out) in blocks {
+            let (sums, behind) = rest.split_at_mut(elems(&block) * parts.len());
+            rest = behind;
+            tasks.push((elems(&block), sums, out));
+        }
+        pool::all(
+            threads,
+            tasks,
+            || Ok(()),
+            |(), (elems, sums, out)| {
+                let (total, others) = sums.split_at_mut(elems);
+                for part in others.chunks_exact(elems) {
+                    total.iter_mut().zip(part).for_each(|(total, &part)| *total += part);
+                }
+                let has_nan = total.iter().any(|sum| sum.is_nan());
+                store_filter_tile(total, Order::TapInner, out, Scalars { alpha: 1.0, beta: 0.0 });
+                Ok(!has_nan)
+            },
+        )
     }
 
     /// Returns whether the result has a NaN.
-    fn run_task<T: Element, O: Output<f32>>(
+    fn run_block<T: Element, O: Output<f32>>(
         &self,
         inputs: [&[T]; 2],
         boxes: &[PixelBox],
         scratch: &mut [f32],
-        task: Task<'_, O>,
+        block: &Block,
+        mut out: TensorMut<'_, O>,
     ) -> bool {
-        let Task { groups, rows, channels, mut out } = task;
-        let columns = channels.len() * self.x.taps();
+        let [rows, columns] = self.sums_shape(block);
         let [x_elems, dy_elems, _] = self.scratch_elems();
         let (planes, sums) = scratch.split_at_mut(x_elems + dy_elems);
-        let block = [&groups, &rows, &channels];
         let direct = out.as_matrix(0).and_then(O::as_f32_matrix);
         if let Some(mut result) = direct.filter(|m| columns == 1 || m.strides().1 == 1) {
             self.sum(inputs, boxes, block, planes, &mut result);
             return result.any(f32::is_nan);
         }
-        let all_rows = groups.len() * rows.len();
-        let sums = &mut sums[..all_rows * columns];
-        let mut result = MatrixMut::row_major(sums, all_rows, columns);
+        let sums = &mut sums[..rows * columns];
+        let mut result = MatrixMut::row_major(sums, rows, columns);
         self.sum(inputs, boxes, block, planes, &mut result);
         let has_nan = result.any(f32::is_nan);
         store_filter_tile(sums, Order::TapInner, out, Scalars { alpha: 1.0, beta: 0.0 });
@@ -318,7 +397,7 @@ impl Kernel {
         &self,
         [x, dy]: [&[T]; 2],
         boxes: &[PixelBox],
-        [groups, rows, channels]: [&Range<usize>; 3],
+        Block { groups, rows, channels }: &Block,
         planes: &mut [f32],
         result: &mut MatrixMut<'_, f32>,
     ) {
@@ -461,12 +540,17 @@ impl FloatKernel for Kernel {
     ) -> Result<bool> {
         let out = TensorMut::new(out, self.problem.tensor5(Role::W))?;
         let boxes = self.blocking.pixel_box.cut(&self.dy.all_pixels(self.problem.n()));
-        let has_no_nan = pool::all(
-            threads,
-            self.tasks(out),
-            || arena::take(self.scratch_elems().iter().sum()),
-            |scratch, task| Ok(!self.run_task(inputs, &boxes, scratch, task)),
-        )?;
+        let parts: Vec<&[PixelBox]> = boxes.chunks(self.blocking.boxes_in_part).collect();
+        let has_no_nan = if let [boxes] = parts[..] {
+            pool::all(
+                threads,
+                self.blocks(out),
+                || arena::take(self.scratch_elems().iter().sum()),
+                |scratch, (block, out)| Ok(!self.run_block(inputs, boxes, scratch, &block, out)),
+            )?
+        } else {
+            self.run_parts(threads, inputs, &parts, self.blocks(out))?
+        };
         let is_finite = |values: &[T]| values.iter().all(|value| value.to_f32().is_finite());
         Ok(has_no_nan || inputs.into_iter().all(is_finite))
     }

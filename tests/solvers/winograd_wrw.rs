@@ -1,4 +1,4 @@
-//! Backward-weights by Winograd's algorithm.
+//! Backward-weights by Winograd's algorithm; and in parts, also by dot products.
 
 use MIOpen::engine::solvers;
 use MIOpen::problem::{DataType, Direction};
@@ -63,7 +63,8 @@ fn parts() {
                 let value = |at: usize| if at == spoiled { f32::NAN } else { values[at] as f32 };
                 inputs[0].set_all(value);
             }
-            for solver in solvers().iter().filter(|solver| solver.name().contains("winograd")) {
+            let has_parts = |name: &str| name.contains("winograd") || name.contains("wrw_direct");
+            for solver in solvers().iter().filter(|solver| has_parts(solver.name())) {
                 if solver.applicable(&case.problem(), &threads(1)).is_err() {
                     continue;
                 }
