@@ -156,7 +156,11 @@ impl Kernel {
         let caches = CacheSizes::get();
         let y = problem.tensor5(Role::Y);
         let is_f32 = problem.input_dtype() == DataType::F32;
-        let in_tensor = PixelLayout::of_tensor(&x, problem.n()).filter(|_| is_f32);
+        // Short lines are better copied to runs of several, where they are not one run already.
+        let out_w = problem.out_spatial()[2];
+        let in_tensor = PixelLayout::of_tensor(&x, problem.n()).filter(|layout| {
+            is_f32 && (layout.strides[2] == out_w || out_w >= 2 * tile_vector(isa))
+        });
         // Where rows and columns displace each other, the rows are copied.
         let is_displaced = in_tensor.as_ref().is_some_and(|layout| {
             are_displaced(layout.channel_stride) && are_displaced(y.strides[1])
@@ -183,19 +187,22 @@ impl Kernel {
         let len = pixel_box.spatial[2];
         let y_dims = [3, 4].map(|dim| (y.lengths[dim], y.strides[dim]));
         let is_whole = merge_dims(&y_dims).is_some_and(|(len, stride)| len == 1 || stride == 1);
-        // Copied lines make runs of several, gaps included.
+        // Lines that are copied make one run, with the gaps that planes of x have between theirs. The gaps
+        // of a tensor may be of any length.
         let columns = (channels * x.taps()) as f64;
         let copied = columns * line_elems as f64 + len as f64 * COPY_COST + LINE_COST;
-        let direct = if !may_be_direct {
-            None
-        } else if is_whole && line_elems == len {
-            Some(Runs::Planes)
+        let as_lines = columns * line_run_cost(isa, len);
+        let (runs, is_direct) = if line_elems == len {
+            (Runs::Planes, may_be_direct && is_whole)
+        } else if x_planes.is_none() || may_be_direct && as_lines < copied {
+            (Runs::Lines, may_be_direct)
         } else {
-            (columns * line_run_cost(isa, len) < copied).then_some(Runs::Lines)
+            (Runs::Planes, false)
         };
-        let dy_planes = direct.is_none().then(|| {
+        let dy_planes = (!is_direct).then(|| {
             let rows = DOT_ROWS.min(dy.channels);
-            let planes = Planes::with_line_elems(&dy, &pixel_box, rows, line_elems);
+            let min_line_elems = if runs == Runs::Planes { line_elems } else { 0 };
+            let planes = Planes::with_line_elems(&dy, &pixel_box, rows, min_line_elems);
             spread(planes.with_whole_lines(), rows)
         });
 
@@ -234,7 +241,7 @@ impl Kernel {
             x_planes,
             dy_planes,
             x_layout,
-            runs: direct.unwrap_or(Runs::Planes),
+            runs,
             has_whole_planes: is_f32 && is_whole,
         }
     }
@@ -263,8 +270,11 @@ impl Kernel {
             Some(_) => channels * (PLANE_COST + x_elems * STAGE_COST + x_lines * LINE_COST),
             None => 0.0,
         };
-        let dy_cost = match self.dy_planes {
-            Some(_) => rows * (PLANE_COST + lines * (line_elems * STAGE_COST + LINE_COST)),
+        let dy_cost = match &self.dy_planes {
+            Some(planes) => {
+                let line_elems = planes.layout.strides[2] as f64;
+                rows * (PLANE_COST + lines * (line_elems * STAGE_COST + LINE_COST))
+            }
             None => 0.0,
         };
         let boxes = pixel_box.count(self.problem.n(), self.problem.out_spatial());
