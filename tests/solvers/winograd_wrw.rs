@@ -51,8 +51,7 @@ fn boxes_and_blocks() {
 #[test]
 fn parts() {
     let rng = &mut Rng::new(20);
-    for (c, k, size, finite) in
-        [(5, 18, [92, 92], &[true, false][..]), (33, 16, [64, 200], &[true])]
+    for (c, k, size, finite) in [(3, 18, [92, 92], &[true, false][..]), (17, 6, [64, 200], &[true])]
     {
         let case = case(2, c, k, size);
         check(&case, rng, RunOptions { threads: 2, ..PLAIN });
@@ -65,7 +64,9 @@ fn parts() {
                 let value = |at: usize| if at == spoiled { f32::NAN } else { values[at] as f32 };
                 inputs[0].set_all(value);
             }
-            let has_parts = |name: &str| name.contains("winograd") || name.contains("wrw_direct");
+            // The fallback of dot products takes its time.
+            let has_parts =
+                |name: &str| name.contains("winograd") || is_finite && name.contains("wrw_direct");
             for solver in solvers().iter().filter(|solver| has_parts(solver.name())) {
                 if solver.applicable(&case.problem(), &threads(1)).is_err() {
                     continue;
