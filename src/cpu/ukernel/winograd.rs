@@ -34,7 +34,7 @@ pub enum Form {
     Tile4Taps3,
     /// F(2x2, 5x5).
     Tile2Taps5,
-    /// Tiles of 4 x 4 results, filters of 3 x 3 with stride 2: see [`super::winograd_stride2`].
+    /// Tiles of 4 x 4 results, filters of 3 x 3 with stride 2; even inputs meet two taps, odd ones the third.
     Tile4Taps3Stride2,
     /// Its backward-data, tiles of 8 x 8 results: whether the first one meets tap 1, in h and w.
     Tile8Taps3Stride2 { begins_odd: [bool; 2] },
