@@ -149,8 +149,8 @@ impl Costs {
             Form::Tile2Taps3 => Self::of_stride_1([150.0, 90.0, 170.0]),
             Form::Tile4Taps3 => Self::of_stride_1([330.0, 260.0, 350.0]),
             Form::Tile2Taps5 => Self::of_stride_1([330.0, 160.0, 700.0]),
-            Form::Tile4Taps3Stride2 => Self::of_stride_2([800.0, 1100.0, 900.0]),
-            Form::Tile8Taps3Stride2 { .. } => Self::of_stride_2([900.0, 1000.0, 500.0]),
+            Form::Tile4Taps3Stride2 => Self::of_stride_2([700.0, 800.0, 900.0]),
+            Form::Tile8Taps3Stride2 { .. } => Self::of_stride_2([800.0, 700.0, 500.0]),
         }
     }
 }
