@@ -97,7 +97,7 @@ impl Solver for Depthwise {
         let planes = (problem.n() * problem.c()) as f64;
         let is_strided = problem.direction() == Direction::Bwd && problem.strides()[2] > 1;
         let cost = planes * phases.map(|phase| phase.cost(is_strided)).sum::<f64>();
-        cost / rates::kernel_multiply_adds_per_us(self.0) / context.cpu_threads.get() as f64
+        cost / rates::depthwise_multiply_adds_per_us(self.0) / context.cpu_threads.get() as f64
             + rates::memory_us(problem)
             + rates::scatter_us(problem, context, true)
             + rates::overhead_us(context)

@@ -105,7 +105,7 @@ impl Solver for DepthwiseLast {
         };
         let [n, _, d, h, _] = problem.tensor5(pixels_of).lengths;
         let cost = problem.multiply_adds() * TAP_COST + (n * d * h) as f64 * LINE_COST;
-        cost / rates::kernel_multiply_adds_per_us(self.0) / context.cpu_threads.get() as f64
+        cost / rates::depthwise_multiply_adds_per_us(self.0) / context.cpu_threads.get() as f64
             + rates::memory_us(problem)
             + rates::overhead_us(context)
     }

@@ -61,7 +61,7 @@ impl Solver for DepthwisePlanes {
     }
 
     fn estimate_us(&self, problem: &ConvProblem, context: &Context) -> f64 {
-        let vector_us = vector_lanes(self.0) / rates::kernel_multiply_adds_per_us(self.0);
+        let vector_us = vector_lanes(self.0) / rates::depthwise_multiply_adds_per_us(self.0);
         let planes = problem.n() * problem.k().div_ceil(context.cpu_threads.get());
         planes as f64 * cost_of_plane(problem, self.0) * vector_us
             + rates::memory_us(problem)

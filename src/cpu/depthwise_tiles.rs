@@ -111,7 +111,7 @@ impl Solver for DepthwiseTiles {
         let blocks = problem.n() * geometry.blocks().div_ceil(threads);
         let lanes = geometry.lanes as f64;
         let cost = blocks as f64 * lanes * geometry.cost_of_channel(problem);
-        cost / rates::kernel_multiply_adds_per_us(self.0)
+        cost / rates::depthwise_multiply_adds_per_us(self.0)
             + rates::memory_us(problem)
             + rates::overhead_us(context)
     }

@@ -370,7 +370,10 @@ unsafe fn transform_line<S: Simd, const WINDOW: usize>(
         }
         let d = even;
         let (half, two) = (S::splat(0.5), S::splat(2.0));
-        let shifted = [0, 1, 2, 3].map(|i: usize| S::neg_mul_add(half, d[i], d[i + 1]));
+        let mut shifted = [d[0]; 4];
+        for i in 0..4 {
+            shifted[i] = S::neg_mul_add(half, d[i], d[i + 1]);
+        }
         v[0] = S::neg_mul_add(two, shifted[0], shifted[2]);
         v[4] = S::neg_mul_add(two, shifted[1], shifted[3]);
         v[1] = S::mul_add(S::splat(B), shifted[1], shifted[2]);
