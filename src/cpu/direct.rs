@@ -129,7 +129,7 @@ impl Solver for Direct {
         };
         let kernel = Kernel::new(problem, isa, context.cpu_threads);
         let memory = rates::memory_us(problem);
-        kernel.cost(context.cpu_threads) / rates::direct_multiply_adds_per_us(self.0)
+        kernel.cost(context.cpu_threads) / rates::kernel_multiply_adds_per_us(self.0)
             + kernel.pack_us()
             + kernel.memory_share() * memory
             + rates::scatter_us(problem, context, false)

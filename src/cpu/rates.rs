@@ -21,18 +21,10 @@ pub fn kernel_multiply_adds_per_us(level: IsaLevel) -> f64 {
 }
 
 /// The same of kernels that work on lines, for which fewer instructions are worth more where those of 512
-/// bits are done in halves: depthwise layers took 0.8 of the time of AVX2, stems 0.9 (Zen 4).
+/// bits are done in halves: depthwise layers took 0.8 of the time of AVX2 (Zen 4).
 pub fn depthwise_multiply_adds_per_us(level: IsaLevel) -> f64 {
     match level {
         IsaLevel::Avx512 if halves_512_bits() => 59_000.0,
-        _ => kernel_multiply_adds_per_us(level),
-    }
-}
-
-/// Likewise of direct convolution.
-pub fn direct_multiply_adds_per_us(level: IsaLevel) -> f64 {
-    match level {
-        IsaLevel::Avx512 if halves_512_bits() => 53_000.0,
         _ => kernel_multiply_adds_per_us(level),
     }
 }
