@@ -12,6 +12,7 @@ mod winograd_wrw;
 
 use MIOpen::engine::solvers;
 use MIOpen::problem::{DataType, Direction};
+use MIOpen::solver::Solver;
 use support::Rng;
 use support::case::{
     ARRANGEMENTS, Arrangement, Case, PLAIN, RunOptions, Spread, check_error, oracle, random,
@@ -43,6 +44,19 @@ fn check_with(case: &Case, inputs: &[TestTensor; 2], old: &TestTensor, options: 
         check_error(case, inputs, old, &got, options, Spread::of(solver.name(), case.direction));
     }
     assert!(served >= 2, "only {served} solvers for {case:?}");
+}
+
+/// What a solver writes over `old` with so many threads.
+fn output_of(
+    solver: &dyn Solver,
+    case: &Case,
+    inputs: &[TestTensor; 2],
+    old: &TestTensor,
+    threads: usize,
+) -> TestTensor {
+    let mut out = old.clone();
+    run_solver(solver, &case.problem(), inputs, &mut out, RunOptions { threads, ..PLAIN });
+    out
 }
 
 /// Bits that differ make a message that is short.

@@ -16,6 +16,7 @@ use super::pool;
 use super::store::store_filter_tile;
 use super::tiles::{BoxLengths, even_piece, groups_together, pieces};
 use super::ukernel::gemm_f32;
+use super::wrw_tasks::add_parts;
 use crate::error::Result;
 use crate::memory::{MatrixMut, TensorMut, zeroed_f32};
 use crate::problem::{ConvProblem, Role};
@@ -173,12 +174,7 @@ impl WrwPlan {
             tasks,
             || Ok(()),
             |(), ((tile, out), of_tile)| {
-                let (total, others) = of_tile.split_at_mut(tile_elems);
-                for split in others.chunks_exact(tile_elems) {
-                    for (total, &part) in total.iter_mut().zip(split) {
-                        *total += part;
-                    }
-                }
+                let total = add_parts(of_tile, tile_elems);
                 for (sums, out) in total
                     .chunks_exact(tile.elems_per_group())
                     .zip(out.split_every(0, tile.rows.len()))

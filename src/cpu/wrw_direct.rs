@@ -32,6 +32,7 @@ use super::rates::{self, LINE_COST, PLANE_COST, STAGE_COST};
 use super::store::store_filter_tile;
 use super::tiles::{BoxLengths, even_piece, pieces};
 use super::ukernel::{DOT_ROWS, DotRuns, DotStart, NextRows, Rows, add_dots, tile_vector};
+use super::wrw_tasks::add_parts;
 use crate::config::IsaLevel;
 use crate::error::Result;
 use crate::memory::{MatrixMut, TensorMut, merge_dims};
@@ -369,10 +370,7 @@ impl Kernel {
             tasks,
             || Ok(()),
             |(), (elems, sums, out)| {
-                let (total, others) = sums.split_at_mut(elems);
-                for part in others.chunks_exact(elems) {
-                    total.iter_mut().zip(part).for_each(|(total, &part)| *total += part);
-                }
+                let total = add_parts(sums, elems);
                 let has_nan = total.iter().any(|sum| sum.is_nan());
                 store_filter_tile(total, Order::TapInner, out, Scalars { alpha: 1.0, beta: 0.0 });
                 Ok(!has_nan)

@@ -32,3 +32,14 @@ pub fn wrw_tasks<O: Copy>(
     }
     tasks
 }
+
+/// Sums of parts, `len` of each, added to those of the first one in their order.
+pub fn add_parts(sums: &mut [f32], len: usize) -> &mut [f32] {
+    let (total, others) = sums.split_at_mut(len);
+    for part in others.chunks_exact(len) {
+        for (total, &sum) in total.iter_mut().zip(part) {
+            *total += sum;
+        }
+    }
+    total
+}

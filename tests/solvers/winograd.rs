@@ -4,9 +4,9 @@ use MIOpen::engine::solvers;
 use MIOpen::problem::{DataType, Direction};
 
 use super::support::Rng;
-use super::support::case::{Arrangement, Case, PLAIN, RunOptions, run_solver, threads};
+use super::support::case::{Arrangement, Case, PLAIN, RunOptions, threads};
 use super::support::tensor::Fill;
-use super::{assert_same_bits, check};
+use super::{assert_same_bits, check, output_of};
 
 /// Images round the lengths of tiles; dilations that leave phases of unequal length, or of one pixel.
 #[test]
@@ -90,12 +90,7 @@ fn check_threads_of_winograd(case: &Case, rng: &mut Rng) {
         if solver.applicable(&case.problem(), &threads(1)).is_err() {
             continue;
         }
-        let run = |threads| {
-            let mut out = old.clone();
-            let options = RunOptions { threads, ..PLAIN };
-            run_solver(*solver, &case.problem(), &inputs, &mut out, options);
-            out
-        };
+        let run = |threads| output_of(*solver, case, &inputs, &old, threads);
         assert_same_bits(&run(1), &run(5), &format!("{} {case:?}", solver.name()));
     }
 }

@@ -4,9 +4,9 @@ use MIOpen::engine::solvers;
 use MIOpen::problem::{DataType, Direction};
 
 use super::support::Rng;
-use super::support::case::{Arrangement, Case, PLAIN, RunOptions, run_solver, threads};
+use super::support::case::{Arrangement, Case, PLAIN, RunOptions, threads};
 use super::support::tensor::Fill;
-use super::{assert_same_bits, check};
+use super::{assert_same_bits, check, output_of};
 
 fn case(n: usize, c: usize, k: usize, [h, w]: [usize; 2]) -> Case {
     let mut case = Case::square(Direction::Wrw, n, c, k, h, 3).with_dtype(DataType::F32);
@@ -71,12 +71,7 @@ fn parts() {
                 if solver.applicable(&case.problem(), &threads(1)).is_err() {
                     continue;
                 }
-                let run = |threads| {
-                    let mut out = old.clone();
-                    let options = RunOptions { threads, ..PLAIN };
-                    run_solver(*solver, &case.problem(), &inputs, &mut out, options);
-                    out
-                };
+                let run = |threads| output_of(*solver, &case, &inputs, &old, threads);
                 let alone = run(1);
                 assert_eq!(alone.values().iter().all(|value| value.is_finite()), is_finite);
                 for threads in [2, 3, 5] {

@@ -43,11 +43,10 @@ impl Parts {
         let rows = filters.first().map_or(1, |filter| filter.gemm_m);
         let rows = even_piece(rows, MAX_ROWS.min(rows.div_ceil(threads.get())));
         let taps: usize = filters.iter().map(FilterMatrix::taps).sum();
-        let channel_bytes = taps.max(1) * column_stride(rows) * size_of::<f32>();
-        // A part takes a quarter of the L2 cache, beside panels and sums. How long it is does not depend on
-        // the threads: they are few rows that would make it longer.
-        let largest = taps.max(1) * column_stride(MAX_ROWS) * size_of::<f32>();
-        let channels = CacheSizes::get().l2_bytes / 4 / channel_bytes.max(largest);
+        // A part of the most rows takes a quarter of the L2 cache, beside panels and sums. How long it is
+        // must not depend on the threads, so fewer rows make it no longer.
+        let channel_bytes = taps.max(1) * column_stride(MAX_ROWS) * size_of::<f32>();
+        let channels = CacheSizes::get().l2_bytes / 4 / channel_bytes;
         Parts { rows, channels: channels.clamp(1, max_channels.max(1)) }
     }
 

@@ -3,8 +3,7 @@
 use std::ops::Range;
 
 use super::block::Rows;
-use super::edges::Edges;
-use super::simd::{ask_for, isa_kernel};
+use super::simd::{Simd, ask_for, isa_kernel};
 use crate::cpu::isa::Isa;
 use crate::memory::MatrixMut;
 
@@ -159,7 +158,7 @@ macro_rules! by_width {
 /// # Safety
 /// As `dots`; the instruction set of `S` must be present.
 #[inline(always)]
-unsafe fn dots_body<S: Edges>(
+unsafe fn dots_body<S: Simd>(
     runs: Runs<'_>,
     rows: usize,
     columns: &[usize],
@@ -199,7 +198,7 @@ unsafe fn dots_body<S: Edges>(
 /// # Safety
 /// As `dots` for `R` rows.
 #[inline(always)]
-unsafe fn row_of_blocks<S: Edges, const R: usize>(
+unsafe fn row_of_blocks<S: Simd, const R: usize>(
     runs: Runs<'_>,
     columns: &[usize],
     sums: *mut f32,
@@ -225,7 +224,7 @@ unsafe fn row_of_blocks<S: Edges, const R: usize>(
 /// # Safety
 /// As `dots` for `R` rows and `C` columns.
 #[inline(always)]
-unsafe fn block<S: Edges, const R: usize, const C: usize>(
+unsafe fn block<S: Simd, const R: usize, const C: usize>(
     runs: Runs<'_>,
     columns: &[usize],
     sums: *mut f32,
@@ -287,7 +286,7 @@ unsafe fn block<S: Edges, const R: usize, const C: usize>(
 /// # Safety
 /// They must be readable.
 #[inline(always)]
-unsafe fn step<S: Edges, const R: usize, const C: usize>(
+unsafe fn step<S: Simd, const R: usize, const C: usize>(
     a: &[*const f32; R],
     b: &[*const f32; C],
     at: usize,
@@ -326,7 +325,7 @@ unsafe fn step<S: Edges, const R: usize, const C: usize>(
 /// # Safety
 /// A vector, or that many floats, must be readable.
 #[inline(always)]
-unsafe fn load<S: Edges>(from: *const f32, count: Option<usize>) -> S::V {
+unsafe fn load<S: Simd>(from: *const f32, count: Option<usize>) -> S::V {
     // SAFETY: the caller's promise.
     unsafe {
         match count {

@@ -11,7 +11,7 @@
 
 use super::simd::{MAX_LANES, Simd, isa_kernel};
 use super::winograd::{input_line, tile_vector};
-use super::winograd_input::InputLines;
+use super::winograd_input::{InputLines, line_begins};
 use super::winograd_wrw::{TILE, dy_line};
 use crate::cpu::isa::Isa;
 
@@ -173,16 +173,11 @@ unsafe fn transform_lines<S: Simd, const FROM: usize, const ROWS: usize>(
     static ZEROS: [f32; PITCH] = [0.0; PITCH];
     let len = input.len;
     for channel in 0..channels {
-        let mut from = [ZEROS.as_ptr(); FROM];
         // SAFETY: the caller's promise. A line has as many elements as there are zeros, or fewer, and
         // what is written ends inside the line's room.
         unsafe {
             let source = source.add(channel * input.channel_stride);
-            for row in 0..FROM {
-                if let Some(offset) = lines[row] {
-                    from[row] = source.add(offset);
-                }
-            }
+            let from = line_begins::<FROM>(lines, source, ZEROS.as_ptr());
             let half = half.add(channel * PITCH + input.before);
             let mut at = 0;
             while at + S::LANES <= len {

@@ -6,7 +6,6 @@
 use super::simd::{MAX_LANES, Simd, ask_for, isa_kernel};
 use super::winograd::{Form, input_line, load_columns, tile_vector};
 use super::winograd_stride2::transform_pairs;
-use super::winograd_wrw::dy_line;
 use crate::cpu::isa::Isa;
 
 /// Lines of tiles, in a tensor or in planes.
@@ -76,8 +75,8 @@ pub fn transform_input(
     // SAFETY: `half` is of this input; results lie inside `panels`, by the assertions.
     unsafe {
         match form {
-            Form::Tile2Taps3 => transform::<4, 4>(isa, input, channels, half, tiles, to),
-            _ => transform::<6, 6>(isa, input, channels, half, tiles, to),
+            Form::Tile2Taps3 => transform::<4>(isa, input, channels, half, tiles, to),
+            _ => transform::<6>(isa, input, channels, half, tiles, to),
         }
     }
 }
@@ -189,9 +188,9 @@ pub(super) struct Places {
 
 isa_kernel! {
     /// # Safety
-    /// The rest must be [`Half::new`] of `input` with tiles of `FROM` and `SIDE` squared, and `to` have
+    /// The rest must be [`Half::new`] of `input` with tiles of `SIDE` squared, and `to` have
     /// room.
-    pub(super) unsafe fn transform[FROM, SIDE](
+    unsafe fn transform[SIDE](
         input: InputLines<'_>, channels: usize, half: Half, tiles: Tiles<'_>, to: Places,
     ) = input_body
 }
@@ -199,7 +198,7 @@ isa_kernel! {
 /// # Safety
 /// As `transform`; the instruction set of `S` must be present.
 #[inline(always)]
-unsafe fn input_body<S: Simd, const FROM: usize, const SIDE: usize>(
+unsafe fn input_body<S: Simd, const SIDE: usize>(
     input: InputLines<'_>,
     channels: usize,
     half: Half,
@@ -209,21 +208,21 @@ unsafe fn input_body<S: Simd, const FROM: usize, const SIDE: usize>(
     if channels == 0 {
         return;
     }
-    let half_elems = input.lines.len() / FROM * SIDE * half.pitch;
+    let half_elems = input.lines.len() * half.pitch;
     // SAFETY: the caller's promise.
     unsafe {
         // A channel ahead, for what is read back at once waits for all that was stored before it.
-        transform_lines::<S, FROM, SIDE>(input, 0, half);
+        transform_lines::<S, SIDE>(input, 0, half);
         for channel in 0..channels {
             let ahead = Half { lines: half.lines.add((channel + 1) % 2 * half_elems), ..half };
             if channel + 1 < channels {
-                transform_lines::<S, FROM, SIDE>(input, channel + 1, ahead);
+                transform_lines::<S, SIDE>(input, channel + 1, ahead);
             }
             let this = Half { lines: half.lines.add(channel % 2 * half_elems), ..half };
             let to = Places { first: to.first.add(channel * to.channel_stride), ..to };
             let next = (channel + 2).min(channels - 1);
             let ahead = Ahead::new(input, next, tiles.offsets.len() / S::LANES * SIDE);
-            transform_rows::<S, FROM, SIDE>(this, tiles, to, ahead);
+            transform_rows::<S, SIDE>(this, tiles, to, ahead);
         }
     }
 }
@@ -262,12 +261,32 @@ impl<'a> Ahead<'a> {
     }
 }
 
+/// Where the lines of a line of tiles begin: those of a channel at `source`, and zeros.
+///
+/// # Safety
+/// The lines must lie in the channel.
+#[inline(always)]
+pub(super) unsafe fn line_begins<const LINES: usize>(
+    lines: &[Option<usize>],
+    source: *const f32,
+    zeros: *const f32,
+) -> [*const f32; LINES] {
+    let mut from = [zeros; LINES];
+    for row in 0..LINES {
+        if let Some(offset) = lines[row] {
+            // SAFETY: the caller's promise.
+            from[row] = unsafe { source.add(offset) };
+        }
+    }
+    from
+}
+
 /// The columns of all lines of a channel times the matrix.
 ///
 /// # Safety
 /// As `transform`.
 #[inline(always)]
-unsafe fn transform_lines<S: Simd, const FROM: usize, const SIDE: usize>(
+unsafe fn transform_lines<S: Simd, const SIDE: usize>(
     input: InputLines<'_>,
     channel: usize,
     half: Half,
@@ -275,15 +294,10 @@ unsafe fn transform_lines<S: Simd, const FROM: usize, const SIDE: usize>(
     // SAFETY: the caller's promise.
     unsafe {
         let source = input.source.as_ptr().add(channel * input.channel_stride);
-        for (index, lines) in input.lines.chunks_exact(FROM).enumerate() {
-            let mut from = [half.zeros; FROM];
-            for row in 0..FROM {
-                if let Some(offset) = lines[row] {
-                    from[row] = source.add(offset);
-                }
-            }
+        for (index, lines) in input.lines.chunks_exact(SIDE).enumerate() {
+            let from = line_begins::<SIDE>(lines, source, half.zeros);
             let to = half.lines.add(index * SIDE * half.pitch + input.before);
-            transform_columns::<S, FROM, SIDE>(from, input.len, to, half.pitch);
+            transform_columns::<S, SIDE>(from, input.len, to, half.pitch);
         }
     }
 }
@@ -293,7 +307,7 @@ unsafe fn transform_lines<S: Simd, const FROM: usize, const SIDE: usize>(
 /// # Safety
 /// As `transform`; `to` begins with the channel.
 #[inline(always)]
-unsafe fn transform_rows<S: Simd, const FROM: usize, const SIDE: usize>(
+unsafe fn transform_rows<S: Simd, const SIDE: usize>(
     half: Half,
     tiles: Tiles<'_>,
     to: Places,
@@ -306,8 +320,8 @@ unsafe fn transform_rows<S: Simd, const FROM: usize, const SIDE: usize>(
             for row in 0..SIDE {
                 ahead.ask();
                 let from = half.lines.add(row * half.pitch);
-                let columns = load_columns::<S, FROM>(from, offsets.as_ptr(), tiles.runs[index]);
-                let columns = transform_line::<S, FROM, SIDE>(columns);
+                let columns = load_columns::<S, SIDE>(from, offsets.as_ptr(), tiles.runs[index]);
+                let columns = input_line::<S, SIDE>(columns);
                 for col in 0..SIDE {
                     S::store(out.add((row * SIDE + col) * to.position_stride), columns[col]);
                 }
@@ -316,34 +330,13 @@ unsafe fn transform_rows<S: Simd, const FROM: usize, const SIDE: usize>(
     }
 }
 
-/// One row or column of a tile times its matrix: the input's, or that of dy.
-///
-/// # Safety
-/// The instruction set of `S` must be present.
-#[inline(always)]
-unsafe fn transform_line<S: Simd, const FROM: usize, const SIDE: usize>(
-    d: [S::V; FROM],
-) -> [S::V; SIDE] {
-    // SAFETY: the caller's promise.
-    unsafe {
-        let mut v = [S::splat(0.0); SIDE];
-        if FROM == SIDE {
-            v.copy_from_slice(&d);
-            input_line::<S, SIDE>(v)
-        } else {
-            v.copy_from_slice(&dy_line::<S>([d[0], d[1], d[2], d[3]]));
-            v
-        }
-    }
-}
-
-/// The columns of `FROM` lines times the matrix, to lines `pitch` apart.
+/// The columns of `SIDE` lines times the matrix, to lines `pitch` apart.
 ///
 /// # Safety
 /// `len` floats must be readable in each line, and as many, up to whole vectors, writable.
 #[inline(always)]
-unsafe fn transform_columns<S: Simd, const FROM: usize, const SIDE: usize>(
-    from: [*const f32; FROM],
+unsafe fn transform_columns<S: Simd, const SIDE: usize>(
+    from: [*const f32; SIDE],
     len: usize,
     to: *mut f32,
     pitch: usize,
@@ -351,8 +344,8 @@ unsafe fn transform_columns<S: Simd, const FROM: usize, const SIDE: usize>(
     // SAFETY: the caller's promise.
     unsafe {
         for at in (0..len).step_by(S::LANES) {
-            let mut column = [S::splat(0.0); FROM];
-            for row in 0..FROM {
+            let mut column = [S::splat(0.0); SIDE];
+            for row in 0..SIDE {
                 let from = from[row].add(at);
                 column[row] = if at + S::LANES <= len {
                     S::load(from)
@@ -360,7 +353,7 @@ unsafe fn transform_columns<S: Simd, const FROM: usize, const SIDE: usize>(
                     S::load_first(from, len - at)
                 };
             }
-            let column = transform_line::<S, FROM, SIDE>(column);
+            let column = input_line::<S, SIDE>(column);
             for row in 0..SIDE {
                 S::store(to.add(row * pitch + at), column[row]);
             }

@@ -17,7 +17,7 @@
 use super::simd::{MAX_LANES, Simd, isa_kernel};
 use super::winograd::{B, Form, tile_vector};
 use super::winograd_gemm::Product;
-use super::winograd_input::{Ahead, Half, InputLines, Tiles, runs_of};
+use super::winograd_input::{Ahead, Half, InputLines, Tiles, line_begins, runs_of};
 use crate::cpu::isa::Isa;
 
 /// Positions of a transformed tile in one dimension: five of F(4, 2), then four inputs.
@@ -238,12 +238,7 @@ unsafe fn transform_lines<S: Simd, const WINDOW: usize>(
     unsafe {
         let source = input.source.as_ptr().add(channel * input.channel_stride);
         for (index, lines) in input.lines.chunks_exact(WINDOW).enumerate() {
-            let mut from = [half.zeros; WINDOW];
-            for row in 0..WINDOW {
-                if let Some(offset) = lines[row] {
-                    from[row] = source.add(offset);
-                }
-            }
+            let from = line_begins::<WINDOW>(lines, source, half.zeros);
             let to = half.lines.add(index * SIDE * half.pitch);
             if WINDOW == 5 {
                 for at in (0..len).step_by(S::LANES) {

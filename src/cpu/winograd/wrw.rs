@@ -24,7 +24,7 @@ use crate::cpu::ukernel::{
     CHANNELS_BUFFER_ELEMS, ChannelPlaces, InputLines, ROW_PAIRS, TileOf, TileSums, sum_tiles,
     tile_vector, transform_channels, transform_weights,
 };
-use crate::cpu::wrw_tasks::{WrwTask, wrw_tasks};
+use crate::cpu::wrw_tasks::{WrwTask, add_parts, wrw_tasks};
 use crate::error::Result;
 use crate::memory::TensorMut;
 use crate::problem::{ConvProblem, DataType, Role};
@@ -146,18 +146,12 @@ impl WrwPlan {
             rest = behind;
             of_tasks.push((filters.weights(), weights, out));
         }
-        // Parts are added in their order.
         let is_total_finite = pool::all(
             threads,
             of_tasks,
             || Ok(()),
             |(), (len, weights, out)| {
-                let (total, others) = weights.split_at_mut(len);
-                for part in others.chunks_exact(len) {
-                    for (total, &part) in total.iter_mut().zip(part) {
-                        *total += part;
-                    }
-                }
+                let total = add_parts(weights, len);
                 let is_finite = total.iter().all(|weight| weight.is_finite());
                 store_filter_tile(total, Order::TapInner, out, plain);
                 Ok(is_finite)
