@@ -110,6 +110,10 @@ pub(super) struct Reduction<E> {
     pub gemm_k: usize,
     pub c: *mut E,
     pub c_stride_bytes: usize,
+    /// Where the next register block stores, at the same distance of rows, and the number of its last row:
+    /// to be asked for.
+    pub next_c: *mut E,
+    pub next_last_row: usize,
     pub starts: *const E,
     pub accumulate: bool,
     pub a: *const E,
@@ -135,18 +139,26 @@ impl<E: Copy> Block<'_, E> {
         let panel_cols = VECTORS * S::LANES;
         let row_tiles = rows.div_ceil(S::ROWS);
         // Panel outside, rows inside: the panel stays in the L1 cache.
-        for panel in 0..cols.div_ceil(panel_cols) {
+        let panels = cols.div_ceil(panel_cols);
+        for panel in 0..panels {
             let left = (cols - panel * panel_cols).min(panel_cols);
             let mut row = 0;
             for tile in 0..row_tiles {
                 // Even heights: 64 rows are 10 + 6 times 6 less 2, not 10 times 6 and a 4.
                 let height = (rows - row).div_ceil(row_tiles - tile);
+                // Of the next register block; the last one of all asks for its own lines once more.
+                let (next_row, next_panel) = match row + height < rows {
+                    true => (row + height, panel),
+                    false => (0, panel + 1),
+                };
                 // SAFETY: the row and the panel lie inside by the caller's promise.
                 unsafe {
                     let mut block = Reduction {
                         gemm_k: self.gemm_k,
                         c: self.c.add(row * self.c_stride + panel * panel_cols),
                         c_stride_bytes: self.c_stride * size_of::<E>(),
+                        next_c: self.c.wrapping_add(next_row * self.c_stride + next_panel * panel_cols),
+                        next_last_row: (rows - next_row).min(S::ROWS) - 1,
                         starts: match self.starts.is_null() {
                             true => self.starts,
                             false => self.starts.add(row),

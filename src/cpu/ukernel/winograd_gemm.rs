@@ -191,12 +191,18 @@ unsafe fn multiply_body<S: Simd>(
             for index in 0..heights {
                 // Even heights: 16 rows are 8 and 8, not 14 and 2.
                 let height = (rows - row).div_ceil(heights - index);
+                let (next_row, next_column) = match row + height < rows {
+                    true => (row + height, column),
+                    false => (0, (column + panel_cols).min(columns - S::LANES)),
+                };
                 // SAFETY: rows and panel lie inside by the caller's promise.
                 unsafe {
                     let block = Reduction {
                         gemm_k: steps,
                         c: sums.add(sum * of_sums + row * sums_stride + column),
                         c_stride_bytes: sums_stride * size_of::<f32>(),
+                        next_c: sums.add(sum * of_sums + next_row * sums_stride + next_column),
+                        next_last_row: (rows - next_row).min(S::ROWS) - 1,
                         starts: std::ptr::null(),
                         accumulate: matrices.accumulate,
                         a: left.add(filter * of_left + row * row_stride),
