@@ -7,7 +7,7 @@ use super::panel::ReduceOffsets;
 use super::register_block::{Block, BlockSimd, Gather, GatheredColumns, Reduction};
 use super::simd::{Simd, isa_kernel};
 use crate::config::IsaLevel;
-use crate::cpu::cache::CacheSizes;
+use crate::cpu::cache::{CacheSets, CacheSizes};
 use crate::cpu::isa::Isa;
 use crate::cpu::tiles::{even_piece, pieces};
 use crate::memory::MatrixMut;
@@ -78,18 +78,11 @@ impl<'a> Left<'a> {
     /// distance 512, where they just fit, a copy took 4 % longer. Of columns, all `gemm_k`, in the L2 cache: 512
     /// at distance 2048 gained 7 %, at distance 1024 they lost 3.
     fn shares_sets(self, isa: Isa, rows: usize, gemm_k: usize) -> bool {
-        /// Of caches since 2017: L1 of 32 and 48 KiB, L2 of 1 and 2 MiB.
-        const L1_PERIOD_BYTES: usize = 4 << 10;
-        const L2_PERIOD_BYTES: usize = 128 << 10;
-        let caches = CacheSizes::get();
-        let (stride, wanted, period_bytes, cache_bytes) = match self.column_stride {
-            1 => (self.row_stride, rows.min(block_rows(isa)), L1_PERIOD_BYTES, caches.l1_bytes),
-            stride => (stride, gemm_k / 2, L2_PERIOD_BYTES, caches.l2_bytes),
+        let (stride, wanted, sets) = match self.column_stride {
+            1 => (self.row_stride, rows.min(block_rows(isa)), CacheSets::l1()),
+            stride => (stride, gemm_k / 2, CacheSets::l2()),
         };
-        let stride_bytes = stride * size_of::<f32>();
-        let distinct_bytes = (1 << stride_bytes.trailing_zeros().min(31)).min(period_bytes);
-        let ways = (cache_bytes / period_bytes).max(1);
-        wanted > period_bytes / distinct_bytes * ways
+        wanted > sets.lines(stride * size_of::<f32>())
     }
 
     /// Floats of a copy.

@@ -209,7 +209,11 @@ impl Blocking {
                 let fused_rows = FUSED_ROWS.next_multiple_of(block_rows(isa)).min(chunk_rows);
                 for row_parts in [1, threads.get(), 2 * threads.get()] {
                     let chunks = all_chunks.div_ceil(row_parts);
-                    for (is_fused, piece_rows) in [(true, fused_rows), (false, chunk_rows)] {
+                    // Filters that are transformed for all tasks keep all threads busy in more pieces.
+                    let part_rows = chunk_rows.div_ceil(threads.get());
+                    for (is_fused, piece_rows) in
+                        [(true, fused_rows), (false, chunk_rows), (false, part_rows)]
+                    {
                         let blocking = Blocking {
                             images,
                             tile_rows,
@@ -282,11 +286,13 @@ impl Blocking {
         let tasks = boxes * chunks_of_all.div_ceil(self.chunks);
         let task = self.chunks as f64 * chunk + box_cost + TASK_COST;
         let rounds = tasks.div_ceil(threads.get()) as f64;
-        let filters = (shape.groups * shape.rows) as f64 * channels / threads.get() as f64;
+        let filter_pieces = shape.groups as f64 * (chunks_of_all as f64) * blocks * pieces;
         let filter = if self.is_fused {
             0.0
         } else {
-            filters
+            let filters = self.piece_rows as f64 * channels / blocks;
+            (filter_pieces / threads.get() as f64).ceil()
+                * filters
                 * (filter_cost + filter_written * weights * floats * byte_cost(all_filter_bytes))
         };
         pace * (rounds * task + filter)
