@@ -91,7 +91,7 @@ impl Solver for Blocked {
             Direction::Fwd | Direction::Bwd => estimate::cost(problem, isa, context.cpu_threads),
         };
         cost / rates::kernel_multiply_adds_per_us(self.0)
-            + rates::memory_us(problem)
+            + rates::panels_memory_us(problem, self.0)
             + rates::scatter_us(problem, context, false)
             + rates::overhead_us(context)
     }

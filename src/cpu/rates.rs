@@ -61,6 +61,18 @@ pub fn memory_us(problem: &ConvProblem) -> f64 {
     bytes / if fits { L3_BYTES_PER_US } else { MEMORY_BYTES_PER_US }
 }
 
+/// The same of the blocked GEMM kernels, which ask for what comes two panels later: with AVX2 half of it is
+/// hidden (1 x 1 layers of 13 to 27 MB, Zen 4). Panels of 512 bits keep more lines waiting at once than a
+/// processor that halves them has places for. Elsewhere AVX-512 was not measured since.
+pub fn panels_memory_us(problem: &ConvProblem, level: IsaLevel) -> f64 {
+    let share = match level {
+        IsaLevel::Avx512 if halves_512_bits() => 1.2,
+        IsaLevel::Avx512 => 1.0,
+        IsaLevel::Scalar | IsaLevel::Avx2Fma => 0.5,
+    };
+    share * memory_us(problem)
+}
+
 /// What copying an element into a plane or out of sums costs, in multiply-adds of the AVX2 kernel;
 /// what each line costs beside its elements, and each plane beside its lines. Fitted on Zen 3 to
 /// depthwise layers with planes of 7 x 7 to 112 x 112.

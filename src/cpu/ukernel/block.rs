@@ -235,8 +235,15 @@ unsafe fn multiply(
     // Where memory is short, it goes on with the matrix as it lies.
     // Rows of backward-weights, which are not gathered, come from memory once, and a copy would only wait
     // for them: with it 32 channels of 160 x 160 took 1.5 times as long.
-    let is_copied =
-        gather.is_some() && panel_cols > panel_columns(isa) && a.shares_sets(isa, rows, gemm_k);
+    let shares_sets = a.shares_sets(isa, rows, gemm_k);
+    let panels_count = panel_cols.div_ceil(panel_columns(isa));
+    // Lower blocks of rows read panels more often instead, which matters little where these are few.
+    let fitting_rows = CacheSets::l1().lines_beside_others(row_stride * size_of::<f32>());
+    let is_low = shares_sets
+        && column_stride == 1
+        && panels_count <= FEW_PANELS
+        && fitting_rows >= MIN_EFFICIENT_ROWS;
+    let is_copied = shares_sets && !is_low && gather.is_some() && panels_count > 1;
     let mut copy = match is_copied {
         true => arena::take(a.copy_elems(most_rows, gemm_k)).ok(),
         false => None,
@@ -258,6 +265,7 @@ unsafe fn multiply(
             c: c.as_mut_ptr().wrapping_add(rows.start * c_stride),
             c_stride,
             accumulate,
+            most_rows: if is_low { fitting_rows } else { usize::MAX },
         };
         // SAFETY: `a` is long enough by the assertion, the panels by the caller's promise; `c` is an
         // exclusive matrix of these rows and more columns, which are contiguous.
@@ -268,6 +276,13 @@ unsafe fn multiply(
         }
     }
 }
+
+/// So many panels are too few to copy rows for.
+const FEW_PANELS: usize = 4;
+
+/// A register block of fewer rows takes as long: with two vectors a row, at least eight sums must be under
+/// way to fill two pipelines of four cycles.
+const MIN_EFFICIENT_ROWS: usize = 4;
 
 /// Rows of `row_elems` words that are multiplied with all panels before the next ones: a quarter of the
 /// L2 cache.

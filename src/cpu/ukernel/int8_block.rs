@@ -83,6 +83,7 @@ pub fn multiply_words(
         c: c.as_mut_ptr(),
         c_stride,
         accumulate,
+        most_rows: usize::MAX,
     };
     // SAFETY: `a` and `panels` are long enough by the assertions; `c` is an exclusive matrix of
     // `rows` x `cols` whose columns are contiguous; `isa` proves that the machine has the

@@ -102,6 +102,8 @@ pub(super) struct Block<'a, E> {
     pub c_stride: usize,
     /// Whether the sums are added to `c`.
     pub accumulate: bool,
+    /// Rows of a register block at most.
+    pub most_rows: usize,
 }
 
 /// The part of a [`Block`] that one register block takes, as the assembly reads it.
@@ -146,7 +148,7 @@ impl<E: Copy> Block<'_, E> {
             0..LONG_STEPS => CacheSets::l1().lines_beside_others(self.c_stride * size_of::<E>()),
             _ => S::ROWS,
         };
-        let most_rows = most_rows.min(S::ROWS);
+        let most_rows = most_rows.min(self.most_rows).min(S::ROWS);
         let row_tiles = rows.div_ceil(most_rows);
         // Panel outside, rows inside: the panel stays in the L1 cache.
         let panels = cols.div_ceil(panel_cols);
