@@ -104,6 +104,8 @@ struct Costs {
     /// What writing sums costs, in steps of the reduction: a register block of a position takes as
     /// long as with so many channels more.
     store_steps: f64,
+    /// What starting on a piece of the filter costs at each of its products, in the same unit as transforms.
+    piece: f64,
     /// What moving a byte costs, beside one of [`byte_cost`]: of panels that are written, of those that are
     /// read, of sums, of the filter that is read, of the one that is written for all tasks.
     bytes: [f64; 5],
@@ -114,45 +116,68 @@ struct Costs {
 }
 
 impl Costs {
-    /// Transforms fitted to the times of layers of 3 to 1280 channels, with AVX2 and AVX-512 on Emerald Rapids,
-    /// which differ by less than a quarter in this unit; writing sums to 3 to 512 channels on Zen 3.
+    /// Fitted on Zen 4 to the times of 3 x 3 layers of 16 to 1280 channels, AVX2 and AVX-512, 1008 in boxes of
+    /// 4 to 400 tiles: of the boxes tried, those with the least cost took 2 % longer than the fastest. There
+    /// the L3 cache is near, and panels are read as fast as they are multiplied.
+    const fn of_stride_1(transforms: [f64; 3]) -> Self {
+        Costs {
+            transforms,
+            store_steps: 2.3,
+            piece: 900.0,
+            bytes: [0.0, 0.0, 2.45, 1.3, 4.3],
+            sums_give_way: false,
+            pace: 1.0,
+        }
+    }
+
+    /// Of AVX-512 that is not done in halves. Transforms fitted to the times of layers of 3 to 1280 channels on
+    /// Emerald Rapids; writing sums to 3 to 512 channels on Zen 3.
     ///
     /// Bytes: sums are read and written in the order of memory, so is the filter, and far ahead; panels are
     /// written at all positions at once. With [`byte_cost`], fitted to the times of 64 to 512 channels in boxes
     /// of 16 to 160 tiles on Emerald Rapids: beyond the L2 cache, larger boxes lose more than they gain by
     /// reading the filter less often.
-    const fn of_stride_1(transforms: [f64; 3]) -> Self {
+    const fn of_wide_stride_1(transforms: [f64; 3]) -> Self {
         Costs {
             transforms,
             store_steps: 10.0,
+            piece: 0.0,
             bytes: [4.0, 1.0, 0.7, 0.5, 1.0],
             sums_give_way: true,
             pace: 1.0,
         }
     }
 
-    /// Fitted on Zen 4 to the times of layers of 16 to 512 channels in boxes of 16 to 400 tiles: there the
-    /// L3 cache is near, and positions far more than what it takes to move them. The pace makes up for
-    /// what the estimates of other solvers leave out.
+    /// Fitted on Zen 4 to the times of layers of 16 to 512 channels in boxes of 16 to 400 tiles. The pace makes
+    /// up for what the estimates of other solvers leave out.
     const fn of_stride_2(transforms: [f64; 3]) -> Self {
         Costs {
             transforms,
             store_steps: 4.0,
+            piece: 0.0,
             bytes: [0.6, 0.02, 3.3, 0.3, 6.0],
             sums_give_way: false,
             pace: 0.86,
         }
     }
 
-    fn of(form: Form) -> Self {
-        match form {
-            Form::Tile2Taps3 => Self::of_stride_1([150.0, 90.0, 170.0]),
-            Form::Tile4Taps3 => Self::of_stride_1([330.0, 260.0, 350.0]),
-            Form::Tile2Taps5 => Self::of_stride_1([330.0, 160.0, 700.0]),
-            Form::Tile4Taps3Stride2 => Self::of_stride_2([700.0, 800.0, 900.0]),
-            Form::Tile8Taps3Stride2 { .. } => Self::of_stride_2([800.0, 700.0, 500.0]),
+    fn of(form: Form, isa: Isa) -> Self {
+        match (form, is_wide(isa)) {
+            (Form::Tile2Taps3, false) => Self::of_stride_1([200.0, 120.0, 130.0]),
+            (Form::Tile2Taps3, true) => Self::of_wide_stride_1([150.0, 90.0, 170.0]),
+            (Form::Tile4Taps3, false) => Self::of_stride_1([450.0, 340.0, 260.0]),
+            (Form::Tile4Taps3, true) => Self::of_wide_stride_1([330.0, 260.0, 350.0]),
+            (Form::Tile2Taps5, false) => Self::of_stride_1([450.0, 210.0, 520.0]),
+            (Form::Tile2Taps5, true) => Self::of_wide_stride_1([330.0, 160.0, 700.0]),
+            (Form::Tile4Taps3Stride2, _) => Self::of_stride_2([700.0, 800.0, 900.0]),
+            (Form::Tile8Taps3Stride2 { .. }, _) => Self::of_stride_2([800.0, 700.0, 500.0]),
         }
     }
+}
+
+/// Whether vectors are of 512 bits and computed at once: memory is further then, beside them.
+fn is_wide(isa: Isa) -> bool {
+    isa.level() == IsaLevel::Avx512 && !halves_512_bits()
 }
 
 /// Rows of a register block that take as long as fewer of them: at least eight sums must be under
@@ -167,10 +192,11 @@ const TASK_COST: f64 = 5e4;
 
 /// Tiles in a box at most: beyond it, reading the transformed filter no longer matters. Of stride 2 images
 /// have few tiles, and those of several fill vectors better.
-fn max_tiles(form: Form) -> usize {
+fn max_tiles(form: Form, isa: Isa) -> usize {
     match form {
         Form::Tile4Taps3Stride2 | Form::Tile8Taps3Stride2 { .. } => 256,
-        _ => 192,
+        _ if is_wide(isa) => 192,
+        _ => 400,
     }
 }
 
@@ -178,18 +204,37 @@ fn max_tiles(form: Form) -> usize {
 /// what is transformed stays in the L2 cache.
 const FUSED_ROWS: usize = 24;
 
-/// Channels of a block: with fewer, writing sums takes a fifth of the time; up to 320 channels at once
-/// were as fast as blocks of them (Emerald Rapids, boxes of 32 to 64 tiles).
+/// Channels of a block, at least and at most: with fewer, writing sums takes a fifth of the time; up to 320
+/// channels at once were as fast as blocks of them (Emerald Rapids, boxes of 32 to 64 tiles).
 const MIN_BLOCK_CHANNELS: usize = 48;
 const MAX_BLOCK_CHANNELS: usize = 384;
 
 impl Blocking {
     /// The boxes and chunks with the least estimated time.
     pub fn choose(shape: &WinogradShape, isa: Isa, threads: NonZeroUsize) -> Self {
+        // Sums are formed block after block of channels, so these must not depend on threads.
+        let one_thread = |&channels: &usize| Self::least(shape, isa, NonZeroUsize::MIN, channels).0;
+        let channels = match block_channels(shape, isa)[..] {
+            [only] => only,
+            ref several => several
+                .iter()
+                .copied()
+                .min_by(|a, b| one_thread(a).total_cmp(&one_thread(b)))
+                .unwrap_or(shape.channels),
+        };
+        Self::least(shape, isa, threads, channels).1
+    }
+
+    /// The same, with blocks of so many channels, and the cost.
+    fn least(
+        shape: &WinogradShape,
+        isa: Isa,
+        threads: NonZeroUsize,
+        channels: usize,
+    ) -> (f64, Self) {
         let mut best: Option<(f64, Blocking)> = None;
         let per_image = shape.tiles_h * shape.tiles_w;
-        let channels = block_channels(shape, isa);
-        let max_tiles = max_tiles(shape.form);
+        let max_tiles = max_tiles(shape.form, isa);
         // Rows of tiles of one image, or whole images.
         let parts = [2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 28, 40, 56, 64, 128, usize::MAX];
         let of_one = parts.map(|parts| (1, shape.tiles_h.div_ceil(parts.min(shape.tiles_h))));
@@ -231,7 +276,7 @@ impl Blocking {
                 }
             }
         }
-        best.map_or_else(|| unreachable!("there are candidates"), |(_, blocking)| blocking)
+        best.unwrap_or_else(|| unreachable!("there are candidates"))
     }
 
     /// Tiles of a full box.
@@ -241,7 +286,8 @@ impl Blocking {
 
     /// Time in lane multiply-adds of the busiest thread.
     pub fn cost(&self, shape: &WinogradShape, isa: Isa, threads: NonZeroUsize) -> f64 {
-        let Costs { transforms, store_steps, bytes, sums_give_way, pace } = Costs::of(shape.form);
+        let Costs { transforms, store_steps, piece, bytes, sums_give_way, pace } =
+            Costs::of(shape.form, isa);
         let [input_cost, output_cost, filter_cost] = transforms;
         let [panels_written, panels_read, sums_byte, filter_read, filter_written] = bytes;
         let byte_cost = |bytes_in_use| byte_cost(isa, bytes_in_use);
@@ -271,6 +317,7 @@ impl Blocking {
         let filter_passes = if self.is_fused { 2.0 } else { 1.0 };
         let steps = positions * channels + sums * store_steps * blocks;
         let chunk = rows.max(MIN_EFFICIENT_ROWS) * steps * columns
+            + piece * pieces * blocks * sums
             + panels_read
                 * panels_bytes
                 * (2.0 * byte_cost(panels_bytes) + (pieces - 1.0) * byte_cost(in_use))
@@ -299,35 +346,39 @@ impl Blocking {
     }
 }
 
-/// Channels of a block: of few tiles, panels and a piece of the filter take half the L2 cache; of many,
-/// boxes are cut to fit. Sums are formed block after block, so it must not depend on threads.
-fn block_channels(shape: &WinogradShape, isa: Isa) -> usize {
+/// Lengths of blocks of channels to choose from.
+fn block_channels(shape: &WinogradShape, isa: Isa) -> Vec<usize> {
     if !shape.filter_is_contiguous {
-        return shape.channels;
+        return vec![shape.channels];
     }
+    let block = |most| even_piece(shape.channels, most).next_multiple_of(16).min(shape.channels);
     let tiles = shape.images * shape.tiles_h * shape.tiles_w;
-    let columns = tiles.next_multiple_of(2 * tile_vector(isa)) + FUSED_ROWS;
-    let channel_bytes = shape.form.positions() * columns * size_of::<f32>();
-    let most = match tiles <= max_tiles(shape.form) {
-        true => CacheSizes::get().l2_bytes / 2 / channel_bytes,
-        false => MAX_BLOCK_CHANNELS,
+    let of_l2 = || {
+        let columns = tiles.next_multiple_of(2 * tile_vector(isa)) + FUSED_ROWS;
+        let channel_bytes = shape.form.positions() * columns * size_of::<f32>();
+        CacheSizes::get().l2_bytes / 2 / channel_bytes
     };
-    let least = match shape.form {
-        Form::Tile4Taps3Stride2 | Form::Tile8Taps3Stride2 { .. } => 128,
-        _ => MIN_BLOCK_CHANNELS,
+    // Of few tiles, panels and a piece of the filter take half the L2 cache; of many, boxes are cut to fit.
+    let of_fitting = |least: usize| match tiles <= max_tiles(shape.form, isa) {
+        true => block(of_l2().clamp(least, MAX_BLOCK_CHANNELS)),
+        false => block(MAX_BLOCK_CHANNELS),
     };
-    let most = most.clamp(least, MAX_BLOCK_CHANNELS);
-    even_piece(shape.channels, most).next_multiple_of(16).min(shape.channels)
+    match shape.form {
+        Form::Tile4Taps3Stride2 | Form::Tile8Taps3Stride2 { .. } => vec![of_fitting(128)],
+        _ if is_wide(isa) => vec![of_fitting(MIN_BLOCK_CHANNELS)],
+        _ => {
+            let mut blocks = [1, 2, 4, 8].map(|part| block(MAX_BLOCK_CHANNELS / part)).to_vec();
+            blocks.dedup();
+            blocks
+        }
+    }
 }
 
 /// What a byte costs to read or write, in lane multiply-adds, where that many bytes are in use: from
 /// L2, L3 and memory, of which the GEMM kernel hides about half. AVX2 on Zen 3 and Emerald Rapids;
 /// AVX-512 on Emerald Rapids, whose 26 GB/s from L3 are few for it.
 pub(super) fn byte_cost(isa: Isa, bytes_in_use: f64) -> f64 {
-    let [near, l3, memory] = match isa.level() {
-        IsaLevel::Avx512 if !halves_512_bits() => [0.5, 4.0, 7.0],
-        _ => [0.25, 1.2, 2.7],
-    };
+    let [near, l3, memory] = if is_wide(isa) { [0.5, 4.0, 7.0] } else { [0.25, 1.2, 2.7] };
     let caches = CacheSizes::get();
     let room = 0.8 * caches.l2_bytes as f64;
     if bytes_in_use <= room {
