@@ -38,6 +38,12 @@ impl Isa {
         Isa(level)
     }
 
+    /// Whether vectors are of 512 bits and computed at once: caches and memory are further then, beside them.
+    /// For estimates only.
+    pub fn is_wide(self) -> bool {
+        self.0 == IsaLevel::Avx512 && !halves_512_bits()
+    }
+
     /// As [`Isa::allowed`].
     ///
     /// # Errors

@@ -4,9 +4,8 @@
 use std::num::NonZeroUsize;
 
 use super::filter::contiguous_strides;
-use crate::config::IsaLevel;
 use crate::cpu::cache::CacheSizes;
-use crate::cpu::isa::{Isa, halves_512_bits};
+use crate::cpu::isa::Isa;
 use crate::cpu::tiles::even_piece;
 use crate::cpu::ukernel::{Form, block_rows, tile_vector};
 use crate::problem::{ConvProblem, Direction};
@@ -162,7 +161,7 @@ impl Costs {
     }
 
     fn of(form: Form, isa: Isa) -> Self {
-        match (form, is_wide(isa)) {
+        match (form, isa.is_wide()) {
             (Form::Tile2Taps3, false) => Self::of_stride_1([200.0, 120.0, 130.0]),
             (Form::Tile2Taps3, true) => Self::of_wide_stride_1([150.0, 90.0, 170.0]),
             (Form::Tile4Taps3, false) => Self::of_stride_1([450.0, 340.0, 260.0]),
@@ -173,11 +172,6 @@ impl Costs {
             (Form::Tile8Taps3Stride2 { .. }, _) => Self::of_stride_2([800.0, 700.0, 500.0]),
         }
     }
-}
-
-/// Whether vectors are of 512 bits and computed at once: memory is further then, beside them.
-fn is_wide(isa: Isa) -> bool {
-    isa.level() == IsaLevel::Avx512 && !halves_512_bits()
 }
 
 /// Rows of a register block that take as long as fewer of them: at least eight sums must be under
@@ -195,7 +189,7 @@ const TASK_COST: f64 = 5e4;
 fn max_tiles(form: Form, isa: Isa) -> usize {
     match form {
         Form::Tile4Taps3Stride2 | Form::Tile8Taps3Stride2 { .. } => 256,
-        _ if is_wide(isa) => 192,
+        _ if isa.is_wide() => 192,
         _ => 400,
     }
 }
@@ -365,7 +359,7 @@ fn block_channels(shape: &WinogradShape, isa: Isa) -> Vec<usize> {
     };
     match shape.form {
         Form::Tile4Taps3Stride2 | Form::Tile8Taps3Stride2 { .. } => vec![of_fitting(128)],
-        _ if is_wide(isa) => vec![of_fitting(MIN_BLOCK_CHANNELS)],
+        _ if isa.is_wide() => vec![of_fitting(MIN_BLOCK_CHANNELS)],
         _ => {
             let mut blocks = [1, 2, 4, 8].map(|part| block(MAX_BLOCK_CHANNELS / part)).to_vec();
             blocks.dedup();
@@ -378,7 +372,7 @@ fn block_channels(shape: &WinogradShape, isa: Isa) -> Vec<usize> {
 /// L2, L3 and memory, of which the GEMM kernel hides about half. AVX2 on Zen 3 and Emerald Rapids;
 /// AVX-512 on Emerald Rapids, whose 26 GB/s from L3 are few for it.
 pub(super) fn byte_cost(isa: Isa, bytes_in_use: f64) -> f64 {
-    let [near, l3, memory] = if is_wide(isa) { [0.5, 4.0, 7.0] } else { [0.25, 1.2, 2.7] };
+    let [near, l3, memory] = if isa.is_wide() { [0.5, 4.0, 7.0] } else { [0.25, 1.2, 2.7] };
     let caches = CacheSizes::get();
     let room = 0.8 * caches.l2_bytes as f64;
     if bytes_in_use <= room {
