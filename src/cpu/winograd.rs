@@ -40,8 +40,8 @@ use super::element::{Element, Output};
 use super::float_plan::{FloatKernel, FloatPlan};
 use super::ids;
 use super::isa::Isa;
-use super::rates;
 pub use super::ukernel::Form;
+use super::{rates, wide_filter};
 use crate::config::IsaLevel;
 use crate::error::Result;
 use crate::problem::{ConvProblem, Direction};
@@ -156,14 +156,16 @@ impl Solver for Winograd {
             return f64::INFINITY;
         };
         let threads = context.cpu_threads;
-        let cost = match problem.direction() {
-            Direction::Wrw => WrwPlan::cost(problem, isa, threads),
+        let (cost, widen_us) = match problem.direction() {
+            Direction::Wrw => (WrwPlan::cost(problem, isa, threads), 0.0),
             Direction::Fwd | Direction::Bwd => {
-                Blocking::choose(&shape, isa, threads).cost(&shape, isa, threads)
+                let cost = Blocking::choose(&shape, isa, threads).cost(&shape, isa, threads);
+                (cost, wide_filter::estimate_us(problem, threads))
             }
         };
         cost / rates::kernel_multiply_adds_per_us(self.level)
             + rates::memory_us(problem)
+            + widen_us
             + rates::scatter_us(problem, context, false)
             + rates::overhead_us(context)
     }

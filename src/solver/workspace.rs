@@ -13,6 +13,8 @@ pub const WORKSPACE_ALIGN_BYTES: usize = 64;
 /// What a piece of workspace is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum WorkspaceKey {
+    /// The filter converted to f32, as it lies in the tensor.
+    WideFilter,
     /// The filter converted to f32 and brought into the order of the reduction.
     PackedFilter,
     /// The filter after Winograd's transform.

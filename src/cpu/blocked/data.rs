@@ -21,6 +21,7 @@ use crate::cpu::ukernel::{
     FewColumns, Left, ReduceOffsets, Rows, SourceColumns, multiply_source, pack_column, pack_panel,
     panel_columns, transpose,
 };
+use crate::cpu::wide_filter::{self, widened};
 use crate::error::Result;
 use crate::memory::{MatrixMut, TensorMut};
 use crate::problem::{ConvProblem, DataType, Role};
@@ -95,7 +96,7 @@ struct Task<'a, O> {
 /// What all tasks of an execution read.
 pub(super) struct Inputs<'a, T> {
     pub input: &'a [T],
-    pub filter: &'a [T],
+    pub filter: &'a [f32],
     packed_filter: &'a [f32],
 }
 
@@ -110,7 +111,7 @@ impl DataPlan {
             gathers.iter().map(|gather| BlockShape::new(problem, gather)).collect();
         let mut blockings: Vec<_> =
             shapes.iter().map(|shape| Blocking::choose(shape, isa, threads)).collect();
-        let mut packing = Packing::choose(problem, filters.iter());
+        let mut packing = Packing::choose(filters.iter());
         let are_whole = shapes.iter().zip(&blockings).all(|(shape, of)| of.is_whole(shape));
         if packing == Packing::Columns && are_whole {
             let max_channels = blockings.iter().map(|of| of.channels).min().unwrap_or(1);
@@ -166,6 +167,7 @@ impl DataPlan {
         }
         let scratch = ScratchElems::of(&phases, isa);
         let mut workspace = WorkspaceLayout::default();
+        wide_filter::book(problem, &mut workspace);
         if packed_begin > 0 {
             workspace.book_f32(WorkspaceKey::PackedFilter, packed_begin);
         }
@@ -197,16 +199,18 @@ impl DataPlan {
     ) -> Result<bool> {
         let out = TensorMut::new(out, self.problem.tensor5(self.output_role()))?;
         let mut grant = self.workspace.grant(workspace);
+        let mut wide_filter = grant.take(WorkspaceKey::WideFilter)?;
+        let filter = widened(threads, filter, &mut wide_filter)?;
         let mut packed_filter = grant.take(WorkspaceKey::PackedFilter)?;
         let (isa, groups) = (self.isa, self.problem.groups());
         let filters = self.phases.iter().map(|phase| &phase.filter);
-        match (self.packing, T::as_f32(filter)) {
-            (Packing::None | Packing::Parts(_), _) => {}
-            (Packing::Columns, Some(filter)) => {
+        match self.packing {
+            Packing::None | Packing::Parts(_) => {}
+            Packing::Columns => {
                 let filters: Vec<_> = filters.collect();
                 pack_columns(isa, threads, groups, &filters, filter, &mut packed_filter)?;
             }
-            (Packing::Rows | Packing::Columns, _) => {
+            Packing::Rows => {
                 pack_filters(isa, threads, groups, filters, filter, &mut packed_filter)?;
             }
         }
@@ -231,9 +235,8 @@ impl DataPlan {
                 |scratch, task| Ok(!self.run_task(&inputs, scratch, task)?),
             )?
         };
-        let is_spoiled = self.touches_padding
-            && !has_no_nan
-            && !filter.iter().all(|weight| weight.to_f32().is_finite());
+        let is_spoiled =
+            self.touches_padding && !has_no_nan && !filter.iter().all(|weight| weight.is_finite());
         Ok(!is_spoiled)
     }
 
@@ -324,13 +327,7 @@ impl Phase {
 }
 
 impl Packing {
-    pub fn choose<'a>(
-        problem: &ConvProblem,
-        phases: impl Iterator<Item = &'a FilterMatrix> + Clone,
-    ) -> Self {
-        if problem.input_dtype() != DataType::F32 {
-            return Packing::Rows;
-        }
+    pub fn choose<'a>(phases: impl Iterator<Item = &'a FilterMatrix> + Clone) -> Self {
         let mut with_taps = phases.filter(|filter| filter.taps() > 0);
         if with_taps.clone().all(FilterMatrix::is_contiguous) {
             return Packing::None;

@@ -57,7 +57,7 @@ fn cost_of(problem: &ConvProblem, gathers: &[Gather], isa: Isa, threads: NonZero
     let weights = problem.groups() as f64 * weights;
     let is_far = weights * size_of::<f32>() as f64 > CacheSizes::get().l2_bytes as f64;
     let threads = threads.get() as f64;
-    let pack = match Packing::choose(problem, filters.iter()) {
+    let pack = match Packing::choose(filters.iter()) {
         Packing::None => 0.0,
         Packing::Columns if are_whole => weights * PACK_PART_COST / threads,
         // Threads share the way to memory.

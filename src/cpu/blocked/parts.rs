@@ -105,9 +105,7 @@ impl DataPlan {
         task: PartTask<'_, O>,
     ) -> Result<bool> {
         let PartTask { group, rows, outs } = task;
-        let Some(filter) = T::as_f32(inputs.filter) else {
-            unreachable!("the filter of a plan with parts is f32");
-        };
+        let filter = inputs.filter;
         let first = &self.phases[0].filter;
         let stride = column_stride(rows.len());
         let taps = self.tap_steps(parts, stride);

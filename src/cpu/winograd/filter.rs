@@ -4,12 +4,11 @@
 use std::ops::Range;
 
 use super::shape::{Blocking, WinogradShape, position_elems};
-use crate::cpu::element::Element;
 use crate::cpu::filter::FilterMatrix;
 use crate::cpu::gather::Gather;
 use crate::cpu::isa::Isa;
 use crate::cpu::ukernel::{FilterRows, Form, transform_filter};
-use crate::problem::{ConvProblem, DataType, Direction, Role};
+use crate::problem::{ConvProblem, Direction, Role};
 
 /// Filter rows that are packed together: in backward-data a cache line has parts of two or three,
 /// and is read once for all of them.
@@ -80,18 +79,16 @@ impl FilterPieces {
     }
 
     /// Transforms a piece: position, row, channel.
-    pub fn transform<T: Element>(
+    pub fn transform(
         &self,
-        filter: &[T],
+        filter: &[f32],
         group: usize,
         rows: Range<usize>,
         channels: Range<usize>,
         packed: &mut [f32],
         out: &mut [f32],
     ) {
-        if let (Some([group_stride, row_stride, channel_stride]), Some(filter)) =
-            (self.strides, T::as_f32(filter))
-        {
+        if let Some([group_stride, row_stride, channel_stride]) = self.strides {
             let first =
                 group * group_stride + rows.start * row_stride + channels.start * channel_stride;
             let strides = [row_stride, channel_stride];
@@ -133,7 +130,7 @@ impl FilterPieces {
 pub(super) fn contiguous_strides(problem: &ConvProblem, form: Form) -> Option<[usize; 3]> {
     let w = problem.tensor5(Role::W);
     let [k_stride, c_stride, _, y_stride, x_stride] = w.strides;
-    if problem.input_dtype() != DataType::F32 || x_stride != 1 || y_stride != form.taps() {
+    if x_stride != 1 || y_stride != form.taps() {
         return None;
     }
     let group_stride = problem.k() / problem.groups() * k_stride;

@@ -17,6 +17,7 @@ use crate::cpu::ukernel::{
     Form, InputLines, Products, multiply_positions, prefetch, tile_vector, transform_input,
     transform_output, transpose,
 };
+use crate::cpu::wide_filter::{self, widened};
 use crate::error::Result;
 use crate::memory::TensorMut;
 use crate::problem::{ConvProblem, DataType, Direction, Role};
@@ -156,6 +157,7 @@ impl DataPlan {
             scratch,
             workspace: WorkspaceLayout::default(),
         };
+        wide_filter::book(problem, &mut plan.workspace);
         if !blocking.is_fused {
             let pieces = shape.groups * plan.chunks() * plan.pieces_of_chunk();
             plan.workspace.book_f32(WorkspaceKey::TransformedFilter, pieces * plan.filter.elems());
@@ -175,6 +177,8 @@ impl DataPlan {
     ) -> Result<bool> {
         let out = TensorMut::new(out, self.problem.tensor5(self.output))?;
         let mut grant = self.workspace.grant(workspace);
+        let mut wide_filter = grant.take(WorkspaceKey::WideFilter)?;
+        let filter = widened(threads, filter, &mut wide_filter)?;
         let mut transformed = grant.take(WorkspaceKey::TransformedFilter)?;
         if !self.blocking.is_fused {
             self.transform_whole_filter(threads, filter, &mut transformed)?;
@@ -214,10 +218,10 @@ impl DataPlan {
         pieces(&(0..self.shape.channels), self.blocking.channels)
     }
 
-    fn transform_whole_filter<T: Element>(
+    fn transform_whole_filter(
         &self,
         threads: NonZeroUsize,
-        filter: &[T],
+        filter: &[f32],
         transformed: &mut [f32],
     ) -> Result<()> {
         let blocks = self.channel_blocks();
@@ -382,7 +386,7 @@ impl DataPlan {
     fn run_task<T: Element, O: Output<f32>>(
         &self,
         input: &[T],
-        filter: &[T],
+        filter: &[f32],
         transformed: &[f32],
         scratch: &mut Scratch<'_>,
         mut task: Task<'_, O>,
