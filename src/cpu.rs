@@ -28,7 +28,7 @@ mod rates;
 mod store;
 mod tiles;
 mod ukernel;
-mod wide_filter;
+mod widen;
 mod winograd;
 mod wrw_direct;
 mod wrw_tasks;

@@ -28,7 +28,7 @@ use super::float_plan::{FloatKernel, FloatPlan};
 use super::ids;
 use super::igemm::ImplicitGemm;
 use super::isa::Isa;
-use super::{rates, wide_filter};
+use super::{rates, widen};
 use crate::config::IsaLevel;
 use crate::error::Result;
 use crate::problem::{ConvProblem, DataType, Direction, Role};
@@ -87,15 +87,13 @@ impl Solver for Blocked {
             return f64::INFINITY;
         };
         let threads = context.cpu_threads;
-        let (cost, widen_us) = match problem.direction() {
-            Direction::Wrw => (WrwPlan::cost(problem, isa, threads), 0.0),
-            Direction::Fwd | Direction::Bwd => {
-                (estimate::cost(problem, isa, threads), wide_filter::estimate_us(problem, threads))
-            }
+        let cost = match problem.direction() {
+            Direction::Wrw => WrwPlan::cost(problem, isa, threads),
+            Direction::Fwd | Direction::Bwd => estimate::cost(problem, isa, threads),
         };
         cost / rates::kernel_multiply_adds_per_us(self.0)
             + rates::panels_memory_us(problem, self.0)
-            + widen_us
+            + widen::estimate_us(problem, threads)
             + rates::scatter_us(problem, context, false)
             + rates::overhead_us(context)
     }

@@ -27,7 +27,7 @@ use super::ukernel::sum_shifted;
 use crate::config::IsaLevel;
 use crate::error::Result;
 use crate::memory::{MatrixMut, TensorMut};
-use crate::problem::{ConvProblem, Direction};
+use crate::problem::{ConvProblem, DataType, Direction};
 use crate::solver::{Algorithm, Applicability, Context, Plan, Reason, Solver, SolverId};
 
 /// Depthwise convolution at one instruction set level.
@@ -96,7 +96,8 @@ impl Solver for Depthwise {
         let phases = gathers_of(problem).into_iter().map(|gather| Phase::new(problem, gather));
         let planes = (problem.n() * problem.c()) as f64;
         let is_strided = problem.direction() == Direction::Bwd && problem.strides()[2] > 1;
-        let cost = planes * phases.map(|phase| phase.cost(is_strided)).sum::<f64>();
+        let is_f32 = problem.input_dtype() == DataType::F32;
+        let cost = planes * phases.map(|phase| phase.cost(is_strided, is_f32)).sum::<f64>();
         cost / rates::depthwise_multiply_adds_per_us(self.0) / context.cpu_threads.get() as f64
             + rates::memory_us(problem)
             + rates::scatter_us(problem, context, true)
@@ -159,14 +160,14 @@ impl Phase {
 
     /// The estimated time of one channel and image, in multiply-adds of the GEMM kernel.
     ///
-    /// Results are apart where backward-data has a stride.
-    fn cost(&self, is_strided: bool) -> f64 {
+    /// Results are apart where backward-data has a stride; those that are not f32 are converted line by line.
+    fn cost(&self, is_strided: bool, is_f32: bool) -> f64 {
         let [depth, lines, width] = self.lengths.spatial.map(|len| len as f64);
         let line_elems = self.planes.layout.strides[2] as f64;
         let staged = self.planes.layout.channel_stride as f64;
         // Short lines of stride 1 are computed with what lies between them, and copied out.
         let computed = if self.is_flat { line_elems } else { width };
-        let stored = match (is_strided, self.is_flat) {
+        let stored = match (is_strided, self.is_flat || !is_f32) {
             (true, _) => lines * depth * (width * SCATTER_COST + LINE_COST),
             (false, true) => lines * depth * (width * STAGE_COST + LINE_COST),
             (false, false) => 0.0,

@@ -146,7 +146,7 @@ fn wrw_line_cost(level: IsaLevel) -> f64 {
 }
 
 /// What a vector costs that is widened or narrowed, and what a plane costs more of which any are.
-const STAGE_COST: f64 = 3.0;
+const STAGE_COST: f64 = 1.5;
 const STAGED_PLANE_COST: f64 = 300.0;
 
 /// The estimated time of one plane, in multiply-adds of whole vectors.

@@ -41,7 +41,7 @@ use super::float_plan::{FloatKernel, FloatPlan};
 use super::ids;
 use super::isa::Isa;
 pub use super::ukernel::Form;
-use super::{rates, wide_filter};
+use super::{rates, widen};
 use crate::config::IsaLevel;
 use crate::error::Result;
 use crate::problem::{ConvProblem, Direction};
@@ -156,16 +156,15 @@ impl Solver for Winograd {
             return f64::INFINITY;
         };
         let threads = context.cpu_threads;
-        let (cost, widen_us) = match problem.direction() {
-            Direction::Wrw => (WrwPlan::cost(problem, isa, threads), 0.0),
+        let cost = match problem.direction() {
+            Direction::Wrw => WrwPlan::cost(problem, isa, threads),
             Direction::Fwd | Direction::Bwd => {
-                let cost = Blocking::choose(&shape, isa, threads).cost(&shape, isa, threads);
-                (cost, wide_filter::estimate_us(problem, threads))
+                Blocking::choose(&shape, isa, threads).cost(&shape, isa, threads)
             }
         };
         cost / rates::kernel_multiply_adds_per_us(self.level)
             + rates::memory_us(problem)
-            + widen_us
+            + widen::estimate_us(problem, threads)
             + rates::scatter_us(problem, context, false)
             + rates::overhead_us(context)
     }

@@ -32,11 +32,12 @@ use super::rates::{self, LINE_COST, PLANE_COST, STAGE_COST};
 use super::store::store_filter_tile;
 use super::tiles::{BoxLengths, even_piece, pieces};
 use super::ukernel::{DOT_ROWS, DotRuns, DotStart, NextRows, Rows, add_dots, tile_vector};
+use super::widen::{self, widened};
 use super::wrw_tasks::add_parts;
 use crate::config::IsaLevel;
 use crate::error::Result;
 use crate::memory::{MatrixMut, TensorMut, merge_dims};
-use crate::problem::{ConvProblem, DataType, Direction, Role};
+use crate::problem::{ConvProblem, Direction, Role};
 use crate::solver::{Algorithm, Applicability, Context, Plan, Reason, Solver, SolverId};
 
 /// What dot products attain of the GEMM kernel's rate (1 x 1 layers of 512 and 1024 channels, Zen 4).
@@ -143,6 +144,7 @@ impl Solver for WrwDirect {
         let kernel = Kernel::new(problem, isa, context.cpu_threads);
         kernel.cost(context.cpu_threads) / (PACE * rates::kernel_multiply_adds_per_us(self.0))
             + rates::memory_us(problem)
+            + widen::estimate_us(problem, context.cpu_threads)
             + rates::scatter_us(problem, context, problem.c() == problem.groups())
             + rates::overhead_us(context)
     }
@@ -159,17 +161,15 @@ impl Kernel {
         let dy = Gather { order: Order::TapInner, ..Gather::pixels_of_y(problem) };
         let caches = CacheSizes::get();
         let y = problem.tensor5(Role::Y);
-        let is_f32 = problem.input_dtype() == DataType::F32;
         // Short lines are better copied to runs of several, where they are not one run already.
         let out_w = problem.out_spatial()[2];
-        let in_tensor = PixelLayout::of_tensor(&x, problem.n()).filter(|layout| {
-            is_f32 && (layout.strides[2] == out_w || out_w >= 2 * tile_vector(isa))
-        });
+        let in_tensor = PixelLayout::of_tensor(&x, problem.n())
+            .filter(|layout| layout.strides[2] == out_w || out_w >= 2 * tile_vector(isa));
         // Where rows and columns displace each other, the rows are copied.
         let is_displaced = in_tensor.as_ref().is_some_and(|layout| {
             are_displaced(layout.channel_stride) && are_displaced(y.strides[1])
         });
-        let may_be_direct = is_f32 && (y.strides[4] == 1 || y.lengths[4] == 1) && !is_displaced;
+        let may_be_direct = (y.strides[4] == 1 || y.lengths[4] == 1) && !is_displaced;
         // The rows of dy that the kernel takes at a time in the L1 cache, or in half of it.
         let parts = if may_be_direct && isa.level() == IsaLevel::Avx512 { 1 } else { 2 };
         let max_pixels = caches.l1_bytes / parts / (DOT_ROWS * size_of::<f32>());
@@ -246,7 +246,7 @@ impl Kernel {
             dy_planes,
             x_layout,
             runs,
-            has_whole_planes: is_f32 && is_whole,
+            has_whole_planes: is_whole,
         }
     }
 
@@ -332,10 +332,10 @@ impl Kernel {
     /// All boxes' sums of some blocks, in parts that are added in their order.
     ///
     /// Returns whether none is NaN.
-    fn run_parts<T: Element, O: Output<f32>>(
+    fn run_parts<O: Output<f32>>(
         &self,
         threads: NonZeroUsize,
-        inputs: [&[T]; 2],
+        inputs: [&[f32]; 2],
         parts: &[&[PixelBox]],
         blocks: Vec<(Block, TensorMut<'_, O>)>,
     ) -> Result<bool> {
@@ -379,9 +379,9 @@ impl Kernel {
     }
 
     /// Returns whether the result has a NaN.
-    fn run_block<T: Element, O: Output<f32>>(
+    fn run_block<O: Output<f32>>(
         &self,
-        inputs: [&[T]; 2],
+        inputs: [&[f32]; 2],
         boxes: &[PixelBox],
         scratch: &mut [f32],
         block: &Block,
@@ -404,9 +404,9 @@ impl Kernel {
     }
 
     /// The sums: the rows of one group after those of the other.
-    fn sum<T: Element>(
+    fn sum(
         &self,
-        [x, dy]: [&[T]; 2],
+        [x, dy]: [&[f32]; 2],
         boxes: &[PixelBox],
         Block { groups, rows, channels }: &Block,
         planes: &mut [f32],
@@ -433,19 +433,18 @@ impl Kernel {
                 let first_row = index * rows.len();
                 let x = &x[self.x.group_offset(group)..];
                 let dy = &dy[self.dy.group_offset(group)..];
-                let x_plane = match (&self.x_planes, &x_lines, T::as_f32(x)) {
-                    (Some(planes), Some(lines), _) => {
+                let x_plane = match (&self.x_planes, &x_lines) {
+                    (Some(planes), Some(lines)) => {
                         planes.stage_lines(self.isa, x, channels.clone(), pixels, lines, x_plane);
                         &*x_plane
                     }
-                    (_, _, Some(x)) => {
+                    _ => {
                         let first = layout.first_pixel(pixels);
                         &x[first + channels.start * layout.channel_stride..]
                     }
-                    _ => unreachable!("only f32 is read without planes"),
                 };
-                match (&self.dy_planes, &dy_lines, T::as_f32(dy)) {
-                    (Some(planes), Some(lines), _) => {
+                match (&self.dy_planes, &dy_lines) {
+                    (Some(planes), Some(lines)) => {
                         for some in pieces(rows, DOT_ROWS) {
                             let (begin, end) = (some.start, some.end);
                             let at = first_row + begin - rows.start;
@@ -455,22 +454,21 @@ impl Kernel {
                             let is_last = end == rows.end;
                             let (of_box, from) =
                                 if is_last { (after, rows.start) } else { (Some(pixels), end) };
-                            let dy = T::as_f32(dy).filter(|_| self.copies_runs(pixels));
-                            let next = dy.zip(of_box).map(|(dy, of_box)| {
+                            let of_box = of_box.filter(|_| self.copies_runs(pixels));
+                            let next = of_box.map(|of_box| {
                                 self.rows_of(dy, of_box, from..rows.end.min(from + DOT_ROWS))
                             });
                             let runs = DotRuns { starts: &starts, len, next };
                             add_dots(self.isa, a, x_plane, &columns, runs, result, at);
                         }
                     }
-                    (_, _, Some(dy)) => {
+                    _ => {
                         let next = after.map(|after| self.rows_of(dy, after, rows.clone()));
                         let runs = DotRuns { starts: &starts, len, next };
                         let a = self.rows_of(dy, pixels, rows.clone()).rows;
                         let all = first_row..first_row + rows.len();
                         add_dots(self.isa, a, x_plane, &columns, runs, result, all);
                     }
-                    _ => unreachable!("only f32 is read without planes"),
                 }
             }
         }
@@ -549,6 +547,10 @@ impl FloatKernel for Kernel {
         out: &mut [O],
         _workspace: &mut [u8],
     ) -> Result<bool> {
+        let mut rooms = widen::rooms(inputs)?;
+        let [x_room, dy_room] = &mut rooms;
+        let [x, dy] = inputs;
+        let inputs = [widened(threads, x, x_room)?, widened(threads, dy, dy_room)?];
         let out = TensorMut::new(out, self.problem.tensor5(Role::W))?;
         let boxes = self.blocking.pixel_box.cut(&self.dy.all_pixels(self.problem.n()));
         let parts: Vec<&[PixelBox]> = boxes.chunks(self.blocking.boxes_in_part).collect();
@@ -562,7 +564,7 @@ impl FloatKernel for Kernel {
         } else {
             self.run_parts(threads, inputs, &parts, self.blocks(out))?
         };
-        let is_finite = |values: &[T]| values.iter().all(|value| value.to_f32().is_finite());
+        let is_finite = |values: &[f32]| values.iter().all(|value| value.is_finite());
         Ok(has_no_nan || inputs.into_iter().all(is_finite))
     }
 }

@@ -21,7 +21,7 @@ use crate::cpu::ukernel::{
     FewColumns, Left, ReduceOffsets, Rows, SourceColumns, multiply_source, pack_column, pack_panel,
     panel_columns, transpose,
 };
-use crate::cpu::wide_filter::{self, widened};
+use crate::cpu::widen::{self, widened};
 use crate::error::Result;
 use crate::memory::{MatrixMut, TensorMut};
 use crate::problem::{ConvProblem, DataType, Role};
@@ -167,7 +167,7 @@ impl DataPlan {
         }
         let scratch = ScratchElems::of(&phases, isa);
         let mut workspace = WorkspaceLayout::default();
-        wide_filter::book(problem, &mut workspace);
+        widen::book_filter(problem, &mut workspace);
         if packed_begin > 0 {
             workspace.book_f32(WorkspaceKey::PackedFilter, packed_begin);
         }

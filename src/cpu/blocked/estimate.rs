@@ -9,7 +9,7 @@ use crate::cpu::cache::CacheSizes;
 use crate::cpu::filter::FilterMatrix;
 use crate::cpu::gather::{Gather, Order, Regions, gathers_of};
 use crate::cpu::isa::Isa;
-use crate::problem::ConvProblem;
+use crate::problem::{ConvProblem, DataType};
 
 /// What packing a filter element costs, in multiply-adds: 0.4 ns where the packed filter stays in
 /// the L2 cache, else 0.8 ns (measured on Zen 3, backward-data of filters of 256 x 1024 and of
@@ -23,6 +23,9 @@ const PACK_PART_COST: f64 = 15.0;
 /// What writing an element of the result costs where the tensors exceed the caches, in the same
 /// unit: panels write a cache line of each row at a time (0.3 ns, Zen 3, 64 channels of 512 x 512).
 const FAR_STORE_COST: f64 = 15.0;
+
+/// The same of one that is narrowed to 16 bits (64 channels of 224 x 224, Zen 4).
+const NARROW_COST: f64 = 5.0;
 
 /// Products that may remain at most, of all, for regions to be worth comparing: 0.77 of them, of 3 x 3 taps
 /// at a distance of 6 on 33 x 33 pixels, took no less time, 0.40 at a distance of 18 half of it (512 x 256
@@ -38,7 +41,9 @@ pub fn cost(problem: &ConvProblem, isa: Isa, threads: NonZeroUsize) -> f64 {
     let is_large = problem.tensor_bytes() > CacheSizes::get().l3_bytes as f64 / 2.0;
     let out = problem.tensor5(problem.direction().output_role()).lengths;
     let out_elems = out.iter().map(|&len| len as f64).product::<f64>();
-    let store = if is_large { out_elems * FAR_STORE_COST } else { 0.0 };
+    let far = if is_large { FAR_STORE_COST } else { 0.0 };
+    let narrow = if problem.output_dtype() == DataType::F32 { 0.0 } else { NARROW_COST };
+    let store = out_elems * (far + narrow);
     cost_of(problem, &gathers, isa, threads) + store / threads.get() as f64
 }
 

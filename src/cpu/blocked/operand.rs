@@ -5,7 +5,6 @@ use std::ops::Range;
 
 use super::planes::{PixelLayout, Planes};
 use crate::cpu::arena;
-use crate::cpu::element::Element;
 use crate::cpu::gather::{Gather, Order, PixelBox};
 use crate::cpu::isa::Isa;
 use crate::cpu::tiles::BoxLengths;
@@ -24,17 +23,11 @@ pub struct Operand {
 
 impl Operand {
     /// For boxes of up to `lengths`, of one image, and `channels` at a time.
-    pub fn new(
-        mut gather: Gather,
-        images: usize,
-        is_f32: bool,
-        lengths: &BoxLengths,
-        channels: usize,
-    ) -> Self {
+    pub fn new(mut gather: Gather, images: usize, lengths: &BoxLengths, channels: usize) -> Self {
         gather.order = Order::TapInner;
         Operand {
             planes: Planes::new(&gather, lengths, channels),
-            in_tensor: PixelLayout::of_tensor(&gather, images).filter(|_| is_f32),
+            in_tensor: PixelLayout::of_tensor(&gather, images),
             gather,
         }
     }
@@ -51,15 +44,15 @@ impl Operand {
 
     /// Rows of one tap, a channel each, that hold the pixels of a box; `tensor` begins with the
     /// group.
-    pub fn rows<'a, T: Element>(
+    pub fn rows<'a>(
         &self,
         isa: Isa,
-        tensor: &'a [T],
+        tensor: &'a [f32],
         channels: &Range<usize>,
         pixels: &PixelBox,
         planes: &'a mut [f32],
     ) -> Rows<'a> {
-        if let (Some(layout), Some(tensor)) = (&self.in_tensor, T::as_f32(tensor))
+        if let Some(layout) = &self.in_tensor
             && layout.runs(pixels).0.len() == 1
         {
             let stride = layout.channel_stride;
@@ -72,16 +65,16 @@ impl Operand {
     }
 
     /// Packs the pixels of a box as panels: a pixel a row, a channel and tap a column.
-    pub fn pack<T: Element>(
+    pub fn pack(
         &self,
         isa: Isa,
-        tensor: &[T],
+        tensor: &[f32],
         channels: &Range<usize>,
         pixels: &PixelBox,
         planes: &mut [f32],
         panels: &mut [f32],
     ) {
-        if let (Some(layout), Some(tensor)) = (&self.in_tensor, T::as_f32(tensor)) {
+        if let Some(layout) = &self.in_tensor {
             let first = channels.start * layout.channel_stride + layout.first_pixel(pixels);
             if pack_panels(isa, &tensor[first..], layout, channels.len(), pixels, panels) {
                 return;

@@ -23,10 +23,11 @@ use crate::cpu::pool;
 use crate::cpu::store::store_filter_tile;
 use crate::cpu::tiles::{BoxLengths, even_piece};
 use crate::cpu::ukernel::{block_rows, multiply_block, panel_columns, transpose};
+use crate::cpu::widen::{self, widened};
 use crate::cpu::wrw_tasks::{WrwTask, wrw_tasks};
 use crate::error::Result;
 use crate::memory::{MatrixMut, TensorMut};
-use crate::problem::{ConvProblem, DataType, Role};
+use crate::problem::{ConvProblem, Role};
 
 /// Columns of a task at most: a panel row of 1 KiB, and 256 KiB of panels for
 /// the longest box, half of Zen's L2 cache.
@@ -98,13 +99,12 @@ impl WrwPlan {
         let panel_row_bytes = panel_columns(isa) * size_of::<f32>();
         let max_pixels = max_panel_bytes(CacheSizes::get()) / panel_row_bytes;
         let lengths = BoxLengths::choose(1, problem.out_spatial(), max_pixels);
-        let is_f32 = problem.input_dtype() == DataType::F32;
         let images = problem.n();
         WrwPlan {
             isa,
             touches_padding: x.touches_padding(&x.all_pixels(images)),
-            x: Operand::new(x, images, is_f32, &lengths, blocking.c),
-            dy: Operand::new(dy, images, is_f32, &lengths, blocking.k),
+            x: Operand::new(x, images, &lengths, blocking.c),
+            dy: Operand::new(dy, images, &lengths, blocking.k),
             problem: problem.clone(),
             blocking,
             box_lengths: lengths,
@@ -124,9 +124,13 @@ impl WrwPlan {
     pub fn execute<T: Element<Sum = f32>, O: Output<f32>>(
         &self,
         threads: NonZeroUsize,
-        [x, dy]: [&[T]; 2],
+        inputs: [&[T]; 2],
         out: &mut [O],
     ) -> Result<bool> {
+        let mut rooms = widen::rooms(inputs)?;
+        let [x_room, dy_room] = &mut rooms;
+        let [x, dy] = inputs;
+        let [x, dy] = [widened(threads, x, x_room)?, widened(threads, dy, dy_room)?];
         let out = TensorMut::new(out, self.problem.tensor5(Role::W))?;
         let channels = [self.dy.gather.channels, self.x.gather.channels];
         let tasks = wrw_tasks(out, channels, [self.blocking.k, self.blocking.c]);
@@ -141,9 +145,8 @@ impl WrwPlan {
                 Ok(!self.run_task([x, dy], &boxes, self.split(scratch), task))
             },
         )?;
-        let is_spoiled = self.touches_padding
-            && !has_no_nan
-            && !dy.iter().all(|value| value.to_f32().is_finite());
+        let is_spoiled =
+            self.touches_padding && !has_no_nan && !dy.iter().all(|value| value.is_finite());
         Ok(!is_spoiled)
     }
 
@@ -171,9 +174,9 @@ impl WrwPlan {
     }
 
     /// Returns whether the result has a NaN, as far as that matters.
-    fn run_task<T: Element, O: Output<f32>>(
+    fn run_task<O: Output<f32>>(
         &self,
-        inputs: [&[T]; 2],
+        inputs: [&[f32]; 2],
         boxes: &[PixelBox],
         mut scratch: Scratch<'_>,
         task: WrwTask<'_, O>,
@@ -205,9 +208,9 @@ impl WrwPlan {
     }
 
     /// `dst = rows * panels`, the whole reduction.
-    fn multiply<T: Element>(
+    fn multiply(
         &self,
-        [x, dy]: [&[T]; 2],
+        [x, dy]: [&[f32]; 2],
         boxes: &[PixelBox],
         [k, c]: [&Range<usize>; 2],
         scratch: &mut Scratch<'_>,

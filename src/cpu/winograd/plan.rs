@@ -17,7 +17,7 @@ use crate::cpu::ukernel::{
     Form, InputLines, Products, multiply_positions, prefetch, tile_vector, transform_input,
     transform_output, transpose,
 };
-use crate::cpu::wide_filter::{self, widened};
+use crate::cpu::widen::{self, widened};
 use crate::error::Result;
 use crate::memory::TensorMut;
 use crate::problem::{ConvProblem, DataType, Direction, Role};
@@ -157,7 +157,7 @@ impl DataPlan {
             scratch,
             workspace: WorkspaceLayout::default(),
         };
-        wide_filter::book(problem, &mut plan.workspace);
+        widen::book_filter(problem, &mut plan.workspace);
         if !blocking.is_fused {
             let pieces = shape.groups * plan.chunks() * plan.pieces_of_chunk();
             plan.workspace.book_f32(WorkspaceKey::TransformedFilter, pieces * plan.filter.elems());

@@ -24,10 +24,11 @@ use crate::cpu::ukernel::{
     CHANNELS_BUFFER_ELEMS, ChannelPlaces, InputLines, ROW_PAIRS, TileOf, TileSums, sum_tiles,
     tile_vector, transform_channels, transform_weights,
 };
+use crate::cpu::widen::{self, widened};
 use crate::cpu::wrw_tasks::{WrwTask, add_parts, wrw_tasks};
 use crate::error::Result;
 use crate::memory::TensorMut;
-use crate::problem::{ConvProblem, DataType, Role};
+use crate::problem::{ConvProblem, Role};
 
 /// Rows and columns of positions.
 const SIDE: usize = 6;
@@ -75,8 +76,7 @@ impl WrwPlan {
         let x = Gather { order: Order::TapInner, ..Gather::over_x(problem) };
         let dy = Gather { order: Order::TapInner, ..Gather::pixels_of_y(problem) };
         let (cut, blocking) = (Cut::new(problem), Blocking::choose(problem, isa, threads));
-        let is_direct = [&x, &dy]
-            .map(|gather| problem.input_dtype() == DataType::F32 && gather.axes[2].in_stride == 1);
+        let is_direct = [&x, &dy].map(|gather| gather.axes[2].in_stride == 1);
         WrwPlan {
             isa,
             is_direct,
@@ -105,6 +105,10 @@ impl WrwPlan {
         inputs: [&[T]; 2],
         out: &mut [O],
     ) -> Result<bool> {
+        let mut rooms = widen::rooms(inputs)?;
+        let [x_room, dy_room] = &mut rooms;
+        let [x, dy] = inputs;
+        let inputs = [widened(threads, x, x_room)?, widened(threads, dy, dy_room)?];
         let out = TensorMut::new(out, self.problem.tensor5(Role::W))?;
         let channels = [self.dy.channels, self.x.channels];
         let tasks = wrw_tasks(out, channels, [self.blocking.k, self.blocking.c]);
@@ -189,9 +193,9 @@ impl WrwPlan {
     }
 
     /// Some filters' sums over boxes, transformed back: whether all weights are finite, and these.
-    fn sum<'a, T: Element>(
+    fn sum<'a>(
         &self,
-        [x, dy]: [&[T]; 2],
+        [x, dy]: [&[f32]; 2],
         boxes: &[PixelBox],
         scratch: &'a mut [f32],
         filters: &Filters,
@@ -227,9 +231,9 @@ impl WrwPlan {
     }
 
     /// Adds the products of a box's tiles to the sums of some rows of positions.
-    fn add_box<T: Element>(
+    fn add_box(
         &self,
-        [x, dy]: [&[T]; 2],
+        [x, dy]: [&[f32]; 2],
         filters: &Filters,
         rows: [usize; PAIR],
         pixels: &PixelBox,
@@ -269,10 +273,10 @@ impl WrwPlan {
 
     /// Transforms the tiles of some channels of a box to some rows of positions.
     #[expect(clippy::too_many_arguments, reason = "three of them are parts of the scratch")]
-    fn transform<T: Element>(
+    fn transform(
         &self,
         (of, rows, channels, pixels): (TileOf, [usize; PAIR], &Range<usize>, &PixelBox),
-        tensor: &[T],
+        tensor: &[f32],
         planes: &mut [f32],
         buffer: &mut [f32],
         places: ChannelPlaces,
@@ -287,8 +291,7 @@ impl WrwPlan {
         let [_, height, width] = [0, 1, 2].map(|dim| pixels.o[dim].len() / TILE);
         let numbers = (0..height).flat_map(|row| (0..side).map(move |line| row * TILE + line));
         let lines: Vec<Option<usize>>;
-        let tensor_f32 = T::as_f32(tensor).filter(|_| is_direct);
-        let input = if let Some(tensor) = tensor_f32 {
+        let input = if is_direct {
             let phases = layout.lines(pixels);
             let (shape, of_image) = &phases[0];
             let of_image = |image: usize| {
