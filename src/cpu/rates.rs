@@ -4,7 +4,7 @@
 use super::cache::CacheSizes;
 use super::isa::{Int8Kernel, halves_512_bits};
 use crate::config::IsaLevel;
-use crate::problem::{ConvProblem, DataType, Role};
+use crate::problem::{ConvProblem, DataType, Direction, Role};
 use crate::solver::Context;
 
 /// Multiply-adds a microsecond and thread that the GEMM kernel attains on
@@ -65,10 +65,12 @@ pub fn memory_us(problem: &ConvProblem) -> f64 {
 /// hidden (1 x 1 layers of 13 to 27 MB, Zen 4). Panels of 512 bits keep more lines waiting at once than a
 /// processor that halves them has places for. Elsewhere AVX-512 was not measured since.
 pub fn panels_memory_us(problem: &ConvProblem, level: IsaLevel) -> f64 {
-    let share = match level {
-        IsaLevel::Avx512 if halves_512_bits() => 1.2,
-        IsaLevel::Avx512 => 1.0,
-        IsaLevel::Scalar | IsaLevel::Avx2Fma => 0.5,
+    let share = match (level, problem.direction()) {
+        (IsaLevel::Avx512, _) if !halves_512_bits() => 1.0,
+        // They pack what they multiply, and ask for nothing.
+        (_, Direction::Wrw) => 0.95,
+        (IsaLevel::Avx512, _) => 1.2,
+        (IsaLevel::Scalar | IsaLevel::Avx2Fma, _) => 0.5,
     };
     share * memory_us(problem)
 }

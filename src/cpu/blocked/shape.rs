@@ -23,6 +23,8 @@ pub struct BlockShape {
     pub spatial: [usize; 3],
     /// Whether panels are packed by products, straight from the tensor.
     pub is_gathered: bool,
+    /// Whether the filter is read column by column, as it lies in the tensor.
+    pub reads_columns: bool,
 }
 
 impl BlockShape {
@@ -41,6 +43,8 @@ impl BlockShape {
             spatial: [0, 1, 2].map(|dim| gather.axes[dim].out_len),
             is_gathered: problem.input_dtype() == DataType::F32
                 && PixelLayout::of_tensor(gather, problem.n()).is_some(),
+            reads_columns: problem.direction() == Direction::Bwd
+                && problem.filter_spatial() == [1, 1, 1],
         }
     }
 }
@@ -74,6 +78,10 @@ const GATHER_COST: f64 = 1.0;
 
 /// What reading a filter element from beyond the L1 cache costs, in the same unit.
 const FILTER_COST: f64 = 8.0;
+
+/// The same column by column where register blocks have 6 rows: each takes a part of a cache line, which has
+/// left the L1 cache when the next one comes (512 to 1024 channels, Zen 4).
+const NARROW_FILTER_COST: f64 = 24.0;
 
 /// A register block of fewer rows takes as long: with two vectors a row, at
 /// least eight sums must be under way to fill two pipelines of four cycles.
@@ -169,12 +177,16 @@ impl Blocking {
     /// Time in multiply-adds of the busiest thread.
     pub fn cost(&self, shape: &BlockShape, isa: Isa, threads: NonZeroUsize) -> f64 {
         let pack = if shape.is_gathered { GATHER_COST } else { PACK_COST };
+        let filter = match shape.reads_columns && isa.level() != IsaLevel::Avx512 {
+            true => NARROW_FILTER_COST,
+            false => FILTER_COST,
+        };
         let rows = self.rows as f64;
         let blocks = shape.channels.div_ceil(self.channels) as f64;
         let gemm_k = (shape.channels * shape.taps) as f64 + UPDATE_STEPS * blocks;
         let of_columns = |columns: f64| {
             let block = rows.max(MIN_EFFICIENT_ROWS) * columns;
-            gemm_k * (block + pack * columns + FILTER_COST * rows) + TASK_COST
+            gemm_k * (block + pack * columns + filter * rows) + TASK_COST
         };
         let few = self.few(shape, isa);
         let of_few = FEW_COST * few as f64;

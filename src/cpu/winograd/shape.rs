@@ -4,6 +4,7 @@
 use std::num::NonZeroUsize;
 
 use super::filter::contiguous_strides;
+use crate::config::IsaLevel;
 use crate::cpu::cache::CacheSizes;
 use crate::cpu::isa::Isa;
 use crate::cpu::tiles::even_piece;
@@ -174,6 +175,10 @@ impl Costs {
     }
 }
 
+/// The whole with AVX-512, beside AVX2 where it does as many multiply-adds: layers of 64 x 64 to 256 x 256 pixels
+/// (Zen 4).
+const AVX512_PACE: f64 = 0.96;
+
 /// Rows of a register block that take as long as fewer of them: at least eight sums must be under
 /// way to fill two pipelines of four cycles.
 const MIN_EFFICIENT_ROWS: f64 = 4.0;
@@ -282,6 +287,7 @@ impl Blocking {
     pub fn cost(&self, shape: &WinogradShape, isa: Isa, threads: NonZeroUsize) -> f64 {
         let Costs { transforms, store_steps, piece, bytes, sums_give_way, pace } =
             Costs::of(shape.form, isa);
+        let pace = if isa.level() == IsaLevel::Avx512 { pace * AVX512_PACE } else { pace };
         let [input_cost, output_cost, filter_cost] = transforms;
         let [panels_written, panels_read, sums_byte, filter_read, filter_written] = bytes;
         let byte_cost = |bytes_in_use| byte_cost(isa, bytes_in_use);
