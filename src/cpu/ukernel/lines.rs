@@ -19,9 +19,12 @@ pub struct LineShape {
     pub len: usize,
     /// All elements, zeros behind included.
     pub total: usize,
-    /// Distance of elements in the source; 1 or 2 for [`stage_lines`].
+    /// Distance of elements in the source; one of [`STAGED_STRIDES`] for [`stage_lines`].
     pub stride: usize,
 }
+
+/// Distances of elements that vectors are picked from.
+pub const STAGED_STRIDES: [usize; 3] = [1, 2, 4];
 
 /// Fills lines. They rise in the plane, at least `shape.total` apart; up to
 /// [`LINE_SLACK_ELEMS`] behind the last one are undefined afterwards.
@@ -30,29 +33,29 @@ pub struct LineShape {
 /// Where a line lies outside the plane or an element outside the source.
 pub fn stage_lines(isa: Isa, source: &[f32], lines: &[Line], shape: LineShape, plane: &mut [f32]) {
     let LineShape { before, len, total, stride } = shape;
-    assert!(before + len <= total && (stride == 1 || stride == 2));
+    assert!(before + len <= total && STAGED_STRIDES.contains(&stride));
     let last_to = lines.iter().map(|line| line.0).max().unwrap_or(0);
     assert!(last_to + total + LINE_SLACK_ELEMS <= plane.len());
-    let last_from = lines.iter().filter_map(|line| line.1).max().unwrap_or(0);
-    if last_from + len * stride + LINE_SLACK_ELEMS > source.len() {
-        // Vectors would read past the end of the tensor.
-        for &(to, from) in lines {
-            let line = &mut plane[to..to + total];
-            line.fill(0.0);
-            let Some(from) = from.filter(|_| len > 0) else {
-                continue;
-            };
-            for (element, value) in
-                line[before..before + len].iter_mut().zip(source[from..].iter().step_by(stride))
-            {
-                *element = *value;
-            }
+    // Vectors that elements are picked from end behind a line's last one; near the end of the tensor that is
+    // too far.
+    let reach = if stride == 1 { len } else { (len + MAX_LANES) * stride };
+    let is_inside =
+        |line: &&Line| line.1.is_none_or(|from| from.saturating_add(reach) <= source.len());
+    let inside = lines.iter().take_while(is_inside).count();
+    let (inside, others) = lines.split_at(inside);
+    // SAFETY: what vectors read lies inside the source; writes end before the slack does.
+    unsafe { stage(isa, source.as_ptr(), inside, shape, plane.as_mut_ptr()) }
+    for &(to, from) in others {
+        let line = &mut plane[to..to + total];
+        line.fill(0.0);
+        let Some(from) = from.filter(|_| len > 0) else {
+            continue;
+        };
+        let values = source[from..].iter().step_by(stride);
+        for (element, value) in line[before..before + len].iter_mut().zip(values) {
+            *element = *value;
         }
-        return;
     }
-    // SAFETY: vectors read at most two registers behind a line's last element,
-    // inside the source; writes end before the slack does.
-    unsafe { stage(isa, source.as_ptr(), lines, shape, plane.as_mut_ptr()) }
 }
 
 isa_kernel! {
@@ -94,7 +97,15 @@ unsafe fn stage_body<S: Simd>(
             let inside = to.add(before);
             let mut at = 0;
             while at < len {
-                S::store(inside.add(at), S::load_even(from.add(2 * at)));
+                let elements = if stride == 2 {
+                    S::load_even(from.add(2 * at))
+                } else {
+                    let from = from.add(4 * at);
+                    let (low, high) = (S::load_even(from), S::load_even(from.add(2 * S::LANES)));
+                    let [elements, _] = S::deinterleave(low, high);
+                    elements
+                };
+                S::store(inside.add(at), elements);
                 at += S::LANES;
             }
             zeros::<S>(inside.add(len), total - before - len);
@@ -192,5 +203,48 @@ unsafe fn zeros<S: Simd>(to: *mut f32, len: usize) {
 pub fn prefetch<T>(elements: &[T]) {
     for line in elements.chunks((64 / size_of::<T>()).max(1)) {
         ask_for(line.as_ptr());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::IsaLevel;
+
+    /// Lines at every stride and of many lengths, the last of which ends with the source.
+    #[test]
+    fn lines_of_strides() {
+        let levels = [IsaLevel::Scalar, IsaLevel::Avx2Fma, IsaLevel::Avx512];
+        for isa in levels.into_iter().filter_map(Isa::supported) {
+            for stride in STAGED_STRIDES {
+                for len in [0, 1, 2, 5, 15, 16, 17, 33, 70] {
+                    let (before, behind) = (len % 4, len % 3);
+                    let total = before + len + behind;
+                    let shape = LineShape { before, len, total, stride };
+                    let span = if len == 0 { 0 } else { (len - 1) * stride + 1 };
+                    let source: Vec<f32> = (1..=4 * (span + 3)).map(|value| value as f32).collect();
+                    let lines: Vec<Line> = (0..5)
+                        .map(|line| {
+                            let from = (line != 2).then(|| line * (span + 3));
+                            let last = source.len() - span;
+                            (line * (total + 1), from.map(|from| from.min(last)))
+                        })
+                        .collect();
+                    let mut plane = vec![f32::NAN; 5 * (total + 1) + LINE_SLACK_ELEMS];
+                    stage_lines(isa, &source, &lines, shape, &mut plane);
+                    for &(to, from) in &lines {
+                        for index in 0..total {
+                            let is_inside = (before..before + len).contains(&index);
+                            let want = match from.filter(|_| is_inside) {
+                                Some(from) => source[from + (index - before) * stride],
+                                None => 0.0,
+                            };
+                            let at = format!("{isa:?}, stride {stride}, {len} elements, {index}");
+                            assert_eq!(plane[to + index], want, "{at}");
+                        }
+                    }
+                }
+            }
+        }
     }
 }
