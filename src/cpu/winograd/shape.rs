@@ -233,7 +233,12 @@ impl Blocking {
     ) -> (f64, Self) {
         let mut best: Option<(f64, Blocking)> = None;
         let per_image = shape.tiles_h * shape.tiles_w;
-        let max_tiles = max_tiles(shape.form, isa);
+        // Panels stay in the L3 cache, of one thread in half of it, or each in its L2 cache.
+        let caches = CacheSizes::get();
+        let panels_bytes =
+            (caches.l3_bytes / threads.get()).min(caches.l3_bytes / 2).max(caches.l2_bytes);
+        let tile_bytes = shape.form.positions() * shape.channels * size_of::<f32>();
+        let max_tiles = max_tiles(shape.form, isa).min(panels_bytes / tile_bytes.max(1));
         // Rows of tiles of one image, or whole images.
         let parts = [2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 28, 40, 56, 64, 128, usize::MAX];
         let of_one = parts.map(|parts| (1, shape.tiles_h.div_ceil(parts.min(shape.tiles_h))));
