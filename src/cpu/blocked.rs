@@ -92,7 +92,7 @@ impl Solver for Blocked {
             Direction::Fwd | Direction::Bwd => estimate::cost(problem, isa, threads),
         };
         cost / rates::kernel_multiply_adds_per_us(self.0)
-            + rates::panels_memory_us(problem, self.0)
+            + rates::panels_memory_us(problem, context, self.0)
             + widen::estimate_us(problem, threads)
             + rates::scatter_us(problem, context, false)
             + rates::overhead_us(context)

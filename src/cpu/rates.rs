@@ -63,13 +63,16 @@ pub fn memory_us(problem: &ConvProblem) -> f64 {
 
 /// The same of the blocked GEMM kernels, which ask for what comes two panels later: with AVX2 half of it is
 /// hidden (1 x 1 layers of 13 to 27 MB, Zen 4). Panels of 512 bits keep more lines waiting at once than a
-/// processor that halves them has places for. Elsewhere AVX-512 was not measured since.
-pub fn panels_memory_us(problem: &ConvProblem, level: IsaLevel) -> f64 {
+/// core that halves them has places for; but two threads took 0.8 of the time of AVX2 with them. Elsewhere
+/// AVX-512 was not measured since.
+pub fn panels_memory_us(problem: &ConvProblem, context: &Context, level: IsaLevel) -> f64 {
+    let is_alone = context.cpu_threads.get() == 1;
     let share = match (level, problem.direction()) {
         (IsaLevel::Avx512, _) if !halves_512_bits() => 1.0,
         // They pack what they multiply, and ask for nothing.
         (_, Direction::Wrw) => 0.95,
-        (IsaLevel::Avx512, _) => 1.2,
+        (IsaLevel::Avx512, _) if is_alone => 1.2,
+        (IsaLevel::Avx512, _) => 0.6,
         (IsaLevel::Scalar | IsaLevel::Avx2Fma, _) => 0.5,
     };
     share * memory_us(problem)
