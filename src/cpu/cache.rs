@@ -61,7 +61,13 @@ impl CacheSets {
         self.lines_and_ways(stride_bytes).0
     }
 
-    /// The same, with one of its ways left to what lies beside them.
+    /// How many lines it holds.
+    pub fn all_lines(self) -> usize {
+        const LINE_BYTES: usize = 64;
+        self.period_bytes / LINE_BYTES * self.ways
+    }
+
+    /// How many lines at one distance it holds, with one of its ways left to what lies beside them.
     pub fn lines_beside_others(self, stride_bytes: usize) -> usize {
         let (lines, ways) = self.lines_and_ways(stride_bytes);
         (lines - lines / ways).max(1)

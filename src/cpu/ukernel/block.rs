@@ -13,6 +13,9 @@ use crate::cpu::tiles::{even_piece, pieces};
 use crate::memory::MatrixMut;
 use crate::solver::arena;
 
+/// Floats of a cache line.
+const LINE_ELEMS: usize = 16;
+
 /// Columns of a packed panel: two vector registers.
 pub fn panel_columns(isa: Isa) -> usize {
     match isa.level() {
@@ -80,6 +83,11 @@ impl<'a> Left<'a> {
     fn shares_sets(self, isa: Isa, rows: usize, gemm_k: usize) -> bool {
         let (stride, wanted, sets) = match self.column_stride {
             1 => (self.row_stride, rows.min(block_rows(isa)), CacheSets::l1()),
+            // Each line serves several register blocks.
+            stride if block_rows(isa) < LINE_ELEMS / 2 => {
+                let l1 = CacheSets::l1();
+                (stride, (gemm_k / 2).min(l1.all_lines()), l1)
+            }
             stride => (stride, gemm_k / 2, CacheSets::l2()),
         };
         wanted > sets.lines(stride * size_of::<f32>())
@@ -113,7 +121,6 @@ impl<'a> Left<'a> {
 /// The distance at which rows of so many elements do not share few sets of the caches: an odd number of
 /// lines.
 fn spread_stride(row_elems: usize) -> usize {
-    const LINE_ELEMS: usize = 16;
     (row_elems.div_ceil(LINE_ELEMS) | 1) * LINE_ELEMS
 }
 
@@ -468,9 +475,10 @@ mod tests {
                 let few_data: Vec<f32> = (cols..all_cols)
                     .flat_map(|col| (0..gemm_k).map(move |kk| b(kk, col)))
                     .collect();
-                // One of the distances has the rows of a block share one set of the L1 cache.
+                // One of the distances has the lines of a block share one set of the L1 cache.
                 let far = 1024;
-                for (by_columns, stride) in [(false, gemm_k + 3), (false, far), (true, rows + 3)] {
+                let strides = [(false, gemm_k + 3), (false, far), (true, rows + 3), (true, far)];
+                for (by_columns, stride) in strides {
                     let data: Vec<f32> = (0..stride * gemm_k.max(rows)).map(value).collect();
                     let a = |row: usize, kk: usize| match by_columns {
                         true => data[kk * stride + row],
