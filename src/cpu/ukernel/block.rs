@@ -77,9 +77,10 @@ impl<'a> Left<'a> {
     /// together lie in so few sets of a cache that they would displace each other.
     ///
     /// Of rows, those of a register block, in the L1 cache: 14 rows of 1024 floats at distance 1024
-    /// reached 71 % of the FMA peak of Zen 4, copied 89 %; at
-    /// distance 512, where they just fit, a copy took 4 % longer. Of columns, all `gemm_k`, in the L2 cache: 512
-    /// at distance 2048 gained 7 %, at distance 1024 they lost 3.
+    /// reached 71 % of the FMA peak of Zen 4, copied 89 %; at distance 512, where they just fit, a copy took 4 %
+    /// longer. Of columns, all `gemm_k`, in the L2 cache: 512 at distance 2048 gained 7 %, at distance 1024 they
+    /// lost 3. With register blocks of 6 rows in the L1 cache: 256 at distance 1024 took 1.35 times as long as
+    /// a copy (AVX2, Zen 4).
     fn shares_sets(self, isa: Isa, rows: usize, gemm_k: usize) -> bool {
         let (stride, wanted, sets) = match self.column_stride {
             1 => (self.row_stride, rows.min(block_rows(isa)), CacheSets::l1()),
