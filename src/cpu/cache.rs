@@ -50,15 +50,10 @@ impl CacheSets {
         CacheSets { period_bytes, ways: (cache_bytes / period_bytes).max(1) }
     }
 
-    /// How many lines at one distance it holds, and in how many ways of it.
-    fn lines_and_ways(self, stride_bytes: usize) -> (usize, usize) {
-        let distinct_bytes = (1 << stride_bytes.trailing_zeros().min(31)).min(self.period_bytes);
-        (self.period_bytes / distinct_bytes * self.ways, self.ways)
-    }
-
     /// How many lines at one distance it holds.
     pub fn lines(self, stride_bytes: usize) -> usize {
-        self.lines_and_ways(stride_bytes).0
+        let distinct_bytes = (1 << stride_bytes.trailing_zeros().min(31)).min(self.period_bytes);
+        self.period_bytes / distinct_bytes * self.ways
     }
 
     /// How many lines it holds.
@@ -69,8 +64,8 @@ impl CacheSets {
 
     /// How many lines at one distance it holds, with one of its ways left to what lies beside them.
     pub fn lines_beside_others(self, stride_bytes: usize) -> usize {
-        let (lines, ways) = self.lines_and_ways(stride_bytes);
-        (lines - lines / ways).max(1)
+        let lines = self.lines(stride_bytes);
+        (lines - lines / self.ways).max(1)
     }
 }
 

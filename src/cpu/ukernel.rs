@@ -45,8 +45,8 @@ pub use amx::{
     tiles_are_permitted,
 };
 pub use block::{
-    Left, Rows, SourceColumns, block_rows, multiply_block, multiply_source, panel_columns,
-    rows_at_once,
+    Left, MIN_EFFICIENT_ROWS, Rows, SourceColumns, block_rows, multiply_block, multiply_source,
+    panel_columns, rows_at_once,
 };
 pub use convert::{narrow_bf16, narrow_f16, widen_bf16, widen_f16, widen_i8};
 pub use depthwise::sum_shifted;

@@ -43,13 +43,26 @@ pub fn estimate_us(problem: &ConvProblem, threads: NonZeroUsize) -> f64 {
     wide_elems(problem) as f64 / ELEMS_PER_US / threads.get() as f64
 }
 
-/// Room to convert tensors of this type in.
-///
-/// # Errors
-/// `AllocFailed` where memory is short.
-pub fn rooms<T: Element>(tensors: [&[T]; 2]) -> Result<[arena::Piece; 2]> {
-    let [first, second] = tensors.map(|tensor| if T::IS_F32 { 0 } else { tensor.len() });
-    Ok([arena::take(first)?, arena::take(second)?])
+/// Room to convert x and dy in, where they are not f32.
+#[derive(Default)]
+pub struct WideInputs([arena::Piece; 2]);
+
+impl WideInputs {
+    /// Both as f32: themselves, or converted.
+    ///
+    /// # Errors
+    /// `AllocFailed` where memory is short, or what the threads report.
+    pub fn of<'a, T: Element>(
+        &'a mut self,
+        threads: NonZeroUsize,
+        [x, dy]: [&'a [T]; 2],
+    ) -> Result<[&'a [f32]; 2]> {
+        if !T::IS_F32 {
+            self.0 = [arena::take(x.len())?, arena::take(dy.len())?];
+        }
+        let [x_room, dy_room] = &mut self.0;
+        Ok([widened(threads, x, x_room)?, widened(threads, dy, dy_room)?])
+    }
 }
 
 /// A tensor as f32: itself, or converted to `room`, which has as many elements.

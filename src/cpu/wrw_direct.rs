@@ -32,7 +32,7 @@ use super::rates::{self, LINE_COST, PLANE_COST, STAGE_COST};
 use super::store::store_filter_tile;
 use super::tiles::{BoxLengths, even_piece, pieces};
 use super::ukernel::{DOT_ROWS, DotRuns, DotStart, NextRows, Rows, add_dots, tile_vector};
-use super::widen::{self, widened};
+use super::widen::{self, WideInputs};
 use super::wrw_tasks::add_parts;
 use crate::config::IsaLevel;
 use crate::error::Result;
@@ -547,10 +547,8 @@ impl FloatKernel for Kernel {
         out: &mut [O],
         _workspace: &mut [u8],
     ) -> Result<bool> {
-        let mut rooms = widen::rooms(inputs)?;
-        let [x_room, dy_room] = &mut rooms;
-        let [x, dy] = inputs;
-        let inputs = [widened(threads, x, x_room)?, widened(threads, dy, dy_room)?];
+        let mut wide = WideInputs::default();
+        let inputs = wide.of(threads, inputs)?;
         let out = TensorMut::new(out, self.problem.tensor5(Role::W))?;
         let boxes = self.blocking.pixel_box.cut(&self.dy.all_pixels(self.problem.n()));
         let parts: Vec<&[PixelBox]> = boxes.chunks(self.blocking.boxes_in_part).collect();

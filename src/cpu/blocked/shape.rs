@@ -9,7 +9,7 @@ use crate::cpu::cache::CacheSizes;
 use crate::cpu::gather::Gather;
 use crate::cpu::isa::{Isa, halves_512_bits};
 use crate::cpu::tiles::{BoxLengths, even_piece};
-use crate::cpu::ukernel::{few_of, panel_columns};
+use crate::cpu::ukernel::{MIN_EFFICIENT_ROWS, few_of, panel_columns};
 use crate::problem::{ConvProblem, DataType, Direction};
 
 /// The GEMMs of one gather: `groups` times `rows` x pixels x (`channels` x `taps`).
@@ -82,10 +82,6 @@ const FILTER_COST: f64 = 8.0;
 /// The same column by column where register blocks have 6 rows: each takes a part of a cache line, which has
 /// left the L1 cache when the next one comes (512 to 1024 channels, Zen 4).
 const NARROW_FILTER_COST: f64 = 24.0;
-
-/// A register block of fewer rows takes as long: with two vectors a row, at
-/// least eight sums must be under way to fill two pipelines of four cycles.
-const MIN_EFFICIENT_ROWS: f64 = 4.0;
 
 /// What reading and writing sums costs for each block of channels, in steps of the reduction (3 channels of
 /// 3 x 3 taps, Zen 4).
@@ -185,7 +181,7 @@ impl Blocking {
         let blocks = shape.channels.div_ceil(self.channels) as f64;
         let gemm_k = (shape.channels * shape.taps) as f64 + UPDATE_STEPS * blocks;
         let of_columns = |columns: f64| {
-            let block = rows.max(MIN_EFFICIENT_ROWS) * columns;
+            let block = rows.max(MIN_EFFICIENT_ROWS as f64) * columns;
             gemm_k * (block + pack * columns + filter * rows) + TASK_COST
         };
         let few = self.few(shape, isa);

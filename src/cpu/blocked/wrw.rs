@@ -22,8 +22,10 @@ use crate::cpu::isa::Isa;
 use crate::cpu::pool;
 use crate::cpu::store::store_filter_tile;
 use crate::cpu::tiles::{BoxLengths, even_piece};
-use crate::cpu::ukernel::{block_rows, multiply_block, panel_columns, transpose};
-use crate::cpu::widen::{self, widened};
+use crate::cpu::ukernel::{
+    MIN_EFFICIENT_ROWS, block_rows, multiply_block, panel_columns, transpose,
+};
+use crate::cpu::widen::WideInputs;
 use crate::cpu::wrw_tasks::{WrwTask, wrw_tasks};
 use crate::error::Result;
 use crate::memory::{MatrixMut, TensorMut};
@@ -127,10 +129,8 @@ impl WrwPlan {
         inputs: [&[T]; 2],
         out: &mut [O],
     ) -> Result<bool> {
-        let mut rooms = widen::rooms(inputs)?;
-        let [x_room, dy_room] = &mut rooms;
-        let [x, dy] = inputs;
-        let [x, dy] = [widened(threads, x, x_room)?, widened(threads, dy, dy_room)?];
+        let mut wide = WideInputs::default();
+        let [x, dy] = wide.of(threads, inputs)?;
         let out = TensorMut::new(out, self.problem.tensor5(Role::W))?;
         let channels = [self.dy.gather.channels, self.x.gather.channels];
         let tasks = wrw_tasks(out, channels, [self.blocking.k, self.blocking.c]);
@@ -308,7 +308,7 @@ impl Blocking {
         let pixels = (problem.n() * problem.out_spatial().iter().product::<usize>()) as f64;
         let stored = (rows * columns) as f64 * if self.is_swapped { 2.0 } else { 1.0 };
         let columns = columns.next_multiple_of(panel_columns(isa) / 2) as f64;
-        let sums = pixels * columns * ((rows as f64).max(4.0) + pack_cost(isa));
+        let sums = pixels * columns * (rows.max(MIN_EFFICIENT_ROWS) as f64 + pack_cost(isa));
         let task = sums + stored * STORE_COST + TASK_COST;
         self.tasks(problem, gathers).div_ceil(threads.get()) as f64 * task
     }

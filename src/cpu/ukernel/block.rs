@@ -290,7 +290,7 @@ const FEW_PANELS: usize = 4;
 
 /// A register block of fewer rows takes as long: with two vectors a row, at least eight sums must be under
 /// way to fill two pipelines of four cycles.
-const MIN_EFFICIENT_ROWS: usize = 4;
+pub const MIN_EFFICIENT_ROWS: usize = 4;
 
 /// Rows of `row_elems` words that are multiplied with all panels before the next ones: a quarter of the
 /// L2 cache.
@@ -320,7 +320,7 @@ unsafe fn run_body<S: Simd>(block: Block<'_, f32>, rows: usize, cols: usize) {
 
 /// A [`Simd`] for [`Block`].
 #[derive(Clone, Copy)]
-struct Floats<S>(PhantomData<S>);
+pub(super) struct Floats<S>(PhantomData<S>);
 
 // In the functions below, the instructions are present and pointers are valid by the trait's condition.
 impl<S: Simd> BlockSimd for Floats<S> {

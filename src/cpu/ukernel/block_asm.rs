@@ -117,6 +117,19 @@ macro_rules! weight {
     (columns, $row:literal) => { concat!("{a0} + 4*", $row) };
 }
 
+/// Asks for the lines where a row will be stored.
+macro_rules! ask_row {
+    ($v:tt, one) => {
+        "prefetchw byte ptr [{at}]\n"
+    };
+    ("ymm", both) => {
+        "prefetchw byte ptr [{at}]\nprefetchw byte ptr [{at} + 63]\n"
+    };
+    ("zmm", both) => {
+        "prefetchw byte ptr [{at}]\nprefetchw byte ptr [{at} + 64]\n"
+    };
+}
+
 /// What a register block does with one row: `$what` says what.
 #[rustfmt::skip]
 macro_rules! row {
@@ -180,22 +193,8 @@ macro_rules! row {
         )
     };
     // The lines where they will be stored are asked for.
-    ([expect], $k:tt, $v:tt, one, $row:tt, $low:literal, $high:literal) => {
-        concat!("prefetchw byte ptr [{at}]\n", "add {at}, {quads}\n")
-    };
-    ([expect], $k:tt, "ymm", both, $row:tt, $low:literal, $high:literal) => {
-        concat!(
-            "prefetchw byte ptr [{at}]\n",
-            "prefetchw byte ptr [{at} + 63]\n",
-            "add {at}, {quads}\n",
-        )
-    };
-    ([expect], $k:tt, "zmm", both, $row:tt, $low:literal, $high:literal) => {
-        concat!(
-            "prefetchw byte ptr [{at}]\n",
-            "prefetchw byte ptr [{at} + 64]\n",
-            "add {at}, {quads}\n",
-        )
+    ([expect], $k:tt, $v:tt, $n:tt, $row:tt, $low:literal, $high:literal) => {
+        concat!(ask_row!($v, $n), "add {at}, {quads}\n")
     };
 }
 
@@ -345,40 +344,33 @@ macro_rules! advance {
     };
 }
 
-/// Asks for a row of where the next register block will store, at each four steps another one: in turns of
-/// 8 or 16. From memory all at once, 28 lines would keep all of the processor's places for misses (24 on
-/// Zen 4) from the loads of columns.
-#[rustfmt::skip]
+/// Rounds of four steps in which each row of a register block gets its turn.
+macro_rules! turn {
+    ("ymm") => {
+        8
+    };
+    ("zmm") => {
+        16
+    };
+}
+
+/// Asks for a row of where the next register block will store, in each round another one. From memory all
+/// at once, 28 lines would keep all of the processor's places for misses (24 on Zen 4) from the loads of
+/// columns.
 macro_rules! expect_next {
-    ("ymm", one) => { expect_next!("prefetchw byte ptr [{at}]\n", 8) };
-    ("ymm", both) => {
-        expect_next!("prefetchw byte ptr [{at}]\nprefetchw byte ptr [{at} + 63]\n", 8)
-    };
-    ("zmm", one) => { expect_next!("prefetchw byte ptr [{at}]\n", 16) };
-    ("zmm", both) => {
-        expect_next!("prefetchw byte ptr [{at}]\nprefetchw byte ptr [{at} + 64]\n", 16)
-    };
-    ($ask:expr, $turn:literal) => {
+    ($v:tt, $n:tt) => {
         concat!(
             "mov {at}, {quads}\n",
             "neg {at}\n",
-            "and {at}, ", $turn, " - 1\n",
+            "and {at}, ",
+            turn!($v),
+            " - 1\n",
             "cmp {at}, qword ptr [{r} + {next_last_row}]\n",
             "cmova {at}, qword ptr [{r} + {next_last_row}]\n",
             "imul {at}, qword ptr [{r} + {c_stride}]\n",
             "add {at}, qword ptr [{r} + {next_c}]\n",
-            $ask,
+            ask_row!($v, $n),
         )
-    };
-}
-
-/// Steps of the reduction from which on all rows get their turn.
-macro_rules! turn_steps {
-    ("ymm") => {
-        4 * 8
-    };
-    ("zmm") => {
-        4 * 16
     };
 }
 
@@ -429,7 +421,7 @@ macro_rules! block {
             r = in(reg) $r,
             c = const offset_of!(Reduction<u32>, c),
             c_stride = const offset_of!(Reduction<u32>, c_stride_bytes),
-            turn_steps = const turn_steps!($v),
+            turn_steps = const 4 * turn!($v),
             next_c = const offset_of!(Reduction<u32>, next_c),
             next_last_row = const offset_of!(Reduction<u32>, next_last_row),
             starts = const offset_of!(Reduction<u32>, starts),

@@ -158,7 +158,8 @@ impl<E: Copy> Block<'_, E> {
             for tile in 0..row_tiles {
                 // Even heights: 64 rows are 10 + 6 times 6 less 2, not 10 times 6 and a 4.
                 let height = (rows - row).div_ceil(row_tiles - tile);
-                // Of the next register block; the last one of all asks for its own lines once more.
+                // Of the next register block. The last one asks for what lies behind the columns, where the
+                // next task often stores.
                 let (next_row, next_panel) = match row + height < rows {
                     true => (row + height, panel),
                     false => (0, panel + 1),

@@ -2,7 +2,8 @@
 //!
 //! All positions in one call, since each is short.
 
-use super::register_block::Reduction;
+use super::block::Floats;
+use super::register_block::Block;
 use super::simd::{Simd, isa_kernel};
 use super::winograd::tile_vector;
 use crate::cpu::isa::Isa;
@@ -178,94 +179,26 @@ unsafe fn multiply_body<S: Simd>(
     panels: *const f32,
     sums: *mut f32,
 ) {
-    let Matrices { rows, steps, columns, sums_stride, .. } = matrices;
     let [row_stride, step_stride] = matrices.left_strides;
     let [of_left, of_panels, of_sums] = matrices.position_strides;
-    let panel_cols = 2 * S::LANES;
-    let heights = rows.div_ceil(S::ROWS);
     for &Product { filter, panel, sum, parts } in matrices.all {
-        let (steps, row_stride) = (parts * steps, parts * row_stride);
-        // Panel outside, rows inside: the panel stays in the L1 cache.
-        for column in (0..columns).step_by(panel_cols) {
-            let mut row = 0;
-            for index in 0..heights {
-                // Even heights: 16 rows are 8 and 8, not 14 and 2.
-                let height = (rows - row).div_ceil(heights - index);
-                let (next_row, next_column) = match row + height < rows {
-                    true => (row + height, column),
-                    false => (0, (column + panel_cols).min(columns - S::LANES)),
-                };
-                // SAFETY: rows and panel lie inside by the caller's promise.
-                unsafe {
-                    let block = Reduction {
-                        gemm_k: steps,
-                        c: sums.add(sum * of_sums + row * sums_stride + column),
-                        c_stride_bytes: sums_stride * size_of::<f32>(),
-                        next_c: sums.add(sum * of_sums + next_row * sums_stride + next_column),
-                        next_last_row: (rows - next_row).min(S::ROWS) - 1,
-                        starts: std::ptr::null(),
-                        accumulate: matrices.accumulate,
-                        a: left.add(filter * of_left + row * row_stride),
-                        a_stride: row_stride,
-                        a_step: step_stride,
-                        // Not written to, since no columns are gathered.
-                        b: panels.add(panel * of_panels + column * steps).cast_mut(),
-                        gathered: None,
-                        next: None,
-                    };
-                    let vectors = if column + panel_cols <= columns { 2 } else { 1 };
-                    if !S::run_block(&block, height, vectors) {
-                        multiply_rows::<S>(&block, height, vectors);
-                    }
-                }
-                row += height;
-            }
-        }
-    }
-}
-
-/// A register block of `height` rows where there is no assembly for it.
-///
-/// # Safety
-/// Rows, panel and sums must be valid for so many rows and vectors, and the instructions of `S`
-/// present.
-#[inline(always)]
-unsafe fn multiply_rows<S: Simd>(block: &Reduction<f32>, height: usize, vectors: usize) {
-    // SAFETY: the caller's promise.
-    unsafe {
-        for v in 0..vectors {
-            match height {
-                1 => multiply_vector::<S, 1>(block, v),
-                2 => multiply_vector::<S, 2>(block, v),
-                3 => multiply_vector::<S, 3>(block, v),
-                4 => multiply_vector::<S, 4>(block, v),
-                5 => multiply_vector::<S, 5>(block, v),
-                6 => multiply_vector::<S, 6>(block, v),
-                _ => unreachable!("no register block is that high"),
-            }
-        }
-    }
-}
-
-/// One vector of the columns of `R` rows.
-///
-/// # Safety
-/// As [`multiply_rows`].
-#[inline(always)]
-unsafe fn multiply_vector<S: Simd, const R: usize>(block: &Reduction<f32>, v: usize) {
-    // SAFETY: the caller's promise.
-    unsafe {
-        let mut sums = [S::splat(0.0); R];
-        for step in 0..block.gemm_k {
-            let columns = S::load(block.b.add((2 * step + v) * S::LANES));
-            for row in 0..R {
-                let weight = S::splat(*block.a.add(row * block.a_stride + step * block.a_step));
-                sums[row] = S::mul_add(weight, columns, sums[row]);
-            }
-        }
-        for row in 0..R {
-            let c = block.c.byte_add(row * block.c_stride_bytes).add(v * S::LANES);
-            S::store(c, if block.accumulate { S::add(S::load(c), sums[row]) } else { sums[row] });
+        // SAFETY: the matrices lie inside by the caller's promise.
+        unsafe {
+            let block = Block {
+                gemm_k: parts * matrices.steps,
+                a: left.add(filter * of_left),
+                a_stride: parts * row_stride,
+                a_step: step_stride,
+                starts: std::ptr::null(),
+                // Read alone: nothing is gathered.
+                b: panels.add(panel * of_panels).cast_mut(),
+                gather: None,
+                c: sums.add(sum * of_sums),
+                c_stride: matrices.sums_stride,
+                accumulate: matrices.accumulate,
+                most_rows: usize::MAX,
+            };
+            block.run::<Floats<S>>(matrices.rows, matrices.columns);
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::config::IsaLevel;
 use crate::cpu::cache::CacheSizes;
 use crate::cpu::isa::Isa;
 use crate::cpu::tiles::even_piece;
-use crate::cpu::ukernel::{Form, block_rows, tile_vector};
+use crate::cpu::ukernel::{Form, MIN_EFFICIENT_ROWS, block_rows, tile_vector};
 use crate::problem::{ConvProblem, Direction};
 
 /// The size of a problem in tiles.
@@ -180,10 +180,6 @@ impl Costs {
 /// (Zen 4).
 const AVX512_PACE: f64 = 0.96;
 
-/// Rows of a register block that take as long as fewer of them: at least eight sums must be under
-/// way to fill two pipelines of four cycles.
-const MIN_EFFICIENT_ROWS: f64 = 4.0;
-
 /// What a panel of one vector costs more, as a part of it (estimated from the loads of weights).
 const NARROW_COST: f64 = 0.3;
 
@@ -217,16 +213,15 @@ impl Blocking {
     /// The boxes and chunks with the least estimated time.
     pub fn choose(shape: &WinogradShape, isa: Isa, threads: NonZeroUsize) -> Self {
         // Sums are formed block after block of channels, so these must not depend on threads.
-        let one_thread = |&channels: &usize| Self::least(shape, isa, NonZeroUsize::MIN, channels).0;
-        let channels = match block_channels(shape, isa)[..] {
-            [only] => only,
-            ref several => several
-                .iter()
-                .copied()
-                .min_by(|a, b| one_thread(a).total_cmp(&one_thread(b)))
-                .unwrap_or(shape.channels),
-        };
-        Self::least(shape, isa, threads, channels).1
+        let of_one_thread = block_channels(shape, isa)
+            .into_iter()
+            .map(|channels| Self::least(shape, isa, NonZeroUsize::MIN, channels))
+            .min_by(|a, b| a.0.total_cmp(&b.0));
+        let Some((_, alone)) = of_one_thread else { unreachable!("there are lengths of blocks") };
+        match threads {
+            NonZeroUsize::MIN => alone,
+            _ => Self::least(shape, isa, threads, alone.channels).1,
+        }
     }
 
     /// The same, with blocks of so many channels, and the cost.
@@ -327,7 +322,7 @@ impl Blocking {
         let sums_reach = if sums_give_way { in_use } else { sums_bytes };
         let filter_passes = if self.is_fused { 2.0 } else { 1.0 };
         let steps = positions * channels + sums * store_steps * blocks;
-        let chunk = rows.max(MIN_EFFICIENT_ROWS) * steps * columns
+        let chunk = rows.max(MIN_EFFICIENT_ROWS as f64) * steps * columns
             + piece * pieces * blocks * sums
             + panels_read
                 * panels_bytes

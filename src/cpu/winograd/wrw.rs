@@ -24,7 +24,7 @@ use crate::cpu::ukernel::{
     CHANNELS_BUFFER_ELEMS, ChannelPlaces, InputLines, ROW_PAIRS, TileOf, TileSums, sum_tiles,
     tile_vector, transform_channels, transform_weights,
 };
-use crate::cpu::widen::{self, widened};
+use crate::cpu::widen::WideInputs;
 use crate::cpu::wrw_tasks::{WrwTask, add_parts, wrw_tasks};
 use crate::error::Result;
 use crate::memory::TensorMut;
@@ -105,10 +105,8 @@ impl WrwPlan {
         inputs: [&[T]; 2],
         out: &mut [O],
     ) -> Result<bool> {
-        let mut rooms = widen::rooms(inputs)?;
-        let [x_room, dy_room] = &mut rooms;
-        let [x, dy] = inputs;
-        let inputs = [widened(threads, x, x_room)?, widened(threads, dy, dy_room)?];
+        let mut wide = WideInputs::default();
+        let inputs = wide.of(threads, inputs)?;
         let out = TensorMut::new(out, self.problem.tensor5(Role::W))?;
         let channels = [self.dy.channels, self.x.channels];
         let tasks = wrw_tasks(out, channels, [self.blocking.k, self.blocking.c]);

@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use super::shape::byte_cost;
 use crate::cpu::isa::Isa;
 use crate::cpu::tiles::{BoxLengths, even_piece};
-use crate::cpu::ukernel::{MAX_TILES_W, ROW_PAIRS, tile_vector};
+use crate::cpu::ukernel::{MAX_TILES_W, MIN_EFFICIENT_ROWS, ROW_PAIRS, tile_vector};
 use crate::problem::ConvProblem;
 
 /// Side of a tile of dy.
@@ -39,9 +39,7 @@ const WEIGHTS_COST: f64 = 300.0;
 /// What writing sums costs, in steps of the reduction, beside bringing them near.
 const STORE_STEPS: f64 = 5.0;
 
-/// Rows of a register block that take as long as fewer of them, and what a panel of one vector costs
-/// more, as in [`super::shape`].
-const MIN_EFFICIENT_ROWS: f64 = 4.0;
+/// What a panel of one vector costs more, as in [`super::shape`].
 const NARROW_COST: f64 = 0.3;
 
 /// What moving a byte of the sums costs, beside one that is read here and there: they are asked for
@@ -138,7 +136,7 @@ impl Blocking {
         let tiles_bytes = positions * (k + c) * tiles * floats;
         let sums_bytes = positions * k * c * floats;
         let in_use = source_bytes + tiles_bytes / ROW_PAIRS.len() as f64 + sums_bytes;
-        let of_box = positions * k.max(MIN_EFFICIENT_ROWS) * columns * (tiles + STORE_STEPS)
+        let of_box = positions * k.max(MIN_EFFICIENT_ROWS as f64) * columns * (tiles + STORE_STEPS)
             + tiles * (c_lanes * X_COST + k_lanes * DY_COST)
             + SUMS_BYTE * 2.0 * sums_bytes * byte_cost(isa, in_use);
         let parts = cut.boxes.div_ceil(cut.boxes_in_part);
