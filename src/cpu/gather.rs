@@ -15,6 +15,7 @@
 //! never exists.
 #![forbid(unsafe_code)]
 
+mod parts;
 mod phases;
 mod regions;
 
@@ -24,6 +25,7 @@ use std::sync::Arc;
 use super::element::Element;
 use crate::memory::{MatrixRef, merge_dims};
 use crate::problem::{ConvProblem, Role, Tensor5};
+pub use parts::axis_parts;
 pub use phases::{gathers_of, split_dilated, split_outer_phases, split_phases};
 pub use regions::Regions;
 

@@ -74,7 +74,7 @@ pub use taps::{PixelTap, add_tap_products, sum_taps};
 pub use transpose::{stage_pixels, transpose, transpose_into};
 pub use winograd::{Form, tile_vector};
 pub use winograd_channels::{
-    CHANNELS_BUFFER_ELEMS, ChannelPlaces, MAX_TILES_W, ROW_PAIRS, TileOf, transform_channels,
+    CHANNELS_BUFFER_ELEMS, ChannelPlaces, ROW_PAIRS, TileOf, max_tiles_w, transform_channels,
 };
 pub use winograd_filter::{FilterRows, transform_filter};
 pub use winograd_gemm::{Products, TileSums, multiply_positions, sum_tiles};

@@ -28,6 +28,7 @@
 #![forbid(unsafe_code)]
 
 mod filter;
+mod part_planes;
 mod plan;
 mod shape;
 mod wrw;
@@ -47,13 +48,18 @@ use crate::error::Result;
 use crate::problem::{ConvProblem, Direction};
 use crate::solver::{Algorithm, Applicability, Context, Plan, Reason, Solver, SolverId};
 use plan::DataPlan;
-use shape::{Blocking, WinogradShape, phases_of};
+use shape::{Blocking, WinogradShape, parts_of, phases_of};
 use wrw::WrwPlan;
+use wrw_blocking::WrwShape;
 
 /// Channels in a reduction at most, for all forms but F(2x2, 3x3): extrapolated from 512
 /// with the square root, the error at 2048 is about 1e-6 of the largest value, and
 /// MIOpenDriver accepts 1.5e-6.
 const MAX_CHANNELS: usize = 2048;
+
+/// Products for each result at most, beside direct sums, for filters that are cut into parts: transforms
+/// take a third of the time and more.
+const MAX_PRODUCTS: f64 = 0.6;
 
 /// Phases of a dilation at most, 32 in both dimensions: each has planes of its own to plan.
 const MAX_PHASES: usize = 1 << 10;
@@ -77,6 +83,7 @@ impl Solver for Winograd {
             Form::Tile2Taps3 => ids::WINOGRAD_2X2,
             Form::Tile4Taps3 => ids::WINOGRAD_4X4,
             Form::Tile2Taps5 => ids::WINOGRAD_2X2_5X5,
+            Form::Tile3Taps4 => ids::WINOGRAD_3X3_4X4,
             Form::Tile4Taps3Stride2 | Form::Tile8Taps3Stride2 { .. } => ids::WINOGRAD_STRIDE_2,
         };
         ids::at_level(family, self.level)
@@ -90,6 +97,9 @@ impl Solver for Winograd {
             (Form::Tile4Taps3, IsaLevel::Scalar) => "float_winograd_4x4_3x3__scalar",
             (Form::Tile4Taps3, IsaLevel::Avx2Fma) => "float_winograd_4x4_3x3__avx2_fma",
             (Form::Tile4Taps3, IsaLevel::Avx512) => "float_winograd_4x4_3x3__avx512",
+            (Form::Tile3Taps4, IsaLevel::Scalar) => "float_winograd_3x3_4x4__scalar",
+            (Form::Tile3Taps4, IsaLevel::Avx2Fma) => "float_winograd_3x3_4x4__avx2_fma",
+            (Form::Tile3Taps4, IsaLevel::Avx512) => "float_winograd_3x3_4x4__avx512",
             (Form::Tile2Taps5, IsaLevel::Scalar) => "float_winograd_2x2_5x5__scalar",
             (Form::Tile2Taps5, IsaLevel::Avx2Fma) => "float_winograd_2x2_5x5__avx2_fma",
             (Form::Tile2Taps5, IsaLevel::Avx512) => "float_winograd_2x2_5x5__avx512",
@@ -105,43 +115,27 @@ impl Solver for Winograd {
 
     fn applicable(&self, problem: &ConvProblem, context: &Context) -> Applicability {
         check_float(problem, self.level)?;
-        let taps = self.form.taps();
-        let stride = if self.form == Form::Tile4Taps3Stride2 { 2 } else { 1 };
-        let [_, stride_h, stride_w] = problem.strides();
-        if problem.filter_spatial() != [1, taps, taps]
-            || [stride_h, stride_w] != [stride; 2]
+        if problem.in_spatial()[0] != 1
+            || problem.out_spatial()[0] != 1
+            || problem.filter_spatial()[0] != 1
             || problem.strides()[0] != 1
             || problem.pads()[0] != 0
         {
-            return Err(Reason::new(format!("serves {taps} x {taps} filters of stride {stride}")));
+            return Err(Reason::new("serves two dimensions"));
         }
-        if stride == 2 && problem.dilations() != [1; 3] {
-            return Err(Reason::new("serves no dilation"));
-        }
+        self.serves_filter(problem)?;
         if phases_of(problem).iter().product::<usize>() > MAX_PHASES {
             return Err(Reason::new(format!("more than {MAX_PHASES} phases of the dilation")));
         }
         if problem.direction() == Direction::Wrw {
-            if self.form != Form::Tile4Taps3 {
-                return Err(Reason::new("serves forward and backward-data"));
-            }
-            if problem.dilations() != [1; 3] {
-                return Err(Reason::new("backward-weights has no dilation"));
-            }
-        }
-        if problem.in_spatial()[0] != 1 || problem.out_spatial()[0] != 1 {
-            return Err(Reason::new("serves two dimensions"));
-        }
-        if problem.direction() == Direction::Wrw {
-            if wrw_blocking::tiles_of(problem).iter().product::<usize>() * problem.n()
-                > MAX_TILES_WRW
-            {
+            if WrwShape::new(problem, self.form).tiles() > MAX_TILES_WRW {
                 let reason = format!("rounding errors of more than {MAX_TILES_WRW} tiles");
                 return Err(Reason::new(reason));
             }
             return Blocked(self.level).applicable(problem, context);
         }
-        let channels = problem.c().max(problem.k()) / problem.groups();
+        let parts: usize = parts_of(problem, self.form).iter().product();
+        let channels = problem.c().max(problem.k()) / problem.groups() * parts;
         if self.form != Form::Tile2Taps3 && channels > MAX_CHANNELS {
             return Err(Reason::new(format!(
                 "rounding errors of more than {MAX_CHANNELS} channels"
@@ -157,7 +151,7 @@ impl Solver for Winograd {
         };
         let threads = context.cpu_threads;
         let cost = match problem.direction() {
-            Direction::Wrw => WrwPlan::cost(problem, isa, threads),
+            Direction::Wrw => WrwPlan::cost(problem, self.form, isa, threads),
             Direction::Fwd | Direction::Bwd => {
                 Blocking::choose(&shape, isa, threads).cost(&shape, isa, threads)
             }
@@ -173,12 +167,53 @@ impl Solver for Winograd {
         let isa = Isa::require(self.level)?;
         let threads = context.cpu_threads;
         let kernel = match problem.direction() {
-            Direction::Wrw => Kind::Wrw(Box::new(WrwPlan::new(problem, isa, threads))),
+            Direction::Wrw => Kind::Wrw(Box::new(WrwPlan::new(problem, self.form, isa, threads))),
             Direction::Fwd | Direction::Bwd => {
                 Kind::Data(Box::new(DataPlan::new(problem, self.form, isa, threads)))
             }
         };
         Ok(FloatPlan::boxed(problem, kernel, Blocked(self.level)))
+    }
+}
+
+impl Winograd {
+    /// Whether the form serves the filter and its stride, in the problem's direction.
+    fn serves_filter(&self, problem: &ConvProblem) -> Applicability {
+        let taps = self.form.taps();
+        let [_, filter_h, filter_w] = problem.filter_spatial();
+        let [_, stride_h, stride_w] = problem.strides();
+        let is_wrw = problem.direction() == Direction::Wrw;
+        let has_dilation = problem.dilations() != [1; 3];
+        if self.form.has_stride_2() {
+            if [filter_h, filter_w, stride_h, stride_w] != [taps, taps, 2, 2] || has_dilation {
+                return Err(Reason::new("serves 3 x 3 filters of stride 2"));
+            }
+            return match is_wrw {
+                true => Err(Reason::new("serves forward and backward-data")),
+                false => Ok(()),
+            };
+        }
+        if self.form == Form::Tile2Taps3 {
+            if [filter_h, filter_w, stride_h, stride_w] != [taps, taps, 1, 1] {
+                return Err(Reason::new("serves 3 x 3 filters of stride 1"));
+            }
+            return match is_wrw {
+                true => Err(Reason::new("serves forward and backward-data")),
+                false => Ok(()),
+            };
+        }
+        let has_stride = [stride_h, stride_w] != [1, 1];
+        if has_stride && (has_dilation || problem.direction() == Direction::Bwd) {
+            return Err(Reason::new("serves strides forward, and without dilation"));
+        }
+        let phase_taps = filter_h.div_ceil(stride_h).max(filter_w.div_ceil(stride_w));
+        let parts: usize = parts_of(problem, self.form).iter().product();
+        let tile = self.form.tile() as f64;
+        let products = (parts * self.form.positions()) as f64 / (tile * tile);
+        if phase_taps < taps || products > MAX_PRODUCTS * (filter_h * filter_w) as f64 {
+            return Err(Reason::new(format!("saves little in parts of {taps} x {taps} taps")));
+        }
+        Ok(())
     }
 }
 

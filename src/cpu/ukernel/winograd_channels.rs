@@ -1,4 +1,5 @@
-//! Winograd's transforms of backward-weights with channels as lanes: F(3x3, 4x4).
+//! Winograd's transforms of backward-weights with channels as lanes: of six points, see
+//! [`super::winograd_wrw`].
 //!
 //! Products are summed over tiles, so the GEMM kernel takes the channels of a tile side by side. First
 //! the columns of each channel's lines are transformed, whose pixels lie side by side; then vectors
@@ -11,18 +12,22 @@
 
 use super::simd::{MAX_LANES, Simd, isa_kernel};
 use super::winograd::{input_line, tile_vector};
+use super::winograd_filter::filter_line;
 use super::winograd_input::{InputLines, line_begins};
-use super::winograd_wrw::{TILE, dy_line};
 use crate::cpu::isa::Isa;
 
 /// Positions of a transformed tile in each dimension.
 const SIDE: usize = 6;
 
-/// Tiles in a line at most, and floats from one half transformed line to the next, for all of its
+/// Floats from one half transformed line to the next, for all of its
 /// elements and the vectors that reach beyond: an odd number of cache lines, for sixteen are read
 /// side by side. Known to the compiler it is part of the addresses.
-pub const MAX_TILES_W: usize = 30;
 const PITCH: usize = 9 * 16;
+
+/// Tiles in a line at most, whose pixels of dy are so many in each dimension.
+pub fn max_tiles_w(tile: usize) -> usize {
+    (PITCH - MAX_LANES - SIDE) / tile
+}
 
 /// Rows of positions that are transformed together, for their columns have terms in common.
 pub const ROW_PAIRS: [[usize; 2]; 3] = [[0, 5], [1, 2], [3, 4]];
@@ -35,16 +40,16 @@ pub const CHANNELS_BUFFER_ELEMS: usize = 2 * MAX_LANES * PITCH;
 pub enum TileOf {
     /// 6 x 6, which overlap.
     X,
-    /// 4 x 4.
+    /// 2 x 2 to 5 x 5.
     Dy,
 }
 
 impl TileOf {
-    /// Lines of elements that a line of tiles has.
-    pub fn lines(self) -> usize {
+    /// Lines of elements that a line of tiles has, of `tile` lines of dy.
+    pub fn lines(self, tile: usize) -> usize {
         match self {
             TileOf::X => SIDE,
-            TileOf::Dy => TILE,
+            TileOf::Dy => tile,
         }
     }
 }
@@ -56,7 +61,7 @@ pub struct ChannelPlaces {
     pub tile_stride: usize,
 }
 
-/// Transforms tiles to two rows of positions, one of [`ROW_PAIRS`]. Vector v of the channels of a tile
+/// Transforms tiles, `tile` (2 to 5) apart, to two rows of positions, one of [`ROW_PAIRS`]. Vector v of the channels of a tile
 /// goes to
 /// `out[(6 * row + column) * input.position_stride + tile * tile_stride + v / 2 * panel_stride + ...]`,
 /// where `row` counts in `rows`. Lanes beyond the last channel are undefined afterwards.
@@ -66,7 +71,7 @@ pub struct ChannelPlaces {
 #[allow(clippy::too_many_arguments)] // tiles and places, each of two
 pub fn transform_channels(
     isa: Isa,
-    of: TileOf,
+    (of, tile): (TileOf, usize),
     rows: [usize; 2],
     input: InputLines<'_>,
     channels: usize,
@@ -75,13 +80,14 @@ pub fn transform_channels(
     out: &mut [f32],
 ) {
     let InputLines { lines, before, len, tiles_w, position_stride, .. } = input;
-    let (from, lanes) = (of.lines(), tile_vector(isa));
-    let width = TILE * tiles_w + from - TILE;
+    let (from, lanes) = (of.lines(tile), tile_vector(isa));
+    let width = tile * tiles_w + from - tile;
     let tiles = lines.len() / from * tiles_w;
     if channels == 0 || tiles == 0 {
         return;
     }
-    assert!(lines.len().is_multiple_of(from) && before + len <= width && tiles_w <= MAX_TILES_W);
+    assert!(lines.len().is_multiple_of(from) && before + len <= width);
+    assert!(tiles_w <= max_tiles_w(tile));
     let last = lines.iter().flatten().max();
     let last = last.map_or(0, |last| last + (channels - 1) * input.channel_stride + len);
     assert!(last <= input.source.len());
@@ -95,9 +101,16 @@ pub fn transform_channels(
     // SAFETY: lines lie inside the source, and results inside `out`, by the assertions.
     unsafe {
         let (half, out) = (buffer.as_mut_ptr(), out.as_mut_ptr());
-        match of {
-            TileOf::X => transform::<SIDE>(isa, rows, input, channels, places, half, out),
-            TileOf::Dy => transform::<TILE>(isa, rows, input, channels, places, half, out),
+        match (of, tile) {
+            (TileOf::X, 2) => transform::<SIDE, 2>(isa, rows, input, channels, places, half, out),
+            (TileOf::X, 3) => transform::<SIDE, 3>(isa, rows, input, channels, places, half, out),
+            (TileOf::X, 4) => transform::<SIDE, 4>(isa, rows, input, channels, places, half, out),
+            (TileOf::X, 5) => transform::<SIDE, 5>(isa, rows, input, channels, places, half, out),
+            (TileOf::Dy, 2) => transform::<2, 2>(isa, rows, input, channels, places, half, out),
+            (TileOf::Dy, 3) => transform::<3, 3>(isa, rows, input, channels, places, half, out),
+            (TileOf::Dy, 4) => transform::<4, 4>(isa, rows, input, channels, places, half, out),
+            (TileOf::Dy, 5) => transform::<5, 5>(isa, rows, input, channels, places, half, out),
+            _ => unreachable!("no such tiles"),
         }
     }
 }
@@ -105,7 +118,7 @@ pub fn transform_channels(
 isa_kernel! {
     /// # Safety
     /// As [`transform_channels`] asserts.
-    unsafe fn transform[FROM](
+    unsafe fn transform[FROM, TILE](
         rows: [usize; 2], input: InputLines<'_>, channels: usize, places: ChannelPlaces,
         half: *mut f32, out: *mut f32,
     ) = transform_body
@@ -114,7 +127,7 @@ isa_kernel! {
 /// # Safety
 /// As `transform`; the instruction set of `S` must be present.
 #[inline(always)]
-unsafe fn transform_body<S: Simd, const FROM: usize>(
+unsafe fn transform_body<S: Simd, const FROM: usize, const TILE: usize>(
     rows: [usize; 2],
     input: InputLines<'_>,
     channels: usize,
@@ -150,7 +163,7 @@ unsafe fn transform_body<S: Simd, const FROM: usize>(
                             + index * tiles_w * places.tile_stride,
                     );
                     let strides = [places.tile_stride, position_stride];
-                    transform_row::<S, FROM>(half, tiles_w, out, strides);
+                    transform_row::<S, FROM, TILE>(half, tiles_w, out, strides);
                 }
             }
         }
@@ -225,7 +238,7 @@ unsafe fn store_column<S: Simd, const FROM: usize, const ROWS: usize>(
 /// # Safety
 /// `half` must have a line for each lane, and `out` room for a vector of each tile at six positions.
 #[inline(always)]
-unsafe fn transform_row<S: Simd, const FROM: usize>(
+unsafe fn transform_row<S: Simd, const FROM: usize, const TILE: usize>(
     half: *const f32,
     tiles_w: usize,
     out: *mut f32,
@@ -235,13 +248,17 @@ unsafe fn transform_row<S: Simd, const FROM: usize>(
     unsafe {
         let mut next = load_pixels::<S>(half);
         for tile in 0..tiles_w {
-            let this = next;
             let mut columns = [S::splat(0.0); FROM];
-            columns[..TILE].copy_from_slice(&this);
-            // Of the last tile, two pixels of the room that a line has.
-            next = load_pixels::<S>(half.add(TILE * (tile + 1)));
-            if FROM == SIDE {
-                columns[TILE..].copy_from_slice(&next[..FROM - TILE]);
+            let (first, rest) = columns.split_at_mut(FROM.min(QUAD));
+            if TILE == QUAD {
+                first.copy_from_slice(&next);
+            } else {
+                first.copy_from_slice(&load_pixels::<S>(half.add(TILE * tile))[..first.len()]);
+            }
+            // Of the last tile, pixels of the room that a line has.
+            if TILE == QUAD || FROM > QUAD {
+                next = load_pixels::<S>(half.add(TILE * tile + QUAD));
+                rest.copy_from_slice(&next[..rest.len()]);
             }
             let columns = transform_line::<S, FROM>(columns);
             let out = out.add(tile * tile_stride);
@@ -252,12 +269,15 @@ unsafe fn transform_row<S: Simd, const FROM: usize>(
     }
 }
 
+/// Pixels that are loaded together.
+const QUAD: usize = 4;
+
 /// Four pixels of as many channels as there are lanes.
 ///
 /// # Safety
 /// They must be readable in all lines.
 #[inline(always)]
-unsafe fn load_pixels<S: Simd>(half: *const f32) -> [S::V; TILE] {
+unsafe fn load_pixels<S: Simd>(half: *const f32) -> [S::V; QUAD] {
     let mut from = [half; MAX_LANES];
     for lane in 0..S::LANES {
         from[lane] = half.wrapping_add(lane * PITCH);
@@ -279,7 +299,7 @@ unsafe fn transform_line<S: Simd, const FROM: usize>(d: [S::V; FROM]) -> [S::V; 
             v.copy_from_slice(&d);
             input_line::<S, SIDE>(v)
         } else {
-            dy_line::<S>([d[0], d[1], d[2], d[3]])
+            filter_line::<S, FROM, SIDE>(d)
         }
     }
 }

@@ -56,6 +56,8 @@ pub fn transform_filter(
             (Form::Tile2Taps3, true) => transform::<3, 4, 1, PLAIN>(isa, block, to),
             (Form::Tile4Taps3, false) => transform::<3, 6, 0, PLAIN>(isa, block, to),
             (Form::Tile4Taps3, true) => transform::<3, 6, 1, PLAIN>(isa, block, to),
+            (Form::Tile3Taps4, false) => transform::<4, 6, 0, PLAIN>(isa, block, to),
+            (Form::Tile3Taps4, true) => transform::<4, 6, 1, PLAIN>(isa, block, to),
             (Form::Tile2Taps5, false) => transform::<5, 6, 0, PLAIN>(isa, block, to),
             (Form::Tile2Taps5, true) => transform::<5, 6, 1, PLAIN>(isa, block, to),
             (Form::Tile4Taps3Stride2, _) => {
@@ -235,7 +237,7 @@ unsafe fn line_of<S: Simd, const TAPS: usize, const SIDE: usize, const KIND: usi
 /// # Safety
 /// The instruction set of `S` must be present.
 #[inline(always)]
-unsafe fn filter_line<S: Simd, const TAPS: usize, const SIDE: usize>(
+pub(super) unsafe fn filter_line<S: Simd, const TAPS: usize, const SIDE: usize>(
     g: [S::V; TAPS],
 ) -> [S::V; SIDE] {
     // SAFETY: the caller's promise.
@@ -251,21 +253,35 @@ unsafe fn filter_line<S: Simd, const TAPS: usize, const SIDE: usize>(
         }
         // 1 / (2 a*a (a*a - b*b)) = -2/3 and 1 / (2 b*b (b*b - a*a)) = 1/6.
         let (scale_a, scale_b) = (S::splat(-2.0 / 3.0), S::splat(1.0 / 6.0));
-        let (mut even_a, mut odd_a) = (g[2], g[1]);
-        let (mut even_b, mut odd_b) = (g[2], g[1]);
-        if TAPS == 5 {
-            // The powers by Horner's scheme: a*a is 1/2, b*b is 2.
-            even_a = S::mul_add(half, g[TAPS - 1], g[2]);
-            even_b = S::mul_add(two, g[TAPS - 1], g[2]);
-            odd_a = S::mul_add(half, g[TAPS - 2], g[1]);
-            odd_b = S::mul_add(two, g[TAPS - 2], g[1]);
-        }
-        let (even, odd) = (S::mul_add(half, even_a, g[0]), S::mul(S::splat(A), odd_a));
+        // a*a is 1/2, b*b is 2.
+        let odd = S::mul(S::splat(A), every_other::<S, TAPS>(&g, 1, half));
+        let even = every_other::<S, TAPS>(&g, 0, half);
         u[1] = S::mul(scale_a, S::add(even, odd));
         u[2] = S::mul(scale_a, S::sub(even, odd));
-        let (even, odd) = (S::mul_add(two, even_b, g[0]), S::mul(S::splat(B), odd_b));
+        let odd = S::mul(S::splat(B), every_other::<S, TAPS>(&g, 1, two));
+        let even = every_other::<S, TAPS>(&g, 0, two);
         u[3] = S::mul(scale_b, S::add(even, odd));
         u[4] = S::mul(scale_b, S::sub(even, odd));
         u
     }
+}
+
+/// `g[first] + square * g[first + 2] + square^2 * g[first + 4] ...`, by Horner's scheme.
+///
+/// # Safety
+/// The instruction set of `S` must be present.
+#[inline(always)]
+unsafe fn every_other<S: Simd, const TAPS: usize>(
+    g: &[S::V; TAPS],
+    first: usize,
+    square: S::V,
+) -> S::V {
+    let mut tap = first + (TAPS - 1 - first) / 2 * 2;
+    let mut value = g[tap];
+    while tap > first {
+        tap -= 2;
+        // SAFETY: the caller's promise.
+        value = unsafe { S::mul_add(square, value, g[tap]) };
+    }
+    value
 }

@@ -57,7 +57,7 @@ pub fn transform_input(
     buffer: &mut [f32],
     panels: &mut [f32],
 ) {
-    if let Form::Tile4Taps3Stride2 | Form::Tile8Taps3Stride2 { .. } = form {
+    if form.has_stride_2() {
         return transform_pairs(isa, form, input, channels, buffer, panels);
     }
     let (side, tile) = (form.side(), form.tile());

@@ -39,6 +39,7 @@ pub fn transform_output(
         match form {
             Form::Tile2Taps3 => transform_back::<4, 2>(isa, back, &mut spoiled),
             Form::Tile4Taps3 => transform_back::<6, 4>(isa, back, &mut spoiled),
+            Form::Tile3Taps4 => transform_back::<6, 3>(isa, back, &mut spoiled),
             Form::Tile2Taps5 => transform_back::<6, 2>(isa, back, &mut spoiled),
             Form::Tile4Taps3Stride2 => transform_back::<7, 4>(isa, back, &mut spoiled),
             Form::Tile8Taps3Stride2 { begins_odd } => {
@@ -113,6 +114,9 @@ unsafe fn output_body<S: Simd, const SIDE: usize, const TILE: usize>(
                     let mut columns = [S::splat(0.0); 4];
                     columns.copy_from_slice(&result[row]);
                     S::store_4_interleaved(to, columns);
+                } else if TILE == 3 {
+                    let [first, second, third] = [result[row][0], result[row][1], result[row][2]];
+                    store_3_interleaved::<S>(to, [first, second, third]);
                 } else {
                     S::store_2_interleaved(to, [result[row][0], result[row][1]]);
                 }
@@ -146,21 +150,61 @@ unsafe fn output_line<S: Simd, const SIDE: usize, const TILE: usize>(
             y[1] = S::sub(S::sub(m[1], m[2]), m[3]);
             return y;
         }
+        y.copy_from_slice(&points_line::<S, TILE>([m[0], m[1], m[2], m[3], m[4], m[5]]));
+        y
+    }
+}
+
+/// One row or column of sums of the six points times the output matrix of 2 to 5 results: the powers of
+/// the points, and the product at infinity for the last one.
+///
+/// # Safety
+/// The instruction set of `S` must be present.
+#[inline(always)]
+pub(super) unsafe fn points_line<S: Simd, const TILE: usize>(m: [S::V; 6]) -> [S::V; TILE] {
+    /// a, b and their powers: a*a is 1/2, b*b is 2.
+    const POWERS: [[f32; 2]; 5] = [[1.0, 1.0], [A, B], [0.5, 2.0], [A * 0.5, B * 2.0], [0.25, 4.0]];
+    // SAFETY: the caller's promise.
+    unsafe {
         let (sum_a, difference_a) = (S::add(m[1], m[2]), S::sub(m[1], m[2]));
         let (sum_b, difference_b) = (S::add(m[3], m[4]), S::sub(m[3], m[4]));
+        let mut y = [m[0]; TILE];
         y[0] = S::add(S::add(m[0], sum_a), sum_b);
-        y[1] = S::mul_add(S::splat(A), difference_a, S::mul(S::splat(B), difference_b));
-        if TILE == 2 {
-            y[1] = S::add(y[1], m[5]);
-        } else {
-            let (half, two) = (S::splat(0.5), S::splat(2.0));
-            y[2] = S::mul_add(half, sum_a, S::mul(two, sum_b));
-            y[3] = S::mul_add(
-                S::splat(A * 0.5),
-                difference_a,
-                S::mul_add(S::splat(B * 2.0), difference_b, m[5]),
-            );
+        for power in 1..TILE {
+            let [of_a, of_b] = POWERS[power];
+            let (a, b) = if power % 2 == 0 { (sum_a, sum_b) } else { (difference_a, difference_b) };
+            let b = if power + 1 == TILE {
+                S::mul_add(S::splat(of_b), b, m[5])
+            } else {
+                S::mul(S::splat(of_b), b)
+            };
+            y[power] = S::mul_add(S::splat(of_a), a, b);
         }
         y
+    }
+}
+
+/// `3 * LANES` floats: lane 0 of all columns, lane 1 of all columns, and so on.
+///
+/// # Safety
+/// They must be writable; the instruction set of `S` must be present.
+#[inline(always)]
+unsafe fn store_3_interleaved<S: Simd>(to: *mut f32, [a, b, c]: [S::V; 3]) {
+    /// The first three of each four lanes.
+    const THREES: u32 = 0x7777;
+    let mut fours = [0f32; 4 * MAX_LANES];
+    // SAFETY: the array has room for four vectors; the first stores end inside the last one's room.
+    unsafe {
+        S::store_4_interleaved(fours.as_mut_ptr(), [a, b, c, c]);
+        let threes = S::LANES / 4 * 3;
+        for vector in 0..4 {
+            let packed = S::compress(S::load(fours.as_ptr().add(vector * S::LANES)), THREES);
+            let to = to.add(vector * threes);
+            if vector < 3 {
+                S::store(to, packed);
+            } else {
+                S::store_first(to, packed, threes);
+            }
+        }
     }
 }

@@ -22,6 +22,8 @@ pub struct FilterPieces {
     isa: Isa,
     form: Form,
     matrix: FilterMatrix,
+    /// Where the weights of parts lie, if there are several.
+    parts: Option<PartWeights>,
     /// Rows of a group, and channels of each.
     rows: usize,
     channels: usize,
@@ -35,25 +37,29 @@ pub struct FilterPieces {
 }
 
 impl FilterPieces {
-    /// The pieces of `problem`'s filter, in the order of the reduction of `gather`, which has all taps.
+    /// The pieces of `problem`'s filter, in the order of the reduction of `gather`, which has all taps; or of
+    /// its parts, if there are several.
     pub fn new(
         problem: &ConvProblem,
         gather: &Gather,
+        parts: &[Gather],
         shape: &WinogradShape,
         blocking: &Blocking,
         isa: Isa,
     ) -> Self {
         let taps = &gather.axes[1].taps;
+        let parts = (parts.len() > 1).then(|| PartWeights::new(problem, parts));
         FilterPieces {
             isa,
             form: shape.form,
             matrix: FilterMatrix::new(problem, gather),
+            is_reversed: parts.is_none() && taps[0].offset > taps[1].offset,
+            strides: contiguous_strides(problem, shape.form).filter(|_| parts.is_none()),
+            parts,
             rows: shape.rows,
             channels: shape.channels,
             piece_rows: blocking.piece_rows,
             piece_channels: blocking.channels,
-            is_reversed: taps[0].offset > taps[1].offset,
-            strides: contiguous_strides(problem, shape.form),
         }
     }
 
@@ -75,7 +81,12 @@ impl FilterPieces {
     /// Floats of the scratch of [`FilterPieces::transform`].
     pub fn packed_elems(&self) -> usize {
         let taps = self.form.taps() * self.form.taps();
-        if self.strides.is_some() { 0 } else { ROWS_PACKED * self.channels * taps }
+        if self.strides.is_some() { 0 } else { ROWS_PACKED * self.packed_channels() * taps }
+    }
+
+    /// Channels of a row that are packed together.
+    fn packed_channels(&self) -> usize {
+        if self.parts.is_some() { self.piece_channels } else { self.channels }
     }
 
     /// Transforms a piece: position, row, channel.
@@ -97,12 +108,22 @@ impl FilterPieces {
             return;
         }
         let taps = self.form.taps() * self.form.taps();
-        let row_elems = self.channels * taps;
+        let row_elems = self.packed_channels() * taps;
         for first in rows.clone().step_by(ROWS_PACKED) {
             let count = ROWS_PACKED.min(rows.end - first);
             let packed = &mut packed[..count * row_elems];
-            self.matrix.pack_rows(self.isa, filter, group * self.rows + first, packed);
-            let data = &packed[channels.start * taps..];
+            let data = match &self.parts {
+                Some(parts) => {
+                    for (row, packed) in (first..).zip(packed.chunks_exact_mut(row_elems)) {
+                        parts.pack(filter, [group, row], channels.clone(), packed);
+                    }
+                    &packed[..]
+                }
+                None => {
+                    self.matrix.pack_rows(self.isa, filter, group * self.rows + first, packed);
+                    &packed[channels.start * taps..]
+                }
+            };
             let rows = first - rows.start..first - rows.start + count;
             self.transform_rows(data, [row_elems, taps], rows, channels.len(), out);
         }
@@ -126,16 +147,72 @@ impl FilterPieces {
     }
 }
 
-/// Distance of groups, rows and channels, where taps are contiguous floats.
-pub(super) fn contiguous_strides(problem: &ConvProblem, form: Form) -> Option<[usize; 3]> {
-    let w = problem.tensor5(Role::W);
-    let [k_stride, c_stride, _, y_stride, x_stride] = w.strides;
-    if x_stride != 1 || y_stride != form.taps() {
-        return None;
+/// Where the weights of parts lie, see [`Gather::parts`]. Channel `part * channels + c` of the reduction is
+/// channel c of that part.
+struct PartWeights {
+    /// Distance of groups, rows and channels.
+    strides: [usize; 3],
+    /// Channels of a part.
+    channels: usize,
+    /// Of each part where its taps lie, by rising inputs; `None` weighs nothing.
+    taps: Vec<Vec<Option<usize>>>,
+}
+
+impl PartWeights {
+    fn new(problem: &ConvProblem, parts: &[Gather]) -> Self {
+        let w = problem.tensor5(Role::W);
+        let spatial: [(usize, usize); 2] =
+            [1, 2].map(|dim| (w.spatial_lengths()[dim], w.spatial_strides()[dim]));
+        let of_part = |part: &Gather| {
+            let [of_h, of_w] = [1, 2].map(|dim| {
+                let (len, stride) = spatial[dim - 1];
+                let place = move |index: usize| (index < len).then_some(index * stride);
+                part.axes[dim].taps.iter().map(move |tap| place(tap.filter_index))
+            });
+            let of_w: Vec<_> = of_w.collect();
+            let line = |y: Option<usize>| of_w.iter().map(move |x| y.zip(*x).map(|(y, x)| y + x));
+            of_h.flat_map(line).collect()
+        };
+        PartWeights {
+            strides: weight_strides(problem),
+            channels: parts[0].channels,
+            taps: parts.iter().map(of_part).collect(),
+        }
     }
+
+    /// Packs some channels of a row, taps innermost.
+    fn pack(
+        &self,
+        filter: &[f32],
+        [group, row]: [usize; 2],
+        channels: Range<usize>,
+        packed: &mut [f32],
+    ) {
+        let [group_stride, row_stride, channel_stride] = self.strides;
+        let filter = &filter[group * group_stride + row * row_stride..];
+        let taps = self.taps[0].len();
+        for (channel, packed) in channels.zip(packed.chunks_exact_mut(taps)) {
+            let (part, channel) = (channel / self.channels, channel % self.channels);
+            let filter = &filter[channel * channel_stride..];
+            for (weight, tap) in packed.iter_mut().zip(&self.taps[part]) {
+                *weight = tap.map_or(0.0, |tap| filter[tap]);
+            }
+        }
+    }
+}
+
+/// Distance of groups, rows and channels.
+fn weight_strides(problem: &ConvProblem) -> [usize; 3] {
+    let [k_stride, c_stride, ..] = problem.tensor5(Role::W).strides;
     let group_stride = problem.k() / problem.groups() * k_stride;
-    Some(match problem.direction() {
+    match problem.direction() {
         Direction::Bwd => [group_stride, c_stride, k_stride],
         Direction::Fwd | Direction::Wrw => [group_stride, k_stride, c_stride],
-    })
+    }
+}
+
+/// Distance of groups, rows and channels, where taps are contiguous floats.
+pub(super) fn contiguous_strides(problem: &ConvProblem, form: Form) -> Option<[usize; 3]> {
+    let [.., y_stride, x_stride] = problem.tensor5(Role::W).strides;
+    (x_stride == 1 && y_stride == form.taps()).then(|| weight_strides(problem))
 }

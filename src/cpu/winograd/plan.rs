@@ -5,9 +5,9 @@ use std::num::NonZeroUsize;
 use std::ops::Range;
 
 use super::filter::FilterPieces;
+use super::part_planes::{PartChannels, PartPlanes};
 use super::shape::{Blocking, WinogradShape, position_elems};
 use crate::cpu::arena;
-use crate::cpu::blocked::{PixelLayout, Planes};
 use crate::cpu::element::{Element, Output};
 use crate::cpu::gather::{Gather, Order, PixelBox, gathers_of, split_dilated};
 use crate::cpu::isa::Isa;
@@ -34,8 +34,7 @@ pub struct DataPlan {
     shape: WinogradShape,
     blocking: Blocking,
     gather: Gather,
-    /// Of each phase of the dilation, all with one layout.
-    planes: Vec<Planes>,
+    planes: PartPlanes,
     /// Whether lines are read from the tensor itself.
     is_direct: bool,
     filter: FilterPieces,
@@ -112,16 +111,20 @@ impl DataPlan {
         let (mut gather, mut all_taps) = gathers(problem, form);
         gather.order = Order::TapInner;
         all_taps.order = Order::TapInner;
-        let filter = FilterPieces::new(problem, &all_taps, &shape, &blocking, isa);
+        let parts = match shape.parts {
+            1 => vec![gather.clone()],
+            _ => gather.parts(form.taps(), [1, 2].map(|dim| problem.strides()[dim])),
+        };
+        let filter = FilterPieces::new(problem, &all_taps, &parts, &shape, &blocking, isa);
         let lengths = BoxLengths {
             images: blocking.images,
             spatial: [1, blocking.tile_rows * step, shape.tiles_w * step],
         };
-        let phases = gather.dilated_phases(dilations_of(problem));
-        let planes: Vec<Planes> =
-            phases.iter().map(|phase| Planes::new(phase, &lengths, blocking.channels)).collect();
+        let (dilations, n) = (dilations_of(problem), problem.n());
+        let planes = PartPlanes::new(&parts, dilations, n, &lengths, blocking.channels);
         let is_direct = problem.input_dtype() == DataType::F32
-            && dilations_of(problem) == [1, 1]
+            && parts.len() == 1
+            && dilations == [1, 1]
             && gather.axes[2].in_stride == 1;
 
         let tiles = blocking.tiles(&shape).next_multiple_of(tile_vector(isa));
@@ -132,7 +135,7 @@ impl DataPlan {
         let places = if is_turned { ROWS_TURNED.min(blocking.chunk_rows) } else { 1 };
         let tile_lines = blocking.images * blocking.tile_rows;
         let scratch = ScratchElems {
-            planes: if is_direct { 0 } else { planes[0].elems(blocking.images) },
+            planes: if is_direct { 0 } else { planes.elems(blocking.images) },
             lines: InputLines::buffer_elems(form, tile_lines, shape.tiles_w),
             panels: shape.channels.div_ceil(blocking.channels)
                 * form.positions()
@@ -289,24 +292,21 @@ impl DataPlan {
         &self,
         group_input: &[T],
         channels: &Range<usize>,
-        task: [&Range<usize>; 2],
+        [images, tile_rows]: [&Range<usize>; 2],
         planes: &mut [f32],
     ) {
-        let [images, tile_rows] = task;
-        let n = self.problem.n();
-        let image_elems = self.layout().strides[0];
-        let mut image = images.start;
-        while image < images.end {
-            let phase = image / n;
-            let of_phase = image..images.end.min((phase + 1) * n);
-            let pixels = PixelBox {
-                n: of_phase.start - phase * n..of_phase.end - phase * n,
-                ..self.box_of(tile_rows)
-            };
-            let planes = &mut planes[(image - images.start) * image_elems..];
-            self.planes[phase].stage(self.isa, group_input, channels.clone(), &pixels, planes);
-            image = of_phase.end;
-        }
+        let of_part = self.shape.channels / self.shape.parts;
+        let parts: Vec<PartChannels> = (channels.start / of_part..self.shape.parts)
+            .map(|part| {
+                let begin = part * of_part;
+                let first = channels.start.max(begin) - begin;
+                let end = channels.end.min(begin + of_part).saturating_sub(begin);
+                PartChannels { part, channels: first..end }
+            })
+            .take_while(|part| !part.channels.is_empty())
+            .collect();
+        let pixels = PixelBox { n: images.clone(), ..self.box_of(tile_rows) };
+        self.planes.stage(self.isa, group_input, &parts, &pixels, planes);
     }
 
     /// The inputs of some rows of tiles, by the results of a stride of 1.
@@ -327,23 +327,18 @@ impl DataPlan {
             lines.map(line).collect()
         };
         if self.is_direct {
-            let phases = self.planes[0].lines(&self.box_of(tile_rows));
+            let phases = self.planes.first().lines(&self.box_of(tile_rows));
             let (shape, lines) = &phases[0];
             let of_image = |n: usize| {
                 of_tiles(&|line| lines[line].1.map(|begin| begin + n * self.gather.n_stride))
             };
             return (images.clone().flat_map(of_image).collect(), shape.before, shape.len);
         }
-        let [image_stride, _, line_stride] = self.layout().strides;
+        let [image_stride, _, line_stride] = self.planes.layout().strides;
         let of_image =
             |image: usize| of_tiles(&|line| Some(image * image_stride + line * line_stride));
         let width = (self.shape.tiles_w - 1) * form.step() + form.window();
         ((0..images.len()).flat_map(of_image).collect(), 0, width)
-    }
-
-    /// Where things lie in the planes, of any phase.
-    fn layout(&self) -> &PixelLayout {
-        &self.planes[0].layout
     }
 
     /// Transforms the input of a task, block of channels by block.
@@ -365,7 +360,7 @@ impl DataPlan {
                 }
                 None => {
                     self.stage(group_input, channels, task, scratch.planes);
-                    (&*scratch.planes, self.layout().channel_stride)
+                    (&*scratch.planes, self.planes.layout().channel_stride)
                 }
             };
             let input = InputLines {
@@ -535,18 +530,14 @@ fn panel_position_elems(isa: Isa, channels: usize, tiles: usize) -> usize {
 /// The gather whose results are the inputs of tiles, one after the other, but for the last ones; and one
 /// with all taps of the filter.
 fn gathers(problem: &ConvProblem, form: Form) -> (Gather, Gather) {
-    match form {
-        Form::Tile4Taps3Stride2 | Form::Tile8Taps3Stride2 { .. } => {
-            let gather = Gather::runs_of_stride_2(problem);
-            let is_falling = problem.direction() == Direction::Bwd;
-            let all_taps = gather.with_all_taps(problem, is_falling);
-            (gather, all_taps)
-        }
-        _ => {
-            let gather = gathers_of(problem).swap_remove(0);
-            (gather.clone(), gather)
-        }
+    if form.has_stride_2() {
+        let gather = Gather::runs_of_stride_2(problem);
+        let is_falling = problem.direction() == Direction::Bwd;
+        let all_taps = gather.with_all_taps(problem, is_falling);
+        return (gather, all_taps);
     }
+    let gather = gathers_of(problem).swap_remove(0);
+    (gather.clone(), gather)
 }
 
 /// Dilations in h and w.

@@ -6,6 +6,7 @@ use std::num::NonZeroUsize;
 use super::filter::contiguous_strides;
 use crate::config::IsaLevel;
 use crate::cpu::cache::CacheSizes;
+use crate::cpu::gather::axis_parts;
 use crate::cpu::isa::Isa;
 use crate::cpu::tiles::even_piece;
 use crate::cpu::ukernel::{Form, MIN_EFFICIENT_ROWS, block_rows, tile_vector};
@@ -18,8 +19,9 @@ pub struct WinogradShape {
     pub groups: usize,
     /// Channels of the result in a group.
     pub rows: usize,
-    /// Channels of the reduction.
+    /// Channels of the reduction: of all parts, see [`crate::cpu::gather::Gather::parts`].
     pub channels: usize,
+    pub parts: usize,
     /// Images: of each in the batch, one for each phase of the dilation.
     pub images: usize,
     pub tiles_h: usize,
@@ -45,6 +47,14 @@ pub(super) fn phases_of(problem: &ConvProblem) -> [usize; 2] {
     [1, 2].map(|dim| problem.dilations()[dim].min(out[dim]))
 }
 
+/// Parts of the filter in h and w, see [`crate::cpu::gather::Gather::parts`].
+pub(super) fn parts_of(problem: &ConvProblem, form: Form) -> [usize; 2] {
+    if form.has_stride_2() {
+        return [1, 1];
+    }
+    [1, 2].map(|dim| axis_parts(problem.filter_spatial()[dim], form.taps(), problem.strides()[dim]))
+}
+
 fn out_spatial(problem: &ConvProblem) -> [usize; 3] {
     match problem.direction() {
         Direction::Bwd => problem.in_spatial(),
@@ -62,17 +72,19 @@ impl WinogradShape {
             Direction::Fwd | Direction::Wrw => (k, c),
         };
         let form = form_of(problem, form);
+        let parts = parts_of(problem, form).iter().product();
         let [phases_h, phases_w] = phases_of(problem);
         let [_, out_h, out_w] = out_spatial(problem);
         WinogradShape {
             form,
             groups,
             rows,
-            channels,
+            channels: channels * parts,
+            parts,
             images: problem.n() * phases_h * phases_w,
             tiles_h: out_h.div_ceil(phases_h).div_ceil(form.tile()),
             tiles_w: out_w.div_ceil(phases_w).div_ceil(form.tile()),
-            filter_is_contiguous: contiguous_strides(problem, form).is_some(),
+            filter_is_contiguous: parts == 1 && contiguous_strides(problem, form).is_some(),
         }
     }
 }
@@ -168,6 +180,8 @@ impl Costs {
             (Form::Tile2Taps3, true) => Self::of_wide_stride_1([150.0, 90.0, 170.0]),
             (Form::Tile4Taps3, false) => Self::of_stride_1([450.0, 340.0, 260.0]),
             (Form::Tile4Taps3, true) => Self::of_wide_stride_1([330.0, 260.0, 350.0]),
+            (Form::Tile3Taps4, false) => Self::of_stride_1([450.0, 280.0, 390.0]),
+            (Form::Tile3Taps4, true) => Self::of_wide_stride_1([330.0, 210.0, 500.0]),
             (Form::Tile2Taps5, false) => Self::of_stride_1([450.0, 210.0, 520.0]),
             (Form::Tile2Taps5, true) => Self::of_wide_stride_1([330.0, 160.0, 700.0]),
             (Form::Tile4Taps3Stride2, _) => Self::of_stride_2([700.0, 800.0, 900.0]),
@@ -193,10 +207,10 @@ const TASK_COST: f64 = 5e4;
 /// Tiles in a box at most: beyond it, reading the transformed filter no longer matters. Of stride 2 images
 /// have few tiles, and those of several fill vectors better.
 fn max_tiles(form: Form, isa: Isa) -> usize {
-    match form {
-        Form::Tile4Taps3Stride2 | Form::Tile8Taps3Stride2 { .. } => 256,
-        _ if isa.is_wide() => 192,
-        _ => 400,
+    match (form.has_stride_2(), isa.is_wide()) {
+        (true, _) => 256,
+        (false, true) => 192,
+        (false, false) => 400,
     }
 }
 
@@ -354,7 +368,7 @@ impl Blocking {
 
 /// Lengths of blocks of channels to choose from.
 fn block_channels(shape: &WinogradShape, isa: Isa) -> Vec<usize> {
-    if !shape.filter_is_contiguous {
+    if !shape.filter_is_contiguous && shape.parts == 1 {
         return vec![shape.channels];
     }
     let block = |most| even_piece(shape.channels, most).next_multiple_of(16).min(shape.channels);
@@ -369,10 +383,10 @@ fn block_channels(shape: &WinogradShape, isa: Isa) -> Vec<usize> {
         true => block(of_l2().clamp(least, MAX_BLOCK_CHANNELS)),
         false => block(MAX_BLOCK_CHANNELS),
     };
-    match shape.form {
-        Form::Tile4Taps3Stride2 | Form::Tile8Taps3Stride2 { .. } => vec![of_fitting(128)],
-        _ if isa.is_wide() => vec![of_fitting(MIN_BLOCK_CHANNELS)],
-        _ => {
+    match (shape.form.has_stride_2(), isa.is_wide()) {
+        (true, _) => vec![of_fitting(128)],
+        (false, true) => vec![of_fitting(MIN_BLOCK_CHANNELS)],
+        (false, false) => {
             let mut blocks = [1, 2, 4, 8].map(|part| block(MAX_BLOCK_CHANNELS / part)).to_vec();
             blocks.dedup();
             blocks

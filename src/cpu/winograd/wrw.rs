@@ -1,27 +1,28 @@
-//! Backward-weights by Winograd's F(3x3, 4x4).
+//! Backward-weights by Winograd's F(3x3, 4x4), F(4x4, 3x3) and F(5x5, 2x2).
 //!
 //! Tiles of x and of dy are transformed to matrices of tiles and channels, one for each position; their
 //! products are summed over tiles by the GEMM kernel, box after box, and transformed back once for
 //! each filter. Of a box, a pair of rows of positions is transformed and multiplied before the next
 //! one, so that all of that stays in the L2 cache. Where there are few filters, boxes make several
 //! parts for several threads, each with sums of its own that are added in the end. Boxes and parts
-//! depend on the problem alone, so the bits do not depend on threads.
+//! depend on the problem alone, so the bits do not depend on threads. Each phase of a dilation is an image of
+//! its own; a filter that is cut into parts has as many times the channels of x.
 #![forbid(unsafe_code)]
 
 use std::num::NonZeroUsize;
 use std::ops::Range;
 
+use super::part_planes::{PartChannels, PartPlanes};
 use super::shape::position_elems;
-use super::wrw_blocking::{Blocking, Cut, TILE, tiles_of, whole_vectors};
+use super::wrw_blocking::{Blocking, Cut, WrwShape, whole_vectors};
 use crate::cpu::arena;
-use crate::cpu::blocked::Planes;
 use crate::cpu::element::{Element, Output, Scalars};
 use crate::cpu::gather::{Gather, Order, PixelBox};
 use crate::cpu::isa::Isa;
 use crate::cpu::pool;
 use crate::cpu::store::store_filter_tile;
 use crate::cpu::ukernel::{
-    CHANNELS_BUFFER_ELEMS, ChannelPlaces, InputLines, ROW_PAIRS, TileOf, TileSums, sum_tiles,
+    CHANNELS_BUFFER_ELEMS, ChannelPlaces, Form, InputLines, ROW_PAIRS, TileOf, TileSums, sum_tiles,
     tile_vector, transform_channels, transform_weights,
 };
 use crate::cpu::widen::WideInputs;
@@ -32,7 +33,6 @@ use crate::problem::{ConvProblem, Role};
 
 /// Rows and columns of positions.
 const SIDE: usize = 6;
-const TAPS: usize = 9;
 
 /// Rows of positions that are transformed together.
 const PAIR: usize = 2;
@@ -41,12 +41,15 @@ const PAIR: usize = 2;
 pub struct WrwPlan {
     isa: Isa,
     problem: ConvProblem,
+    shape: WrwShape,
     x: Gather,
     dy: Gather,
-    x_planes: Planes,
-    dy_planes: Planes,
+    x_planes: PartPlanes,
+    dy_planes: PartPlanes,
     /// Whether lines are read from the tensors themselves: of x, of dy.
     is_direct: [bool; 2],
+    /// Of each weight of a filter the part, and the number of the tap in it.
+    weight_places: Vec<(usize, usize)>,
     cut: Cut,
     blocking: Blocking,
 }
@@ -60,6 +63,18 @@ struct Scratch<'a> {
     dy_tiles: &'a mut [f32],
     sums: &'a mut [f32],
     weights: &'a mut [f32],
+    filters: &'a mut [f32],
+}
+
+/// The lines of a box's tiles, of some channels.
+struct BoxLines<'a> {
+    source: &'a [f32],
+    channel_stride: usize,
+    lines: Vec<Option<usize>>,
+    before: usize,
+    len: usize,
+    tiles_w: usize,
+    channels: usize,
 }
 
 /// Some filters of a group.
@@ -70,19 +85,32 @@ struct Filters {
 }
 
 impl WrwPlan {
-    /// Prepares `problem`, which must be backward-weights of a 3 x 3 filter with stride and
-    /// dilation 1.
-    pub fn new(problem: &ConvProblem, isa: Isa, threads: NonZeroUsize) -> Self {
+    /// Prepares `problem`, which must be backward-weights that the form serves.
+    pub fn new(problem: &ConvProblem, form: Form, isa: Isa, threads: NonZeroUsize) -> Self {
         let x = Gather { order: Order::TapInner, ..Gather::over_x(problem) };
         let dy = Gather { order: Order::TapInner, ..Gather::pixels_of_y(problem) };
-        let (cut, blocking) = (Cut::new(problem), Blocking::choose(problem, isa, threads));
-        let is_direct = [&x, &dy].map(|gather| gather.axes[2].in_stride == 1);
+        let shape = WrwShape::new(problem, form);
+        let (cut, blocking) = (Cut::new(&shape), Blocking::choose(&shape, isa, threads));
+        let [strides, dilations] =
+            [problem.strides(), problem.dilations()].map(|all| [all[1], all[2]]);
+        let parts = x.parts(form.taps(), strides);
+        let has_phases = shape.images > problem.n();
+        let (lengths, n) = (&cut.box_lengths, problem.n());
+        let x_channels = shape.parts * blocking.c;
         WrwPlan {
             isa,
-            is_direct,
-            x_planes: Planes::new(&x, &cut.box_lengths, blocking.c),
-            dy_planes: Planes::new(&dy, &cut.box_lengths, blocking.k),
+            is_direct: [shape.is_direct, !has_phases && dy.axes[2].in_stride == 1],
+            x_planes: PartPlanes::new(&parts, dilations, n, lengths, x_channels),
+            dy_planes: PartPlanes::new(
+                std::slice::from_ref(&dy),
+                dilations,
+                n,
+                lengths,
+                blocking.k,
+            ),
+            weight_places: weight_places(problem, &parts),
             problem: problem.clone(),
+            shape,
             x,
             dy,
             cut,
@@ -91,9 +119,10 @@ impl WrwPlan {
     }
 
     /// The estimated time in multiply-adds of the busiest thread.
-    pub fn cost(problem: &ConvProblem, isa: Isa, threads: NonZeroUsize) -> f64 {
-        let blocking = Blocking::choose(problem, isa, threads);
-        blocking.cost(&Cut::new(problem), problem, isa, threads)
+    pub fn cost(problem: &ConvProblem, form: Form, isa: Isa, threads: NonZeroUsize) -> f64 {
+        let shape = WrwShape::new(problem, form);
+        let blocking = Blocking::choose(&shape, isa, threads);
+        blocking.cost(&Cut::new(&shape), &shape, isa, threads)
     }
 
     /// Runs, with alpha 1 and beta 0. The slices span the tensors of the problem.
@@ -110,9 +139,9 @@ impl WrwPlan {
         let out = TensorMut::new(out, self.problem.tensor5(Role::W))?;
         let channels = [self.dy.channels, self.x.channels];
         let tasks = wrw_tasks(out, channels, [self.blocking.k, self.blocking.c]);
-        let [rows, columns] = tiles_of(&self.problem);
-        let whole =
-            PixelBox { n: 0..self.problem.n(), o: [0..1, 0..rows * TILE, 0..columns * TILE] };
+        let WrwShape { images, tiles_h, tiles_w, .. } = self.shape;
+        let tile = self.shape.form.tile();
+        let whole = PixelBox { n: 0..images, o: [0..1, 0..tiles_h * tile, 0..tiles_w * tile] };
         let boxes = self.cut.box_lengths.cut(&whole);
         let parts: Vec<&[PixelBox]> = boxes.chunks(self.cut.boxes_in_part).collect();
         let scratch = || arena::take(self.scratch_elems().iter().sum());
@@ -127,12 +156,12 @@ impl WrwPlan {
             });
         }
         let tasks: Vec<_> = tasks.into_iter().map(split).collect();
-        let all_weights: usize = tasks.iter().map(|(filters, _)| filters.weights()).sum();
+        let all_weights: usize = tasks.iter().map(|(filters, _)| self.weights(filters)).sum();
         let mut sums = arena::take(all_weights * parts.len())?;
         let (mut of_tasks, mut of_parts, mut rest) = (Vec::new(), Vec::new(), &mut *sums);
         for (filters, _) in &tasks {
             for boxes in &parts {
-                let (weights, behind) = rest.split_at_mut(filters.weights());
+                let (weights, behind) = rest.split_at_mut(self.weights(filters));
                 rest = behind;
                 of_parts.push((filters, *boxes, weights));
             }
@@ -144,9 +173,9 @@ impl WrwPlan {
         })?;
         let mut rest = &mut *sums;
         for (filters, out) in tasks {
-            let (weights, behind) = rest.split_at_mut(filters.weights() * parts.len());
+            let (weights, behind) = rest.split_at_mut(self.weights(&filters) * parts.len());
             rest = behind;
-            of_tasks.push((filters.weights(), weights, out));
+            of_tasks.push((self.weights(&filters), weights, out));
         }
         let is_total_finite = pool::all(
             threads,
@@ -164,30 +193,43 @@ impl WrwPlan {
 
     /// Sums of a position: rows of output channels, columns of input channels.
     fn sums_stride(&self) -> usize {
-        position_elems(self.blocking.k * whole_vectors(self.blocking.c))
+        position_elems(self.blocking.k * whole_vectors(self.shape.parts * self.blocking.c))
+    }
+
+    /// Weights of some filters.
+    fn weights(&self, filters: &Filters) -> usize {
+        filters.k.len() * filters.c.len() * self.weight_places.len()
     }
 
     /// Floats of each part of [`Scratch`].
-    fn scratch_elems(&self) -> [usize; 7] {
+    fn scratch_elems(&self) -> [usize; 8] {
         let Blocking { k, c } = self.blocking;
-        let (images, tiles) = (self.cut.box_lengths.images, self.cut.tiles());
+        let columns = self.shape.parts * c;
+        let (images, tiles) = (self.cut.box_lengths.images, self.cut.tiles);
         let [x_direct, dy_direct] = self.is_direct;
+        let taps = self.shape.form.taps();
         [
             if x_direct { 0 } else { self.x_planes.elems(images) },
             if dy_direct { 0 } else { self.dy_planes.elems(images) },
             CHANNELS_BUFFER_ELEMS,
-            PAIR * SIDE * position_elems(c.next_multiple_of(2 * tile_vector(self.isa)) * tiles),
+            PAIR * SIDE * position_elems(columns.next_multiple_of(self.panel_columns()) * tiles),
             PAIR * SIDE * position_elems(whole_vectors(k) * tiles),
             SIDE * SIDE * self.sums_stride(),
-            self.sums_stride() * TAPS,
+            self.sums_stride() * taps * taps,
+            k * c * self.weight_places.len(),
         ]
         .map(arena::whole_lines)
     }
 
+    /// Channels of a panel.
+    fn panel_columns(&self) -> usize {
+        2 * tile_vector(self.isa)
+    }
+
     fn split<'a>(&self, scratch: &'a mut [f32]) -> Scratch<'a> {
-        let [x_planes, dy_planes, lines, x_tiles, dy_tiles, sums, weights] =
+        let [x_planes, dy_planes, lines, x_tiles, dy_tiles, sums, weights, filters] =
             arena::split(scratch, self.scratch_elems());
-        Scratch { x_planes, dy_planes, lines, x_tiles, dy_tiles, sums, weights }
+        Scratch { x_planes, dy_planes, lines, x_tiles, dy_tiles, sums, weights, filters }
     }
 
     /// Some filters' sums over boxes, transformed back: whether all weights are finite, and these.
@@ -202,14 +244,13 @@ impl WrwPlan {
         let dy = &dy[self.dy.group_offset(filters.group)..];
         let mut scratch = self.split(scratch);
         for (index, pixels) in boxes.iter().enumerate() {
-            for rows in ROW_PAIRS {
-                self.add_box([x, dy], filters, rows, pixels, &mut scratch, index > 0);
-            }
+            self.add_box([x, dy], filters, pixels, &mut scratch, index > 0);
         }
         let (k, c) = (filters.k.len(), filters.c.len());
-        let (columns, stride) = (whole_vectors(c), self.sums_stride());
-        let used = c.next_multiple_of(tile_vector(self.isa));
-        let Scratch { sums, weights, .. } = scratch;
+        let all_c = self.shape.parts * c;
+        let (columns, stride) = (whole_vectors(all_c), self.sums_stride());
+        let used = all_c.next_multiple_of(tile_vector(self.isa));
+        let Scratch { sums, weights, filters: packed, .. } = scratch;
         if used < columns {
             // No sums, but they are transformed with the others.
             for position in sums.chunks_exact_mut(stride).take(SIDE * SIDE) {
@@ -218,118 +259,151 @@ impl WrwPlan {
                 }
             }
         }
-        let is_finite = transform_weights(self.isa, sums, stride, k * columns, weights);
-        if c < columns {
-            for row in 1..k {
-                let from = row * columns * TAPS;
-                weights.copy_within(from..from + c * TAPS, row * c * TAPS);
-            }
+        let taps = self.shape.form.taps();
+        let is_finite = transform_weights(self.isa, taps, sums, stride, k * columns, weights);
+        let packed = &mut packed[..self.weights(filters)];
+        let rows = weights.chunks_exact(columns * taps * taps);
+        for (row, packed) in rows.zip(packed.chunks_exact_mut(c * self.weight_places.len())) {
+            self.pack_weights(row, c, packed);
         }
-        (is_finite, &weights[..filters.weights()])
+        (is_finite, packed)
     }
 
-    /// Adds the products of a box's tiles to the sums of some rows of positions.
+    /// Brings the weights of the `c` filters of a row from parts to the order of the filter.
+    fn pack_weights(&self, row: &[f32], c: usize, packed: &mut [f32]) {
+        let len = self.weight_places.len();
+        if self.shape.parts == 1 {
+            packed.copy_from_slice(&row[..c * len]);
+            return;
+        }
+        let taps = self.shape.form.taps() * self.shape.form.taps();
+        for (channel, filter) in packed.chunks_exact_mut(len).enumerate() {
+            for (weight, (part, tap)) in filter.iter_mut().zip(&self.weight_places) {
+                *weight = row[(part * c + channel) * taps + tap];
+            }
+        }
+    }
+
+    /// Adds the products of a box's tiles to the sums.
     fn add_box(
         &self,
         [x, dy]: [&[f32]; 2],
         filters: &Filters,
-        rows: [usize; PAIR],
         pixels: &PixelBox,
         scratch: &mut Scratch<'_>,
         accumulate: bool,
     ) {
         let isa = self.isa;
         let Scratch { x_planes, dy_planes, lines, x_tiles, dy_tiles, sums, .. } = scratch;
-        let tiles = pixels.n.len() * pixels.o[1].len() * pixels.o[2].len() / (TILE * TILE);
-        let (k, c) = (filters.k.len(), filters.c.len());
-        let panel_cols = 2 * tile_vector(isa);
+        let tile = self.shape.form.tile();
+        let tiles = pixels.n.len() * pixels.o[1].len() * pixels.o[2].len() / (tile * tile);
+        let x = self.box_lines(TileOf::X, x, &filters.c, pixels, x_planes);
+        let dy = self.box_lines(TileOf::Dy, dy, &filters.k, pixels, dy_planes);
+        let (k, c) = (dy.channels, x.channels);
+        let panel_cols = self.panel_columns();
         let x_stride = position_elems(c.next_multiple_of(panel_cols) * tiles);
         let dy_stride = position_elems(whole_vectors(k) * tiles);
         let x_places = ChannelPlaces { panel_stride: panel_cols * tiles, tile_stride: panel_cols };
         let dy_places = ChannelPlaces { panel_stride: panel_cols, tile_stride: whole_vectors(k) };
-        let of = (TileOf::X, rows, &filters.c, pixels);
-        self.transform(of, x, x_planes, lines, x_places, x_stride, x_tiles);
-        let of = (TileOf::Dy, rows, &filters.k, pixels);
-        self.transform(of, dy, dy_planes, lines, dy_places, dy_stride, dy_tiles);
-        for (index, row) in rows.into_iter().enumerate() {
-            let products = TileSums {
-                positions: SIDE,
-                rows: k,
-                tiles,
-                columns: c.next_multiple_of(tile_vector(isa)),
-                dy_stride: whole_vectors(k),
-                sums_stride: whole_vectors(c),
-                position_strides: [dy_stride, x_stride, self.sums_stride()],
-                accumulate,
-            };
-            let sums = &mut sums[row * SIDE * self.sums_stride()..];
-            let (dy, x) =
-                (&dy_tiles[index * SIDE * dy_stride..], &x_tiles[index * SIDE * x_stride..]);
-            sum_tiles(isa, products, dy, x, sums);
+        for rows in ROW_PAIRS {
+            let (of_x, of_dy) = ((TileOf::X, tile), (TileOf::Dy, tile));
+            let input = x.input(x_stride);
+            transform_channels(isa, of_x, rows, input, c, x_places, lines, x_tiles);
+            let input = dy.input(dy_stride);
+            transform_channels(isa, of_dy, rows, input, k, dy_places, lines, dy_tiles);
+            for (index, row) in rows.into_iter().enumerate() {
+                let products = TileSums {
+                    positions: SIDE,
+                    rows: k,
+                    tiles,
+                    columns: c.next_multiple_of(tile_vector(isa)),
+                    dy_stride: whole_vectors(k),
+                    sums_stride: whole_vectors(c),
+                    position_strides: [dy_stride, x_stride, self.sums_stride()],
+                    accumulate,
+                };
+                let sums = &mut sums[row * SIDE * self.sums_stride()..];
+                let (dy, x) =
+                    (&dy_tiles[index * SIDE * dy_stride..], &x_tiles[index * SIDE * x_stride..]);
+                sum_tiles(isa, products, dy, x, sums);
+            }
         }
     }
 
-    /// Transforms the tiles of some channels of a box to some rows of positions.
-    #[expect(clippy::too_many_arguments, reason = "three of them are parts of the scratch")]
-    fn transform(
+    /// The lines of some channels of a box, in the tensor or brought to planes; those of all parts.
+    fn box_lines<'a>(
         &self,
-        (of, rows, channels, pixels): (TileOf, [usize; PAIR], &Range<usize>, &PixelBox),
-        tensor: &[f32],
-        planes: &mut [f32],
-        buffer: &mut [f32],
-        places: ChannelPlaces,
-        position_stride: usize,
-        out: &mut [f32],
-    ) {
-        let (gather, layout, is_direct) = match of {
-            TileOf::X => (&self.x, &self.x_planes, self.is_direct[0]),
-            TileOf::Dy => (&self.dy, &self.dy_planes, self.is_direct[1]),
+        of: TileOf,
+        tensor: &'a [f32],
+        channels: &Range<usize>,
+        pixels: &PixelBox,
+        staged: &'a mut [f32],
+    ) -> BoxLines<'a> {
+        let (gather, planes, is_direct, parts) = match of {
+            TileOf::X => (&self.x, &self.x_planes, self.is_direct[0], self.shape.parts),
+            TileOf::Dy => (&self.dy, &self.dy_planes, self.is_direct[1], 1),
         };
-        let (side, images) = (of.lines(), pixels.n.clone());
-        let [_, height, width] = [0, 1, 2].map(|dim| pixels.o[dim].len() / TILE);
-        let numbers = (0..height).flat_map(|row| (0..side).map(move |line| row * TILE + line));
-        let lines: Vec<Option<usize>>;
-        let input = if is_direct {
-            let phases = layout.lines(pixels);
+        let tile = self.shape.form.tile();
+        let (side, images) = (of.lines(tile), pixels.n.clone());
+        let [_, height, tiles_w] = [0, 1, 2].map(|dim| pixels.o[dim].len() / tile);
+        let numbers = (0..height).flat_map(|row| (0..side).map(move |line| row * tile + line));
+        if is_direct {
+            let phases = planes.first().lines(pixels);
             let (shape, of_image) = &phases[0];
             let of_image = |image: usize| {
                 let begin = image * gather.n_stride;
                 numbers.clone().map(move |line| of_image[line].1.map(|from| from + begin))
             };
-            lines = images.flat_map(of_image).collect();
-            InputLines {
+            return BoxLines {
                 source: &tensor[channels.start * gather.channel_stride..],
                 channel_stride: gather.channel_stride,
-                lines: &lines,
+                lines: images.flat_map(of_image).collect(),
                 before: shape.before,
                 len: shape.len,
-                tiles_w: width,
-                position_stride,
-            }
-        } else {
-            layout.stage(self.isa, tensor, channels.clone(), pixels, planes);
-            let [image_stride, _, line_stride] = layout.layout.strides;
-            let of_image = |image: usize| {
-                numbers.clone().map(move |line| Some(image * image_stride + line * line_stride))
+                tiles_w,
+                channels: channels.len(),
             };
-            lines = (0..images.len()).flat_map(of_image).collect();
-            InputLines {
-                source: planes,
-                channel_stride: layout.layout.channel_stride,
-                lines: &lines,
-                before: 0,
-                len: width * TILE + side - TILE,
-                tiles_w: width,
-                position_stride,
-            }
+        }
+        let of_part = |part| PartChannels { part, channels: channels.clone() };
+        let all: Vec<_> = (0..parts).map(of_part).collect();
+        planes.stage(self.isa, tensor, &all, pixels, staged);
+        let [image_stride, _, line_stride] = planes.layout().strides;
+        let of_image = |image: usize| {
+            numbers.clone().map(move |line| Some(image * image_stride + line * line_stride))
         };
-        transform_channels(self.isa, of, rows, input, channels.len(), places, buffer, out);
+        BoxLines {
+            source: staged,
+            channel_stride: planes.layout().channel_stride,
+            lines: (0..images.len()).flat_map(of_image).collect(),
+            before: 0,
+            len: tiles_w * tile + side - tile,
+            tiles_w,
+            channels: parts * channels.len(),
+        }
     }
 }
 
-impl Filters {
-    /// Weights of all of them.
-    fn weights(&self) -> usize {
-        self.k.len() * self.c.len() * TAPS
+impl BoxLines<'_> {
+    fn input(&self, position_stride: usize) -> InputLines<'_> {
+        let &BoxLines { source, channel_stride, ref lines, before, len, tiles_w, .. } = self;
+        InputLines { source, channel_stride, lines, before, len, tiles_w, position_stride }
     }
+}
+
+/// Of each weight of a filter the part that it is in, and the number of its tap there.
+fn weight_places(problem: &ConvProblem, parts: &[Gather]) -> Vec<(usize, usize)> {
+    let [_, len_h, len_w] = problem.filter_spatial();
+    let mut places = vec![(0, 0); len_h * len_w];
+    for (number, part) in parts.iter().enumerate() {
+        let [_, h, w] = &*part.axes;
+        for (row, y) in h.taps.iter().enumerate() {
+            for (column, x) in w.taps.iter().enumerate() {
+                if y.filter_index < len_h && x.filter_index < len_w {
+                    places[y.filter_index * len_w + x.filter_index] =
+                        (number, row * w.taps.len() + column);
+                }
+            }
+        }
+    }
+    places
 }

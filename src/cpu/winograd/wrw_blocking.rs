@@ -3,15 +3,11 @@
 
 use std::num::NonZeroUsize;
 
-use super::shape::byte_cost;
+use super::shape::{byte_cost, parts_of, phases_of};
 use crate::cpu::isa::Isa;
 use crate::cpu::tiles::{BoxLengths, even_piece};
-use crate::cpu::ukernel::{MAX_TILES_W, MIN_EFFICIENT_ROWS, ROW_PAIRS, tile_vector};
-use crate::problem::ConvProblem;
-
-/// Side of a tile of dy.
-pub const TILE: usize = 4;
-const POSITIONS: usize = 36;
+use crate::cpu::ukernel::{Form, MIN_EFFICIENT_ROWS, ROW_PAIRS, max_tiles_w, tile_vector};
+use crate::problem::{ConvProblem, Role};
 
 /// Tiles in a box at most. Longer sums spread the cost of reading and writing them, which with 128 and
 /// more channels was worth a tenth from 64 to 128 tiles; with fewer both were as fast (Zen 4, and so
@@ -36,6 +32,9 @@ const X_COST: f64 = 420.0;
 const DY_COST: f64 = 350.0;
 const WEIGHTS_COST: f64 = 300.0;
 
+/// What bringing a pixel to planes costs, where lines are not read from the tensor.
+const STAGE_COST: f64 = 10.0;
+
 /// What writing sums costs, in steps of the reduction, beside bringing them near.
 const STORE_STEPS: f64 = 5.0;
 
@@ -54,6 +53,8 @@ const TASK_COST: f64 = 5e4;
 pub struct Cut {
     /// In pixels of dy, with those that tiles have beyond the image.
     pub box_lengths: BoxLengths,
+    /// Tiles of a full box.
+    pub tiles: usize,
     pub boxes: usize,
     /// Boxes whose sums are transformed back by themselves.
     pub boxes_in_part: usize,
@@ -66,9 +67,50 @@ pub struct Blocking {
     pub c: usize,
 }
 
-/// Rows and columns of tiles of an image.
-pub fn tiles_of(problem: &ConvProblem) -> [usize; 2] {
-    [1, 2].map(|dim| problem.out_spatial()[dim].div_ceil(TILE))
+/// The size of a problem in tiles.
+#[derive(Clone, Copy, Debug)]
+pub struct WrwShape {
+    pub form: Form,
+    pub groups: usize,
+    /// Output and input channels of a group.
+    pub k: usize,
+    pub c: usize,
+    /// Parts of the filter, see [`crate::cpu::gather::Gather::parts`].
+    pub parts: usize,
+    /// Images: of each in the batch, one for each phase of the dilation.
+    pub images: usize,
+    /// Rows and columns of tiles of dy of an image.
+    pub tiles_h: usize,
+    pub tiles_w: usize,
+    /// Whether lines of x are read from the tensor itself.
+    pub is_direct: bool,
+}
+
+impl WrwShape {
+    pub fn new(problem: &ConvProblem, form: Form) -> Self {
+        let phases = phases_of(problem);
+        let [tiles_h, tiles_w] = [0, 1]
+            .map(|dim| problem.out_spatial()[dim + 1].div_ceil(phases[dim]).div_ceil(form.tile()));
+        let parts = parts_of(problem, form).iter().product();
+        let groups = problem.groups();
+        let x = problem.tensor5(Role::X);
+        WrwShape {
+            form,
+            groups,
+            k: problem.k() / groups,
+            c: problem.c() / groups,
+            parts,
+            images: problem.n() * phases.iter().product::<usize>(),
+            tiles_h,
+            tiles_w,
+            is_direct: parts == 1 && phases == [1, 1] && x.spatial_strides()[2] == 1,
+        }
+    }
+
+    /// Tiles of all images.
+    pub fn tiles(&self) -> usize {
+        self.images * self.tiles_h * self.tiles_w
+    }
 }
 
 /// Channels in whole vectors of the longest kind: the distance of rows of sums, and of tiles of dy.
@@ -77,77 +119,68 @@ pub fn whole_vectors(channels: usize) -> usize {
 }
 
 impl Cut {
-    pub fn new(problem: &ConvProblem) -> Self {
-        let [rows, columns] = tiles_of(problem);
-        let box_columns = even_piece(columns, MAX_TILES_W);
+    pub fn new(shape: &WrwShape) -> Self {
+        let &WrwShape { images: n, tiles_h: rows, tiles_w: columns, .. } = shape;
+        let tile = shape.form.tile();
+        let box_columns = even_piece(columns, max_tiles_w(tile));
         let box_rows = even_piece(rows, BOX_TILES / box_columns);
         let is_whole = box_rows == rows && box_columns == columns;
-        let images =
-            if is_whole { even_piece(problem.n(), BOX_TILES / (rows * columns)) } else { 1 };
-        let box_lengths = BoxLengths { images, spatial: [1, box_rows * TILE, box_columns * TILE] };
-        let boxes = box_lengths.count(problem.n(), [1, rows * TILE, columns * TILE]);
+        let images = if is_whole { even_piece(n, BOX_TILES / (rows * columns)) } else { 1 };
+        let box_lengths = BoxLengths { images, spatial: [1, box_rows * tile, box_columns * tile] };
+        let boxes = box_lengths.count(n, [1, rows * tile, columns * tile]);
 
-        let groups = problem.groups();
-        let blocks = groups
-            * (problem.k() / groups).div_ceil(MAX_CHANNELS)
-            * (problem.c() / groups).div_ceil(MAX_CHANNELS);
-        let tiles = problem.n() * rows * columns;
-        let most = (tiles / PART_TILES).min(WANTED_TASKS / blocks).min(boxes).max(1);
+        let blocks = shape.groups
+            * shape.k.div_ceil(MAX_CHANNELS)
+            * (shape.c * shape.parts).div_ceil(MAX_CHANNELS);
+        let most = (shape.tiles() / PART_TILES).min(WANTED_TASKS / blocks).min(boxes).max(1);
         // So many that they load two or four threads evenly.
         let parts = 1 << most.ilog2();
-        Cut { box_lengths, boxes, boxes_in_part: boxes.div_ceil(parts) }
-    }
-
-    /// Tiles of a full box.
-    pub fn tiles(&self) -> usize {
-        self.box_lengths.pixels() / (TILE * TILE)
+        let tiles = images * box_rows * box_columns;
+        Cut { box_lengths, tiles, boxes, boxes_in_part: boxes.div_ceil(parts) }
     }
 }
 
 impl Blocking {
     /// The block with the least estimated time.
-    pub fn choose(problem: &ConvProblem, isa: Isa, threads: NonZeroUsize) -> Self {
-        let cut = Cut::new(problem);
-        let groups = problem.groups();
-        let (all_k, all_c) = (problem.k() / groups, problem.c() / groups);
+    pub fn choose(shape: &WrwShape, isa: Isa, threads: NonZeroUsize) -> Self {
+        let cut = Cut::new(shape);
+        let of_c = |most: usize| even_piece(shape.c, (most / shape.parts).max(1));
         let candidates = CHANNELS.iter().flat_map(|&k| {
-            CHANNELS
-                .iter()
-                .map(move |&c| Blocking { k: even_piece(all_k, k), c: even_piece(all_c, c) })
+            CHANNELS.iter().map(move |&c| Blocking { k: even_piece(shape.k, k), c: of_c(c) })
         });
-        let cost = |blocking: &Blocking| blocking.cost(&cut, problem, isa, threads);
+        let cost = |blocking: &Blocking| blocking.cost(&cut, shape, isa, threads);
         let best = candidates.min_by(|a, b| cost(a).total_cmp(&cost(b)));
         best.unwrap_or_else(|| unreachable!("there are candidates"))
     }
 
     /// Time in lane multiply-adds of the busiest thread.
-    pub fn cost(&self, cut: &Cut, problem: &ConvProblem, isa: Isa, threads: NonZeroUsize) -> f64 {
-        let groups = problem.groups();
-        let tiles = cut.tiles() as f64;
+    pub fn cost(&self, cut: &Cut, shape: &WrwShape, isa: Isa, threads: NonZeroUsize) -> f64 {
+        let tiles = cut.tiles as f64;
         let lanes = tile_vector(isa);
-        let (k, c, positions) = (self.k as f64, self.c as f64, POSITIONS as f64);
-        let vectors = self.c.div_ceil(lanes);
+        let all_c = self.c * shape.parts;
+        let (k, c, positions) = (self.k as f64, all_c as f64, shape.form.positions() as f64);
+        let vectors = all_c.div_ceil(lanes);
         let columns = (vectors * lanes) as f64 + NARROW_COST * (vectors % 2 * lanes) as f64;
         let k_lanes = self.k.next_multiple_of(lanes) as f64;
         let c_lanes = (vectors * lanes) as f64;
         let floats = size_of::<f32>() as f64;
 
-        let source_bytes = (TILE * TILE) as f64 * (k + c) * tiles * floats;
+        let tile_pixels = (shape.form.tile() * shape.form.tile()) as f64;
+        let source_bytes = tile_pixels * (k + c) * tiles * floats;
         let tiles_bytes = positions * (k + c) * tiles * floats;
         let sums_bytes = positions * k * c * floats;
         let in_use = source_bytes + tiles_bytes / ROW_PAIRS.len() as f64 + sums_bytes;
+        let staged = if shape.is_direct { 0.0 } else { STAGE_COST * tile_pixels * tiles * (c + k) };
         let of_box = positions * k.max(MIN_EFFICIENT_ROWS as f64) * columns * (tiles + STORE_STEPS)
             + tiles * (c_lanes * X_COST + k_lanes * DY_COST)
+            + staged
             + SUMS_BYTE * 2.0 * sums_bytes * byte_cost(isa, in_use);
         let parts = cut.boxes.div_ceil(cut.boxes_in_part);
         let weights_passes = if parts > 1 { 2.0 } else { 1.0 };
         let task = cut.boxes as f64 / parts as f64 * of_box
             + k * c * WEIGHTS_COST * weights_passes
             + TASK_COST;
-        let tasks = parts
-            * groups
-            * (problem.k() / groups).div_ceil(self.k)
-            * (problem.c() / groups).div_ceil(self.c);
+        let tasks = parts * shape.groups * shape.k.div_ceil(self.k) * shape.c.div_ceil(self.c);
         tasks.div_ceil(threads.get()) as f64 * task
     }
 }
