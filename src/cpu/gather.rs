@@ -15,9 +15,9 @@
 //! never exists.
 #![forbid(unsafe_code)]
 
-mod parts;
 mod phases;
 mod regions;
+mod subfilters;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -25,9 +25,9 @@ use std::sync::Arc;
 use super::element::Element;
 use crate::memory::{MatrixRef, merge_dims};
 use crate::problem::{ConvProblem, Role, Tensor5};
-pub use parts::axis_parts;
 pub use phases::{gathers_of, split_dilated, split_outer_phases, split_phases};
 pub use regions::Regions;
+pub use subfilters::axis_subfilters;
 
 /// One filter position in one dimension.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

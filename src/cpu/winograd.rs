@@ -28,9 +28,9 @@
 #![forbid(unsafe_code)]
 
 mod filter;
-mod part_planes;
 mod plan;
 mod shape;
+mod subfilter_planes;
 mod wrw;
 mod wrw_blocking;
 
@@ -48,7 +48,7 @@ use crate::error::Result;
 use crate::problem::{ConvProblem, Direction};
 use crate::solver::{Algorithm, Applicability, Context, Plan, Reason, Solver, SolverId};
 use plan::DataPlan;
-use shape::{Blocking, WinogradShape, parts_of, phases_of};
+use shape::{Blocking, WinogradShape, phases_of, subfilters_of};
 use wrw::WrwPlan;
 use wrw_blocking::WrwShape;
 
@@ -57,7 +57,7 @@ use wrw_blocking::WrwShape;
 /// MIOpenDriver accepts 1.5e-6.
 const MAX_CHANNELS: usize = 2048;
 
-/// Products for each result at most, beside direct sums, for filters that are cut into parts: transforms
+/// Products for each result at most, beside direct sums, for filters that are cut: transforms
 /// take a third of the time and more.
 const MAX_PRODUCTS: f64 = 0.6;
 
@@ -134,8 +134,8 @@ impl Solver for Winograd {
             }
             return Blocked(self.level).applicable(problem, context);
         }
-        let parts: usize = parts_of(problem, self.form).iter().product();
-        let channels = problem.c().max(problem.k()) / problem.groups() * parts;
+        let subfilters: usize = subfilters_of(problem, self.form).iter().product();
+        let channels = problem.c().max(problem.k()) / problem.groups() * subfilters;
         if self.form != Form::Tile2Taps3 && channels > MAX_CHANNELS {
             return Err(Reason::new(format!(
                 "rounding errors of more than {MAX_CHANNELS} channels"
@@ -207,11 +207,13 @@ impl Winograd {
             return Err(Reason::new("serves strides forward, and without dilation"));
         }
         let phase_taps = filter_h.div_ceil(stride_h).max(filter_w.div_ceil(stride_w));
-        let parts: usize = parts_of(problem, self.form).iter().product();
+        let subfilters: usize = subfilters_of(problem, self.form).iter().product();
         let tile = self.form.tile() as f64;
-        let products = (parts * self.form.positions()) as f64 / (tile * tile);
+        let products = (subfilters * self.form.positions()) as f64 / (tile * tile);
         if phase_taps < taps || products > MAX_PRODUCTS * (filter_h * filter_w) as f64 {
-            return Err(Reason::new(format!("saves little in parts of {taps} x {taps} taps")));
+            return Err(Reason::new(format!(
+                "saves little in sub-filters of {taps} x {taps} taps"
+            )));
         }
         Ok(())
     }

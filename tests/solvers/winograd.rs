@@ -39,6 +39,64 @@ fn forms_of_winograd() {
     }
 }
 
+/// Filters that are cut into sub-filters: of a stride, of different ones in h and w, of more taps than one has,
+/// not square; with dilation; backward-data of a stride of 1.
+#[test]
+fn subfilters() {
+    let rng = &mut Rng::new(23);
+    for direction in [Direction::Fwd, Direction::Bwd, Direction::Wrw] {
+        for (filter, strides) in [
+            ([7, 7], [2, 2]),
+            ([11, 11], [4, 4]),
+            ([5, 5], [2, 2]),
+            ([6, 6], [2, 2]),
+            ([4, 4], [1, 1]),
+            ([7, 7], [1, 1]),
+            ([9, 9], [1, 1]),
+            ([7, 10], [2, 3]),
+            ([8, 4], [2, 1]),
+            ([5, 3], [1, 1]),
+            ([11, 13], [1, 1]),
+        ] {
+            if direction == Direction::Bwd && strides != [1, 1] {
+                continue;
+            }
+            for size in [3, 11, 24] {
+                let n = rng.between(1, 3);
+                let (c, k) = (rng.between(1, 5), rng.between(1, 9));
+                let mut case = Case::square(direction, n, 2 * c, 2 * k, size, 3);
+                case.input[1] += rng.between(0, 9);
+                case.groups = rng.between(1, 2);
+                case.filter = filter.to_vec();
+                case.strides = strides.to_vec();
+                case.pads = filter.map(|len: usize| (len / 2 - rng.between(0, 1)) as i32).to_vec();
+                if strides == [1, 1] {
+                    case.dilations = vec![rng.between(1, 2) as i32, rng.between(1, 3) as i32];
+                }
+                for dim in 0..2 {
+                    let reach = (filter[dim] - 1) * case.dilations[dim] as usize + 1;
+                    let room = case.input[dim] + 2 * case.pads[dim] as usize;
+                    case.input[dim] += reach.saturating_sub(room);
+                }
+                case.dtype = rng.pick(&[DataType::F32, DataType::F32, DataType::BF16]);
+                case.y_dtype = case.dtype;
+                let arrangement = [Arrangement::ChannelsFirst, Arrangement::ChannelsLast];
+                case.arrangements = [0; 3].map(|_| rng.pick(&arrangement));
+                case.fit_out();
+                let options = RunOptions { threads: rng.between(1, 3), ..PLAIN };
+                check(&case, rng, options);
+            }
+        }
+        // Blocks of channels begin and end inside sub-filters.
+        let (c, k) = if direction == Direction::Bwd { (31, 150) } else { (150, 31) };
+        let mut case = Case::square(direction, 2, c, k, 10, 7);
+        case.pads = vec![3; 2];
+        case.fit_out();
+        check(&case, rng, PLAIN);
+        check_threads_of_winograd(&case, rng);
+    }
+}
+
 /// Stride 2: paddings of either parity, in h and w, which decide what the first result of backward-data
 /// meets; images round the lengths of tiles, which are 8 there and 4 forward; y longer or shorter than
 /// the formula has it; reductions of several blocks.

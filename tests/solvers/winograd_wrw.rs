@@ -46,6 +46,25 @@ fn boxes_and_blocks() {
     }
 }
 
+/// Dilations, whose phases are images of unequal length that share boxes.
+#[test]
+fn dilations() {
+    let rng = &mut Rng::new(21);
+    for (n, c, k, size) in [(1, 9, 5, [33, 33]), (3, 17, 3, [14, 9]), (2, 3, 20, [5, 40])] {
+        for dilations in [[2, 2], [6, 6], [1, 3], [9, 2]] {
+            for filter in [3, 4, 5] {
+                let mut case = Case::square(Direction::Wrw, n, c, k, size[0], filter);
+                case.input = size.to_vec();
+                case.dilations = dilations.to_vec();
+                case.pads = dilations.map(|dilation| dilation * (filter as i32 / 2)).to_vec();
+                case.fit_out();
+                let options = RunOptions { threads: rng.between(1, 3), ..PLAIN };
+                check(&case, rng, options);
+            }
+        }
+    }
+}
+
 /// So many tiles that their sums are formed in parts, however many threads there are; values that are
 /// not finite in one of them.
 #[test]

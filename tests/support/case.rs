@@ -280,30 +280,47 @@ pub enum Spread {
     /// C products of `g_max * d_max` would have.
     ///
     /// Backward-weights sums over tiles instead of channels, as many as C. Of stride 2, up to four
-    /// positions share a sum, of up to 4 C products: `G_i B_i` of each of them adds up.
-    Tile { amplification: f64, parts: f64 },
+    /// positions share a sum, of up to 4 C products: `G_i B_i` of each of them adds up. Filters that are
+    /// cut into sub-filters have as many times the channels.
+    Tile {
+        amplification: f64,
+        /// Positions that share a sum.
+        positions: f64,
+        /// Taps of the filter, or of a sub-filter, and pixels of a tile of dy, in each dimension.
+        taps: usize,
+        tile: usize,
+        /// Whether filters of more taps, or of a stride, are cut into sub-filters.
+        is_cut: bool,
+    },
 }
 
 impl Spread {
     /// Of the solver, or the kernel, of that name.
     pub fn of(solver: &str, direction: Direction) -> Self {
-        let (amplification, parts) = if solver.contains("winograd_4x4_3x3_s2") {
+        let is_wrw = direction == Direction::Wrw;
+        let six_points = |taps: usize| {
+            let tile = 7 - taps;
+            let amplification =
+                if is_wrw { six_points(tile, taps) } else { six_points(taps, tile) };
+            Spread::Tile { amplification, positions: 1.0, taps, tile, is_cut: true }
+        };
+        let (amplification, positions) = if solver.contains("winograd_4x4_3x3_s2") {
             match direction {
                 Direction::Bwd => (amplification(&WEIGHTS_PAIRS, &ROW_SUMS_PAIRS_BWD), 1.0),
                 _ => (amplification(&WEIGHTS_PAIRS, &ROW_SUMS_PAIRS_FWD), 4.0),
             }
-        } else if solver.contains("winograd_4x4") && direction == Direction::Wrw {
-            (amplification(&WEIGHTS_WRW, &ROW_SUMS_WRW), 1.0)
         } else if solver.contains("winograd_4x4") {
-            (amplification(&WEIGHTS_4X4, &ROW_SUMS_4X4), 1.0)
+            return six_points(3);
+        } else if solver.contains("winograd_3x3_4x4") {
+            return six_points(4);
         } else if solver.contains("winograd_2x2_5x5") {
-            (amplification(&WEIGHTS_5X5, &ROW_SUMS_5X5), 1.0)
+            return six_points(5);
         } else if solver.contains("winograd") {
             (amplification(&WEIGHTS_2X2, &ROW_SUMS_2X2), 1.0)
         } else {
             return Spread::None;
         };
-        Spread::Tile { amplification, parts }
+        Spread::Tile { amplification, positions, taps: 3, tile: 4, is_cut: false }
     }
 }
 
@@ -312,46 +329,23 @@ impl Spread {
 const WEIGHTS_2X2: [[f64; 4]; 2] = [[1.0, 1.0, 1.0, 0.0], [0.0, 1.0, 1.0, 1.0]];
 const ROW_SUMS_2X2: [(f64, f64); 4] = [(1.0, 2.0), (1.5, 2.0), (1.5, 2.0), (1.0, 2.0)];
 
-/// The same for the points 0, +-a, +-b, infinity with a = sqrt(1/2), b = sqrt(2).
-const WEIGHTS_4X4: [[f64; 6]; 4] = {
+/// [`Spread::Tile`] for the points 0, +-a, +-b, infinity with a = sqrt(1/2), b = sqrt(2): so many taps
+/// and results in each dimension.
+fn six_points(taps: usize, results: usize) -> f64 {
     let (a, b) = (FRAC_1_SQRT_2, SQRT_2);
-    [
-        [1.0, 1.0, 1.0, 1.0, 1.0, 0.0],
-        [0.0, a, a, b, b, 0.0],
-        [0.0, 0.5, 0.5, 2.0, 2.0, 0.0],
-        [0.0, 0.5 * a, 0.5 * a, 2.0 * b, 2.0 * b, 1.0],
-    ]
-};
-const ROW_SUMS_4X4: [(f64, f64); 6] = {
-    let (a, b) = (FRAC_1_SQRT_2, SQRT_2);
-    let of_a = ((1.0 + a + 0.5) * 2.0 / 3.0, 3.0 + 3.0 * a);
-    let of_b = ((1.0 + b + 2.0) / 6.0, 1.5 + 1.5 * b);
-    [(1.0, 4.5), of_a, of_a, of_b, of_b, (1.0, 4.5)]
-};
-
-/// The same where tiles of 4 x 4 of dy play the filter, and the output is 3 x 3.
-const WEIGHTS_WRW: [[f64; 6]; 3] = {
-    let (a, b) = (FRAC_1_SQRT_2, SQRT_2);
-    [[1.0, 1.0, 1.0, 1.0, 1.0, 0.0], [0.0, a, a, b, b, 0.0], [0.0, 0.5, 0.5, 2.0, 2.0, 1.0]]
-};
-const ROW_SUMS_WRW: [(f64, f64); 6] = {
-    let (a, b) = (FRAC_1_SQRT_2, SQRT_2);
-    let of_a = ((1.0 + a + 0.5 + 0.5 * a) * 2.0 / 3.0, 3.0 + 3.0 * a);
-    let of_b = ((1.0 + b + 2.0 + 2.0 * b) / 6.0, 1.5 + 1.5 * b);
-    [(1.0, 4.5), of_a, of_a, of_b, of_b, (1.0, 4.5)]
-};
-
-/// The same for filters of 5 x 5 and an output of 2 x 2.
-const WEIGHTS_5X5: [[f64; 6]; 2] = {
-    let (a, b) = (FRAC_1_SQRT_2, SQRT_2);
-    [[1.0, 1.0, 1.0, 1.0, 1.0, 0.0], [0.0, a, a, b, b, 1.0]]
-};
-const ROW_SUMS_5X5: [(f64, f64); 6] = {
-    let (a, b) = (FRAC_1_SQRT_2, SQRT_2);
-    let of_a = ((1.0 + a + 0.5 + 0.5 * a + 0.25) * 2.0 / 3.0, 3.0 + 3.0 * a);
-    let of_b = ((1.0 + b + 2.0 + 2.0 * b + 4.0) / 6.0, 1.5 + 1.5 * b);
-    [(1.0, 4.5), of_a, of_a, of_b, of_b, (1.0, 4.5)]
-};
+    let powers = |point: f64| (0..taps as i32).map(|power| point.powi(power)).sum::<f64>();
+    let of_a = (powers(a) * 2.0 / 3.0, 3.0 + 3.0 * a);
+    let of_b = (powers(b) / 6.0, 1.5 + 1.5 * b);
+    let sums = [(1.0, 4.5), of_a, of_a, of_b, of_b, (1.0, 4.5)];
+    let weights: Vec<[f64; 6]> = (0..results)
+        .map(|row| {
+            let (of_a, of_b) = (a.powi(row as i32), b.powi(row as i32));
+            let at = |number: usize| if row == number { 1.0 } else { 0.0 };
+            [at(0), of_a, of_a, of_b, of_b, at(results - 1)]
+        })
+        .collect();
+    amplification(&weights, &sums)
+}
 
 /// The same of stride 2, for the points 0, +-b, 1/2, infinity with b = sqrt(2): of the results that
 /// meet taps 0 and 2, and of the sums of products with tap 1 alone. Backward, results that meet tap 1
@@ -376,7 +370,7 @@ const fn row_sums_pairs(tap_1: f64) -> [(f64, f64); 6] {
     [(1.0, 4.5 + tap_1), positive, negative, half, (1.0, 4.5 + tap_1), (1.0, 1.0)]
 }
 
-/// See [`Spread::Tile`]: 22 for tiles of 2, 148 for tiles of 4, 211 for backward-weights, 296 for
+/// See [`Spread::Tile`]: 22 for tiles of 2, 148 for tiles of 4, 211 for tiles of 3, 296 for
 /// filters of 5 x 5; of stride 2, 65 forward and 56 backward.
 fn amplification<const SIDE: usize>(weights: &[[f64; SIDE]], sums: &[(f64, f64); SIDE]) -> f64 {
     let square_sum = |row: &[f64; SIDE]| -> f64 {
@@ -412,7 +406,7 @@ pub fn check_error(
             };
             let product = largest(&inputs[0]) * largest(&inputs[1]);
             let old_part = if options.beta == 0.0 { 0.0 } else { options.beta * largest(old) };
-            let sum = options.alpha * tile_terms(&problem) * product * amplification;
+            let sum = options.alpha * tile_terms(&problem, spread) * product * amplification;
             vec![sum.abs() + old_part.abs(); magnitude.len()]
         }
     };
@@ -420,7 +414,7 @@ pub fn check_error(
         Spread::None => reduction_terms(&problem),
         // The transforms' own roundings: some six in a row, of input, filter and output, in both
         // dimensions.
-        Spread::Tile { parts, .. } => parts * tile_terms(&problem) + 36.0,
+        Spread::Tile { positions, .. } => positions * tile_terms(&problem, spread) + 36.0,
     };
     let u = roundoff(DataType::F32);
     let u_out = roundoff(problem_output_dtype(case));
@@ -445,15 +439,26 @@ pub fn check_error(
 }
 
 /// Products at each position of a transformed tile: channels, and for backward-weights tiles.
-fn tile_terms(problem: &ConvProblem) -> f64 {
-    match problem.direction() {
-        // Filters of nine taps.
-        Direction::Fwd | Direction::Bwd => reduction_terms(problem) / 9.0,
-        Direction::Wrw => {
-            let [_, rows, columns] = problem.out_spatial().map(|len| len.div_ceil(4));
-            (problem.n() * rows * columns) as f64
-        }
-    }
+fn tile_terms(problem: &ConvProblem, spread: Spread) -> f64 {
+    let Spread::Tile { taps, tile, is_cut, .. } = spread else {
+        return reduction_terms(problem);
+    };
+    let subfilters = |dim: usize| -> usize {
+        let (len, stride) = (problem.filter_spatial()[dim], problem.strides()[dim]);
+        let of_phase = |phase: usize| (len - phase).div_ceil(stride).div_ceil(taps);
+        if is_cut { (0..stride.min(len)).map(of_phase).sum() } else { 1 }
+    };
+    let tiles = |dim: usize| {
+        let out = problem.out_spatial()[dim];
+        let phases = problem.dilations()[dim].min(out);
+        phases * out.div_ceil(phases).div_ceil(tile)
+    };
+    let terms = match problem.direction() {
+        Direction::Fwd => problem.c() / problem.groups() * subfilters(1) * subfilters(2),
+        Direction::Bwd => problem.k() / problem.groups() * subfilters(1) * subfilters(2),
+        Direction::Wrw => problem.n() * tiles(1) * tiles(2),
+    };
+    terms as f64
 }
 
 fn problem_output_dtype(case: &Case) -> DataType {

@@ -22,8 +22,8 @@ pub struct FilterPieces {
     isa: Isa,
     form: Form,
     matrix: FilterMatrix,
-    /// Where the weights of parts lie, if there are several.
-    parts: Option<PartWeights>,
+    /// Where the weights of sub-filters lie, if the filter is cut into such.
+    subfilters: Option<SubfilterWeights>,
     /// Rows of a group, and channels of each.
     rows: usize,
     channels: usize,
@@ -38,24 +38,24 @@ pub struct FilterPieces {
 
 impl FilterPieces {
     /// The pieces of `problem`'s filter, in the order of the reduction of `gather`, which has all taps; or of
-    /// its parts, if there are several.
+    /// its sub-filters, if it is cut.
     pub fn new(
         problem: &ConvProblem,
         gather: &Gather,
-        parts: &[Gather],
+        subfilters: &[Gather],
         shape: &WinogradShape,
         blocking: &Blocking,
         isa: Isa,
     ) -> Self {
         let taps = &gather.axes[1].taps;
-        let parts = (parts.len() > 1).then(|| PartWeights::new(problem, parts));
+        let subfilters = shape.is_cut.then(|| SubfilterWeights::new(problem, subfilters));
         FilterPieces {
             isa,
             form: shape.form,
             matrix: FilterMatrix::new(problem, gather),
-            is_reversed: parts.is_none() && taps[0].offset > taps[1].offset,
-            strides: contiguous_strides(problem, shape.form).filter(|_| parts.is_none()),
-            parts,
+            is_reversed: !shape.is_cut && taps[0].offset > taps[1].offset,
+            strides: contiguous_strides(problem, shape.form).filter(|_| !shape.is_cut),
+            subfilters,
             rows: shape.rows,
             channels: shape.channels,
             piece_rows: blocking.piece_rows,
@@ -86,7 +86,7 @@ impl FilterPieces {
 
     /// Channels of a row that are packed together.
     fn packed_channels(&self) -> usize {
-        if self.parts.is_some() { self.piece_channels } else { self.channels }
+        if self.subfilters.is_some() { self.piece_channels } else { self.channels }
     }
 
     /// Transforms a piece: position, row, channel.
@@ -112,10 +112,10 @@ impl FilterPieces {
         for first in rows.clone().step_by(ROWS_PACKED) {
             let count = ROWS_PACKED.min(rows.end - first);
             let packed = &mut packed[..count * row_elems];
-            let data = match &self.parts {
-                Some(parts) => {
+            let data = match &self.subfilters {
+                Some(subfilters) => {
                     for (row, packed) in (first..).zip(packed.chunks_exact_mut(row_elems)) {
-                        parts.pack(filter, [group, row], channels.clone(), packed);
+                        subfilters.pack(filter, [group, row], channels.clone(), packed);
                     }
                     &packed[..]
                 }
@@ -147,36 +147,36 @@ impl FilterPieces {
     }
 }
 
-/// Where the weights of parts lie, see [`Gather::parts`]. Channel `part * channels + c` of the reduction is
-/// channel c of that part.
-struct PartWeights {
+/// Where the weights of sub-filters lie, see [`Gather::subfilters`]. Channel `s * channels + c` of the
+/// reduction is channel c of sub-filter s.
+struct SubfilterWeights {
     /// Distance of groups, rows and channels.
     strides: [usize; 3],
-    /// Channels of a part.
+    /// Channels of a sub-filter.
     channels: usize,
-    /// Of each part where its taps lie, by rising inputs; `None` weighs nothing.
+    /// Of each sub-filter where its taps lie, by rising inputs; `None` weighs nothing.
     taps: Vec<Vec<Option<usize>>>,
 }
 
-impl PartWeights {
-    fn new(problem: &ConvProblem, parts: &[Gather]) -> Self {
+impl SubfilterWeights {
+    fn new(problem: &ConvProblem, subfilters: &[Gather]) -> Self {
         let w = problem.tensor5(Role::W);
         let spatial: [(usize, usize); 2] =
             [1, 2].map(|dim| (w.spatial_lengths()[dim], w.spatial_strides()[dim]));
-        let of_part = |part: &Gather| {
+        let places = |subfilter: &Gather| {
             let [of_h, of_w] = [1, 2].map(|dim| {
                 let (len, stride) = spatial[dim - 1];
                 let place = move |index: usize| (index < len).then_some(index * stride);
-                part.axes[dim].taps.iter().map(move |tap| place(tap.filter_index))
+                subfilter.axes[dim].taps.iter().map(move |tap| place(tap.filter_index))
             });
             let of_w: Vec<_> = of_w.collect();
             let line = |y: Option<usize>| of_w.iter().map(move |x| y.zip(*x).map(|(y, x)| y + x));
             of_h.flat_map(line).collect()
         };
-        PartWeights {
+        SubfilterWeights {
             strides: weight_strides(problem),
-            channels: parts[0].channels,
-            taps: parts.iter().map(of_part).collect(),
+            channels: subfilters[0].channels,
+            taps: subfilters.iter().map(places).collect(),
         }
     }
 
@@ -192,9 +192,9 @@ impl PartWeights {
         let filter = &filter[group * group_stride + row * row_stride..];
         let taps = self.taps[0].len();
         for (channel, packed) in channels.zip(packed.chunks_exact_mut(taps)) {
-            let (part, channel) = (channel / self.channels, channel % self.channels);
+            let (subfilter, channel) = (channel / self.channels, channel % self.channels);
             let filter = &filter[channel * channel_stride..];
-            for (weight, tap) in packed.iter_mut().zip(&self.taps[part]) {
+            for (weight, tap) in packed.iter_mut().zip(&self.taps[subfilter]) {
                 *weight = tap.map_or(0.0, |tap| filter[tap]);
             }
         }

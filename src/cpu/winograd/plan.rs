@@ -5,8 +5,8 @@ use std::num::NonZeroUsize;
 use std::ops::Range;
 
 use super::filter::FilterPieces;
-use super::part_planes::{PartChannels, PartPlanes};
 use super::shape::{Blocking, WinogradShape, position_elems};
+use super::subfilter_planes::{SubfilterChannels, SubfilterPlanes};
 use crate::cpu::arena;
 use crate::cpu::element::{Element, Output};
 use crate::cpu::gather::{Gather, Order, PixelBox, gathers_of, split_dilated};
@@ -34,7 +34,7 @@ pub struct DataPlan {
     shape: WinogradShape,
     blocking: Blocking,
     gather: Gather,
-    planes: PartPlanes,
+    planes: SubfilterPlanes,
     /// Whether lines are read from the tensor itself.
     is_direct: bool,
     filter: FilterPieces,
@@ -111,19 +111,19 @@ impl DataPlan {
         let (mut gather, mut all_taps) = gathers(problem, form);
         gather.order = Order::TapInner;
         all_taps.order = Order::TapInner;
-        let parts = match shape.parts {
-            1 => vec![gather.clone()],
-            _ => gather.parts(form.taps(), [1, 2].map(|dim| problem.strides()[dim])),
+        let subfilters = match shape.is_cut {
+            true => gather.subfilters(form.taps(), [1, 2].map(|dim| problem.strides()[dim])),
+            false => vec![gather.clone()],
         };
-        let filter = FilterPieces::new(problem, &all_taps, &parts, &shape, &blocking, isa);
+        let filter = FilterPieces::new(problem, &all_taps, &subfilters, &shape, &blocking, isa);
         let lengths = BoxLengths {
             images: blocking.images,
             spatial: [1, blocking.tile_rows * step, shape.tiles_w * step],
         };
         let (dilations, n) = (dilations_of(problem), problem.n());
-        let planes = PartPlanes::new(&parts, dilations, n, &lengths, blocking.channels);
+        let planes = SubfilterPlanes::new(&subfilters, dilations, n, &lengths, blocking.channels);
         let is_direct = problem.input_dtype() == DataType::F32
-            && parts.len() == 1
+            && subfilters.len() == 1
             && dilations == [1, 1]
             && gather.axes[2].in_stride == 1;
 
@@ -295,18 +295,18 @@ impl DataPlan {
         [images, tile_rows]: [&Range<usize>; 2],
         planes: &mut [f32],
     ) {
-        let of_part = self.shape.channels / self.shape.parts;
-        let parts: Vec<PartChannels> = (channels.start / of_part..self.shape.parts)
-            .map(|part| {
-                let begin = part * of_part;
+        let of_each = self.shape.channels / self.shape.subfilters;
+        let subfilters: Vec<SubfilterChannels> = (channels.start / of_each..self.shape.subfilters)
+            .map(|subfilter| {
+                let begin = subfilter * of_each;
                 let first = channels.start.max(begin) - begin;
-                let end = channels.end.min(begin + of_part).saturating_sub(begin);
-                PartChannels { part, channels: first..end }
+                let end = channels.end.min(begin + of_each).saturating_sub(begin);
+                SubfilterChannels { subfilter, channels: first..end }
             })
-            .take_while(|part| !part.channels.is_empty())
+            .take_while(|some| !some.channels.is_empty())
             .collect();
         let pixels = PixelBox { n: images.clone(), ..self.box_of(tile_rows) };
-        self.planes.stage(self.isa, group_input, &parts, &pixels, planes);
+        self.planes.stage(self.isa, group_input, &subfilters, &pixels, planes);
     }
 
     /// The inputs of some rows of tiles, by the results of a stride of 1.

@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use super::filter::contiguous_strides;
 use crate::config::IsaLevel;
 use crate::cpu::cache::CacheSizes;
-use crate::cpu::gather::axis_parts;
+use crate::cpu::gather::axis_subfilters;
 use crate::cpu::isa::Isa;
 use crate::cpu::tiles::even_piece;
 use crate::cpu::ukernel::{Form, MIN_EFFICIENT_ROWS, block_rows, tile_vector};
@@ -19,9 +19,12 @@ pub struct WinogradShape {
     pub groups: usize,
     /// Channels of the result in a group.
     pub rows: usize,
-    /// Channels of the reduction: of all parts, see [`crate::cpu::gather::Gather::parts`].
+    /// Channels of the reduction: of all sub-filters.
     pub channels: usize,
-    pub parts: usize,
+    /// Whether the filter is cut into sub-filters, see [`crate::cpu::gather::Gather::subfilters`], and into
+    /// how many.
+    pub is_cut: bool,
+    pub subfilters: usize,
     /// Images: of each in the batch, one for each phase of the dilation.
     pub images: usize,
     pub tiles_h: usize,
@@ -47,12 +50,20 @@ pub(super) fn phases_of(problem: &ConvProblem) -> [usize; 2] {
     [1, 2].map(|dim| problem.dilations()[dim].min(out[dim]))
 }
 
-/// Parts of the filter in h and w, see [`crate::cpu::gather::Gather::parts`].
-pub(super) fn parts_of(problem: &ConvProblem, form: Form) -> [usize; 2] {
+/// Whether the filter is not the form's own, but one that is cut into such.
+pub(super) fn is_cut(problem: &ConvProblem, form: Form) -> bool {
+    problem.filter_spatial() != [1, form.taps(), form.taps()]
+        || subfilters_of(problem, form) != [1, 1]
+}
+
+/// Sub-filters in h and w, see [`crate::cpu::gather::Gather::subfilters`].
+pub(super) fn subfilters_of(problem: &ConvProblem, form: Form) -> [usize; 2] {
     if form.has_stride_2() {
         return [1, 1];
     }
-    [1, 2].map(|dim| axis_parts(problem.filter_spatial()[dim], form.taps(), problem.strides()[dim]))
+    [1, 2].map(|dim| {
+        axis_subfilters(problem.filter_spatial()[dim], form.taps(), problem.strides()[dim])
+    })
 }
 
 fn out_spatial(problem: &ConvProblem) -> [usize; 3] {
@@ -72,19 +83,21 @@ impl WinogradShape {
             Direction::Fwd | Direction::Wrw => (k, c),
         };
         let form = form_of(problem, form);
-        let parts = parts_of(problem, form).iter().product();
+        let subfilters = subfilters_of(problem, form).iter().product();
+        let is_cut = is_cut(problem, form);
         let [phases_h, phases_w] = phases_of(problem);
         let [_, out_h, out_w] = out_spatial(problem);
         WinogradShape {
             form,
             groups,
             rows,
-            channels: channels * parts,
-            parts,
+            channels: channels * subfilters,
+            is_cut,
+            subfilters,
             images: problem.n() * phases_h * phases_w,
             tiles_h: out_h.div_ceil(phases_h).div_ceil(form.tile()),
             tiles_w: out_w.div_ceil(phases_w).div_ceil(form.tile()),
-            filter_is_contiguous: parts == 1 && contiguous_strides(problem, form).is_some(),
+            filter_is_contiguous: !is_cut && contiguous_strides(problem, form).is_some(),
         }
     }
 }
@@ -368,7 +381,7 @@ impl Blocking {
 
 /// Lengths of blocks of channels to choose from.
 fn block_channels(shape: &WinogradShape, isa: Isa) -> Vec<usize> {
-    if !shape.filter_is_contiguous && shape.parts == 1 {
+    if !shape.filter_is_contiguous && !shape.is_cut {
         return vec![shape.channels];
     }
     let block = |most| even_piece(shape.channels, most).next_multiple_of(16).min(shape.channels);

@@ -6,14 +6,14 @@
 //! one, so that all of that stays in the L2 cache. Where there are few filters, boxes make several
 //! parts for several threads, each with sums of its own that are added in the end. Boxes and parts
 //! depend on the problem alone, so the bits do not depend on threads. Each phase of a dilation is an image of
-//! its own; a filter that is cut into parts has as many times the channels of x.
+//! its own; a filter that is cut into sub-filters has as many times the channels of x.
 #![forbid(unsafe_code)]
 
 use std::num::NonZeroUsize;
 use std::ops::Range;
 
-use super::part_planes::{PartChannels, PartPlanes};
 use super::shape::position_elems;
+use super::subfilter_planes::{SubfilterChannels, SubfilterPlanes};
 use super::wrw_blocking::{Blocking, Cut, WrwShape, whole_vectors};
 use crate::cpu::arena;
 use crate::cpu::element::{Element, Output, Scalars};
@@ -44,11 +44,11 @@ pub struct WrwPlan {
     shape: WrwShape,
     x: Gather,
     dy: Gather,
-    x_planes: PartPlanes,
-    dy_planes: PartPlanes,
+    x_planes: SubfilterPlanes,
+    dy_planes: SubfilterPlanes,
     /// Whether lines are read from the tensors themselves: of x, of dy.
     is_direct: [bool; 2],
-    /// Of each weight of a filter the part, and the number of the tap in it.
+    /// Of each weight of a filter the sub-filter, and the number of the tap in it.
     weight_places: Vec<(usize, usize)>,
     cut: Cut,
     blocking: Blocking,
@@ -93,22 +93,22 @@ impl WrwPlan {
         let (cut, blocking) = (Cut::new(&shape), Blocking::choose(&shape, isa, threads));
         let [strides, dilations] =
             [problem.strides(), problem.dilations()].map(|all| [all[1], all[2]]);
-        let parts = x.parts(form.taps(), strides);
+        let subfilters = x.subfilters(form.taps(), strides);
         let has_phases = shape.images > problem.n();
         let (lengths, n) = (&cut.box_lengths, problem.n());
-        let x_channels = shape.parts * blocking.c;
+        let x_channels = shape.subfilters * blocking.c;
         WrwPlan {
             isa,
             is_direct: [shape.is_direct, !has_phases && dy.axes[2].in_stride == 1],
-            x_planes: PartPlanes::new(&parts, dilations, n, lengths, x_channels),
-            dy_planes: PartPlanes::new(
+            x_planes: SubfilterPlanes::new(&subfilters, dilations, n, lengths, x_channels),
+            dy_planes: SubfilterPlanes::new(
                 std::slice::from_ref(&dy),
                 dilations,
                 n,
                 lengths,
                 blocking.k,
             ),
-            weight_places: weight_places(problem, &parts),
+            weight_places: weight_places(problem, &subfilters),
             problem: problem.clone(),
             shape,
             x,
@@ -193,7 +193,7 @@ impl WrwPlan {
 
     /// Sums of a position: rows of output channels, columns of input channels.
     fn sums_stride(&self) -> usize {
-        position_elems(self.blocking.k * whole_vectors(self.shape.parts * self.blocking.c))
+        position_elems(self.blocking.k * whole_vectors(self.shape.subfilters * self.blocking.c))
     }
 
     /// Weights of some filters.
@@ -204,7 +204,7 @@ impl WrwPlan {
     /// Floats of each part of [`Scratch`].
     fn scratch_elems(&self) -> [usize; 8] {
         let Blocking { k, c } = self.blocking;
-        let columns = self.shape.parts * c;
+        let columns = self.shape.subfilters * c;
         let (images, tiles) = (self.cut.box_lengths.images, self.cut.tiles);
         let [x_direct, dy_direct] = self.is_direct;
         let taps = self.shape.form.taps();
@@ -247,7 +247,7 @@ impl WrwPlan {
             self.add_box([x, dy], filters, pixels, &mut scratch, index > 0);
         }
         let (k, c) = (filters.k.len(), filters.c.len());
-        let all_c = self.shape.parts * c;
+        let all_c = self.shape.subfilters * c;
         let (columns, stride) = (whole_vectors(all_c), self.sums_stride());
         let used = all_c.next_multiple_of(tile_vector(self.isa));
         let Scratch { sums, weights, filters: packed, .. } = scratch;
@@ -269,17 +269,17 @@ impl WrwPlan {
         (is_finite, packed)
     }
 
-    /// Brings the weights of the `c` filters of a row from parts to the order of the filter.
+    /// Brings the weights of the `c` filters of a row from sub-filters to the order of the filter.
     fn pack_weights(&self, row: &[f32], c: usize, packed: &mut [f32]) {
         let len = self.weight_places.len();
-        if self.shape.parts == 1 {
+        if !self.shape.is_cut {
             packed.copy_from_slice(&row[..c * len]);
             return;
         }
         let taps = self.shape.form.taps() * self.shape.form.taps();
         for (channel, filter) in packed.chunks_exact_mut(len).enumerate() {
-            for (weight, (part, tap)) in filter.iter_mut().zip(&self.weight_places) {
-                *weight = row[(part * c + channel) * taps + tap];
+            for (weight, (subfilter, tap)) in filter.iter_mut().zip(&self.weight_places) {
+                *weight = row[(subfilter * c + channel) * taps + tap];
             }
         }
     }
@@ -330,7 +330,7 @@ impl WrwPlan {
         }
     }
 
-    /// The lines of some channels of a box, in the tensor or brought to planes; those of all parts.
+    /// The lines of some channels of a box, in the tensor or brought to planes; those of all sub-filters.
     fn box_lines<'a>(
         &self,
         of: TileOf,
@@ -339,8 +339,8 @@ impl WrwPlan {
         pixels: &PixelBox,
         staged: &'a mut [f32],
     ) -> BoxLines<'a> {
-        let (gather, planes, is_direct, parts) = match of {
-            TileOf::X => (&self.x, &self.x_planes, self.is_direct[0], self.shape.parts),
+        let (gather, planes, is_direct, subfilters) = match of {
+            TileOf::X => (&self.x, &self.x_planes, self.is_direct[0], self.shape.subfilters),
             TileOf::Dy => (&self.dy, &self.dy_planes, self.is_direct[1], 1),
         };
         let tile = self.shape.form.tile();
@@ -364,8 +364,8 @@ impl WrwPlan {
                 channels: channels.len(),
             };
         }
-        let of_part = |part| PartChannels { part, channels: channels.clone() };
-        let all: Vec<_> = (0..parts).map(of_part).collect();
+        let of_each = |subfilter| SubfilterChannels { subfilter, channels: channels.clone() };
+        let all: Vec<_> = (0..subfilters).map(of_each).collect();
         planes.stage(self.isa, tensor, &all, pixels, staged);
         let [image_stride, _, line_stride] = planes.layout().strides;
         let of_image = |image: usize| {
@@ -378,7 +378,7 @@ impl WrwPlan {
             before: 0,
             len: tiles_w * tile + side - tile,
             tiles_w,
-            channels: parts * channels.len(),
+            channels: subfilters * channels.len(),
         }
     }
 }
@@ -390,12 +390,12 @@ impl BoxLines<'_> {
     }
 }
 
-/// Of each weight of a filter the part that it is in, and the number of its tap there.
-fn weight_places(problem: &ConvProblem, parts: &[Gather]) -> Vec<(usize, usize)> {
+/// Of each weight of a filter the sub-filter that it is in, and the number of its tap there.
+fn weight_places(problem: &ConvProblem, subfilters: &[Gather]) -> Vec<(usize, usize)> {
     let [_, len_h, len_w] = problem.filter_spatial();
     let mut places = vec![(0, 0); len_h * len_w];
-    for (number, part) in parts.iter().enumerate() {
-        let [_, h, w] = &*part.axes;
+    for (number, subfilter) in subfilters.iter().enumerate() {
+        let [_, h, w] = &*subfilter.axes;
         for (row, y) in h.taps.iter().enumerate() {
             for (column, x) in w.taps.iter().enumerate() {
                 if y.filter_index < len_h && x.filter_index < len_w {

@@ -3,7 +3,7 @@
 
 use std::num::NonZeroUsize;
 
-use super::shape::{byte_cost, parts_of, phases_of};
+use super::shape::{byte_cost, is_cut, phases_of, subfilters_of};
 use crate::cpu::isa::Isa;
 use crate::cpu::tiles::{BoxLengths, even_piece};
 use crate::cpu::ukernel::{Form, MIN_EFFICIENT_ROWS, ROW_PAIRS, max_tiles_w, tile_vector};
@@ -75,8 +75,10 @@ pub struct WrwShape {
     /// Output and input channels of a group.
     pub k: usize,
     pub c: usize,
-    /// Parts of the filter, see [`crate::cpu::gather::Gather::parts`].
-    pub parts: usize,
+    /// Whether the filter is cut into sub-filters, see [`crate::cpu::gather::Gather::subfilters`], and into
+    /// how many.
+    pub is_cut: bool,
+    pub subfilters: usize,
     /// Images: of each in the batch, one for each phase of the dilation.
     pub images: usize,
     /// Rows and columns of tiles of dy of an image.
@@ -91,7 +93,7 @@ impl WrwShape {
         let phases = phases_of(problem);
         let [tiles_h, tiles_w] = [0, 1]
             .map(|dim| problem.out_spatial()[dim + 1].div_ceil(phases[dim]).div_ceil(form.tile()));
-        let parts = parts_of(problem, form).iter().product();
+        let subfilters = subfilters_of(problem, form).iter().product();
         let groups = problem.groups();
         let x = problem.tensor5(Role::X);
         WrwShape {
@@ -99,11 +101,12 @@ impl WrwShape {
             groups,
             k: problem.k() / groups,
             c: problem.c() / groups,
-            parts,
+            is_cut: is_cut(problem, form),
+            subfilters,
             images: problem.n() * phases.iter().product::<usize>(),
             tiles_h,
             tiles_w,
-            is_direct: parts == 1 && phases == [1, 1] && x.spatial_strides()[2] == 1,
+            is_direct: subfilters == 1 && phases == [1, 1] && x.spatial_strides()[2] == 1,
         }
     }
 
@@ -131,7 +134,7 @@ impl Cut {
 
         let blocks = shape.groups
             * shape.k.div_ceil(MAX_CHANNELS)
-            * (shape.c * shape.parts).div_ceil(MAX_CHANNELS);
+            * (shape.c * shape.subfilters).div_ceil(MAX_CHANNELS);
         let most = (shape.tiles() / PART_TILES).min(WANTED_TASKS / blocks).min(boxes).max(1);
         // So many that they load two or four threads evenly.
         let parts = 1 << most.ilog2();
@@ -144,7 +147,7 @@ impl Blocking {
     /// The block with the least estimated time.
     pub fn choose(shape: &WrwShape, isa: Isa, threads: NonZeroUsize) -> Self {
         let cut = Cut::new(shape);
-        let of_c = |most: usize| even_piece(shape.c, (most / shape.parts).max(1));
+        let of_c = |most: usize| even_piece(shape.c, (most / shape.subfilters).max(1));
         let candidates = CHANNELS.iter().flat_map(|&k| {
             CHANNELS.iter().map(move |&c| Blocking { k: even_piece(shape.k, k), c: of_c(c) })
         });
@@ -157,7 +160,7 @@ impl Blocking {
     pub fn cost(&self, cut: &Cut, shape: &WrwShape, isa: Isa, threads: NonZeroUsize) -> f64 {
         let tiles = cut.tiles as f64;
         let lanes = tile_vector(isa);
-        let all_c = self.c * shape.parts;
+        let all_c = self.c * shape.subfilters;
         let (k, c, positions) = (self.k as f64, all_c as f64, shape.form.positions() as f64);
         let vectors = all_c.div_ceil(lanes);
         let columns = (vectors * lanes) as f64 + NARROW_COST * (vectors % 2 * lanes) as f64;
