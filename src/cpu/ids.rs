@@ -24,6 +24,8 @@ pub const DEPTHWISE_TILES: u64 = 1_000_250;
 pub const DEPTHWISE_PLANES: u64 = 1_000_260;
 /// [`super::Winograd`] for filters of 5 x 5.
 pub const WINOGRAD_2X2_5X5: u64 = 1_000_170;
+/// [`super::Winograd`] with 5 x 5 outputs a tile, for filters of 2 x 2.
+pub const WINOGRAD_5X5_2X2: u64 = 1_000_290;
 /// [`super::Winograd`] with 3 x 3 outputs a tile, for filters of 4 x 4.
 pub const WINOGRAD_3X3_4X4: u64 = 1_000_280;
 /// [`super::Winograd`] for filters of 3 x 3 and stride 2.

@@ -59,7 +59,7 @@ const MAX_CHANNELS: usize = 2048;
 
 /// Products for each result at most, beside direct sums, for filters that are cut: transforms
 /// take a third of the time and more.
-const MAX_PRODUCTS: f64 = 0.6;
+const MAX_PRODUCTS: f64 = 0.65;
 
 /// Phases of a dilation at most, 32 in both dimensions: each has planes of its own to plan.
 const MAX_PHASES: usize = 1 << 10;
@@ -83,6 +83,7 @@ impl Solver for Winograd {
             Form::Tile2Taps3 => ids::WINOGRAD_2X2,
             Form::Tile4Taps3 => ids::WINOGRAD_4X4,
             Form::Tile2Taps5 => ids::WINOGRAD_2X2_5X5,
+            Form::Tile5Taps2 => ids::WINOGRAD_5X5_2X2,
             Form::Tile3Taps4 => ids::WINOGRAD_3X3_4X4,
             Form::Tile4Taps3Stride2 | Form::Tile8Taps3Stride2 { .. } => ids::WINOGRAD_STRIDE_2,
         };
@@ -97,6 +98,9 @@ impl Solver for Winograd {
             (Form::Tile4Taps3, IsaLevel::Scalar) => "float_winograd_4x4_3x3__scalar",
             (Form::Tile4Taps3, IsaLevel::Avx2Fma) => "float_winograd_4x4_3x3__avx2_fma",
             (Form::Tile4Taps3, IsaLevel::Avx512) => "float_winograd_4x4_3x3__avx512",
+            (Form::Tile5Taps2, IsaLevel::Scalar) => "float_winograd_5x5_2x2__scalar",
+            (Form::Tile5Taps2, IsaLevel::Avx2Fma) => "float_winograd_5x5_2x2__avx2_fma",
+            (Form::Tile5Taps2, IsaLevel::Avx512) => "float_winograd_5x5_2x2__avx512",
             (Form::Tile3Taps4, IsaLevel::Scalar) => "float_winograd_3x3_4x4__scalar",
             (Form::Tile3Taps4, IsaLevel::Avx2Fma) => "float_winograd_3x3_4x4__avx2_fma",
             (Form::Tile3Taps4, IsaLevel::Avx512) => "float_winograd_3x3_4x4__avx512",
@@ -210,7 +214,9 @@ impl Winograd {
         let subfilters: usize = subfilters_of(problem, self.form).iter().product();
         let tile = self.form.tile() as f64;
         let products = (subfilters * self.form.positions()) as f64 / (tile * tile);
-        if phase_taps < taps || products > MAX_PRODUCTS * (filter_h * filter_w) as f64 {
+        // Two taps of more are less than what other forms save.
+        let has_taps = taps == phase_taps || taps > 2 && taps < phase_taps;
+        if !has_taps || products > MAX_PRODUCTS * (filter_h * filter_w) as f64 {
             return Err(Reason::new(format!(
                 "saves little in sub-filters of {taps} x {taps} taps"
             )));

@@ -311,6 +311,8 @@ impl Spread {
             }
         } else if solver.contains("winograd_4x4") {
             return six_points(3);
+        } else if solver.contains("winograd_5x5_2x2") {
+            return six_points(2);
         } else if solver.contains("winograd_3x3_4x4") {
             return six_points(4);
         } else if solver.contains("winograd_2x2_5x5") {

@@ -56,6 +56,8 @@ pub fn transform_filter(
             (Form::Tile2Taps3, true) => transform::<3, 4, 1, PLAIN>(isa, block, to),
             (Form::Tile4Taps3, false) => transform::<3, 6, 0, PLAIN>(isa, block, to),
             (Form::Tile4Taps3, true) => transform::<3, 6, 1, PLAIN>(isa, block, to),
+            (Form::Tile5Taps2, false) => transform::<2, 6, 0, PLAIN>(isa, block, to),
+            (Form::Tile5Taps2, true) => transform::<2, 6, 1, PLAIN>(isa, block, to),
             (Form::Tile3Taps4, false) => transform::<4, 6, 0, PLAIN>(isa, block, to),
             (Form::Tile3Taps4, true) => transform::<4, 6, 1, PLAIN>(isa, block, to),
             (Form::Tile2Taps5, false) => transform::<5, 6, 0, PLAIN>(isa, block, to),
@@ -227,7 +229,7 @@ unsafe fn line_of<S: Simd, const TAPS: usize, const SIDE: usize, const KIND: usi
             return filter_line::<S, TAPS, SIDE>(g);
         }
         let mut u = [g[0]; SIDE];
-        u.copy_from_slice(&winograd_stride2::filter_line::<S>([g[0], g[1], g[2]]));
+        u.copy_from_slice(&winograd_stride2::filter_line::<S>([g[0], g[1], g[TAPS - 1]]));
         u
     }
 }
@@ -246,7 +248,7 @@ pub(super) unsafe fn filter_line<S: Simd, const TAPS: usize, const SIDE: usize>(
         u[SIDE - 1] = g[TAPS - 1];
         let (half, two) = (S::splat(0.5), S::splat(2.0));
         if SIDE == 4 {
-            let sum = S::add(g[0], g[2]);
+            let sum = S::add(g[0], g[TAPS - 1]);
             u[1] = S::mul(half, S::add(sum, g[1]));
             u[2] = S::mul(half, S::sub(sum, g[1]));
             return u;

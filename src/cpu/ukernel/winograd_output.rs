@@ -39,6 +39,7 @@ pub fn transform_output(
         match form {
             Form::Tile2Taps3 => transform_back::<4, 2>(isa, back, &mut spoiled),
             Form::Tile4Taps3 => transform_back::<6, 4>(isa, back, &mut spoiled),
+            Form::Tile5Taps2 => transform_back::<6, 5>(isa, back, &mut spoiled),
             Form::Tile3Taps4 => transform_back::<6, 3>(isa, back, &mut spoiled),
             Form::Tile2Taps5 => transform_back::<6, 2>(isa, back, &mut spoiled),
             Form::Tile4Taps3Stride2 => transform_back::<7, 4>(isa, back, &mut spoiled),
@@ -114,8 +115,13 @@ unsafe fn output_body<S: Simd, const SIDE: usize, const TILE: usize>(
                     let mut columns = [S::splat(0.0); 4];
                     columns.copy_from_slice(&result[row]);
                     S::store_4_interleaved(to, columns);
+                } else if TILE == 5 {
+                    let mut columns = [S::splat(0.0); 4];
+                    columns.copy_from_slice(&result[row][..4]);
+                    store_5_interleaved::<S>(to, columns, result[row][TILE - 1]);
                 } else if TILE == 3 {
-                    let [first, second, third] = [result[row][0], result[row][1], result[row][2]];
+                    let [first, second, third] =
+                        [result[row][0], result[row][1], result[row][TILE - 1]];
                     store_3_interleaved::<S>(to, [first, second, third]);
                 } else {
                     S::store_2_interleaved(to, [result[row][0], result[row][1]]);
@@ -205,6 +211,25 @@ unsafe fn store_3_interleaved<S: Simd>(to: *mut f32, [a, b, c]: [S::V; 3]) {
             } else {
                 S::store_first(to, packed, threes);
             }
+        }
+    }
+}
+
+/// `5 * LANES` floats: lane 0 of four columns and of the fifth, lane 1 of these, and so on.
+///
+/// # Safety
+/// They must be writable; the instruction set of `S` must be present.
+#[inline(always)]
+unsafe fn store_5_interleaved<S: Simd>(to: *mut f32, four: [S::V; 4], fifth: S::V) {
+    let (mut fours, mut last) = ([[0f32; 4]; MAX_LANES], [0f32; MAX_LANES]);
+    // SAFETY: the arrays have room for as many vectors.
+    unsafe {
+        S::store_4_interleaved(fours.as_mut_ptr().cast(), four);
+        S::store(last.as_mut_ptr(), fifth);
+        for lane in 0..S::LANES {
+            let to = to.add(5 * lane);
+            to.cast::<[f32; 4]>().write_unaligned(fours[lane]);
+            to.add(4).write(last[lane]);
         }
     }
 }

@@ -193,6 +193,8 @@ impl Costs {
             (Form::Tile2Taps3, true) => Self::of_wide_stride_1([150.0, 90.0, 170.0]),
             (Form::Tile4Taps3, false) => Self::of_stride_1([450.0, 340.0, 260.0]),
             (Form::Tile4Taps3, true) => Self::of_wide_stride_1([330.0, 260.0, 350.0]),
+            (Form::Tile5Taps2, false) => Self::of_stride_1([450.0, 480.0, 220.0]),
+            (Form::Tile5Taps2, true) => Self::of_wide_stride_1([330.0, 370.0, 300.0]),
             (Form::Tile3Taps4, false) => Self::of_stride_1([450.0, 280.0, 390.0]),
             (Form::Tile3Taps4, true) => Self::of_wide_stride_1([330.0, 210.0, 500.0]),
             (Form::Tile2Taps5, false) => Self::of_stride_1([450.0, 210.0, 520.0]),
