@@ -127,30 +127,38 @@ unsafe fn along_rows_body<S: Simd>(product: Product, rows: usize, cols: usize) {
 #[inline(always)]
 unsafe fn some_columns<S: Simd, const C: usize>(product: Product, rows: usize) {
     /// Vectors of rows: at least eight sums must be under way to fill two pipelines of four cycles.
-    const VECTORS: usize = 8;
-    let mut row = 0;
-    // SAFETY: rows from here on are the caller's.
-    unsafe {
-        while C <= 2 && row + VECTORS * S::LANES <= rows {
-            some_rows::<S, C, VECTORS>(product, row, S::LANES);
-            row += VECTORS * S::LANES;
+    const MAX_VECTORS: usize = 8;
+    let most = if C <= 2 { MAX_VECTORS } else { MAX_VECTORS / 2 };
+    let vectors = rows.div_ceil(S::LANES);
+    let blocks = vectors.div_ceil(most);
+    let mut first = 0;
+    for block in 0..blocks {
+        // Even ones: the sums of a single vector would wait for each other.
+        let count = (vectors - first).div_ceil(blocks - block);
+        let row = first * S::LANES;
+        let lanes = (rows - row - (count - 1) * S::LANES).min(S::LANES);
+        // SAFETY: rows from here on are the caller's.
+        unsafe {
+            match count {
+                1 => some_rows::<S, C, 1>(product, row, lanes),
+                2 => some_rows::<S, C, 2>(product, row, lanes),
+                3 => some_rows::<S, C, 3>(product, row, lanes),
+                4 => some_rows::<S, C, 4>(product, row, lanes),
+                5 if C <= 2 => some_rows::<S, C, 5>(product, row, lanes),
+                6 if C <= 2 => some_rows::<S, C, 6>(product, row, lanes),
+                7 if C <= 2 => some_rows::<S, C, 7>(product, row, lanes),
+                8 if C <= 2 => some_rows::<S, C, 8>(product, row, lanes),
+                _ => unreachable!("no block has so many vectors"),
+            }
         }
-        while row + 4 * S::LANES <= rows {
-            some_rows::<S, C, 4>(product, row, S::LANES);
-            row += 4 * S::LANES;
-        }
-        while row < rows {
-            some_rows::<S, C, 1>(product, row, S::LANES.min(rows - row));
-            row += S::LANES;
-        }
+        first += count;
     }
 }
 
 /// `V` vectors of rows from `row` on; of the last one, `lanes`.
 ///
 /// # Safety
-/// As `along_rows` for these rows and `C` columns. `lanes` is less than a vector has only where `V` is
-/// one.
+/// As `along_rows` for these rows and `C` columns.
 #[inline(always)]
 unsafe fn some_rows<S: Simd, const C: usize, const V: usize>(
     product: Product,
@@ -166,7 +174,8 @@ unsafe fn some_rows<S: Simd, const C: usize, const V: usize>(
             let mut weights = [S::splat(0.0); V];
             for v in 0..V {
                 let at = a.add(kk * a_step + v * S::LANES);
-                weights[v] = if lanes == S::LANES { S::load(at) } else { S::load_first(at, lanes) };
+                let is_whole = v + 1 < V || lanes == S::LANES;
+                weights[v] = if is_whole { S::load(at) } else { S::load_first(at, lanes) };
             }
             for col in 0..C {
                 let column = S::splat(*product.b.add(col * b_stride + kk));
@@ -176,6 +185,7 @@ unsafe fn some_rows<S: Simd, const C: usize, const V: usize>(
             }
         }
         for v in 0..V {
+            let lanes = if v + 1 < V { S::LANES } else { lanes };
             for col in 0..C {
                 let mut of_rows = [0f32; super::simd::MAX_LANES];
                 S::store(of_rows.as_mut_ptr(), sums[v][col]);
