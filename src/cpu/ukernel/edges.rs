@@ -19,6 +19,13 @@ pub(super) trait Edges: Simd {
     /// [`Edges::swap_order`] makes rising.
     unsafe fn evens(low: Self::V, high: Self::V) -> Self::V;
 
+    /// The elements between those of [`Edges::evens`], in the same order.
+    unsafe fn odds(low: Self::V, high: Self::V) -> Self::V;
+
+    /// From [`Edges::evens`] of two vectors to those of vectors two elements on, of which `high` is the
+    /// second, or has the last but one of its elements.
+    unsafe fn shift_evens(evens: Self::V, high: Self::V) -> Self::V;
+
     /// From the order of [`Edges::evens`] to the rising one, and back.
     unsafe fn swap_order(v: Self::V) -> Self::V;
 }
@@ -44,6 +51,14 @@ impl Edges for Scalar {
     #[inline(always)]
     unsafe fn evens(low: [f32; 4], high: [f32; 4]) -> [f32; 4] {
         [low[0], low[2], high[0], high[2]]
+    }
+    #[inline(always)]
+    unsafe fn odds(low: [f32; 4], high: [f32; 4]) -> [f32; 4] {
+        [low[1], low[3], high[1], high[3]]
+    }
+    #[inline(always)]
+    unsafe fn shift_evens(evens: [f32; 4], high: [f32; 4]) -> [f32; 4] {
+        [evens[1], evens[2], evens[3], high[2]]
     }
     #[inline(always)]
     unsafe fn swap_order(v: [f32; 4]) -> [f32; 4] {
@@ -84,6 +99,21 @@ mod x86 {
             unsafe { _mm256_shuffle_ps::<0x88>(low, high) }
         }
         #[inline(always)]
+        unsafe fn odds(low: __m256, high: __m256) -> __m256 {
+            // SAFETY: the trait's condition.
+            unsafe { _mm256_shuffle_ps::<0xDD>(low, high) }
+        }
+        #[inline(always)]
+        unsafe fn shift_evens(evens: __m256, high: __m256) -> __m256 {
+            // SAFETY: the trait's condition.
+            unsafe {
+                // Elements 0, 2, 8, 10, 4, 6, 12 and 14.
+                let from = _mm256_setr_epi32(1, 4, 3, 6, 5, 2, 7, 0);
+                let shifted = _mm256_permutevar8x32_ps(evens, from);
+                _mm256_blend_ps::<0x80>(shifted, _mm256_permute_ps::<0x80>(high))
+            }
+        }
+        #[inline(always)]
         unsafe fn swap_order(v: __m256) -> __m256 {
             // SAFETY: the trait's condition.
             unsafe { _mm256_castpd_ps(_mm256_permute4x64_pd::<0xD8>(_mm256_castps_pd(v))) }
@@ -110,6 +140,23 @@ mod x86 {
                 let from =
                     _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
                 _mm512_permutex2var_ps(low, from, high)
+            }
+        }
+        #[inline(always)]
+        unsafe fn odds(low: __m512, high: __m512) -> __m512 {
+            // SAFETY: the trait's condition.
+            unsafe {
+                let from =
+                    _mm512_setr_epi32(1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
+                _mm512_permutex2var_ps(low, from, high)
+            }
+        }
+        #[inline(always)]
+        unsafe fn shift_evens(evens: __m512, high: __m512) -> __m512 {
+            // SAFETY: the trait's condition.
+            unsafe {
+                let from = _mm512_setr_epi32(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 30);
+                _mm512_permutex2var_ps(evens, from, high)
             }
         }
         #[inline(always)]

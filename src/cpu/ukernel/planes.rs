@@ -12,6 +12,7 @@
 
 mod data;
 mod phases;
+mod strided;
 mod wrw;
 
 pub use wrw::add_plane_products;
@@ -47,6 +48,8 @@ pub struct PlaneShape {
     pub stride: usize,
     /// Whether the input comes from beyond the L2 cache.
     pub is_far: bool,
+    /// Lines of output that forward of stride 2 computes before it goes on along them.
+    pub block_lines: usize,
 }
 
 /// Longest line of a filter.
@@ -73,8 +76,16 @@ impl PlaneShape {
 
     fn check(&self) {
         assert!(serves_filter(self.y, self.x) && matches!(self.stride, 1 | 2));
+        assert!(self.block_lines > 0);
         assert!(self.in_h > 0 && self.in_w > 0 && self.out_h > 0 && self.out_w > 0);
         assert!(self.in_line >= self.in_w && self.out_line >= self.out_w);
+    }
+
+    /// Whether forward takes lines apart into columns for a whole line of the filter. Those of 7 x 7 have
+    /// more weights than registers, and with a dilation the columns share no loads.
+    pub fn come_apart(&self) -> bool {
+        let is_served = matches!(self.y, 3 | 5) && self.x == self.y;
+        self.stride == 2 && is_served && self.dilation_w == 1
     }
 
     /// Column of the input that the first tap meets at output `w`.
@@ -129,7 +140,8 @@ impl Lines {
 
 /// Convolves planes: each row of `out` is a plane without gaps.
 ///
-/// Each sum is formed by columns of the filter, top to bottom in each.
+/// Each sum is formed by columns of the filter, top to bottom in each; where lines
+/// [come apart](PlaneShape::come_apart) by its lines.
 ///
 /// # Panics
 /// Where shapes do not go together.
@@ -274,6 +286,8 @@ unsafe fn forward_body<S: Edges, const Y: usize>(
             let plane = operands.plane(plane, Y * shape.x);
             if shape.stride == 1 {
                 data::convolve::<S, Y, 1>(plane, &shape);
+            } else if Y < 7 && shape.come_apart() {
+                strided::convolve::<S, Y>(plane, &shape);
             } else {
                 data::convolve::<S, Y, 2>(plane, &shape);
             }
