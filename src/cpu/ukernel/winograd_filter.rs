@@ -1,6 +1,6 @@
 //! Winograd's transform of filters; the points and matrices are those of [`super::winograd`].
 
-use super::simd::{MAX_LANES, Simd, isa_kernel};
+use super::simd::{MAX_LANES, Simd, ask_for, isa_kernel};
 use super::winograd::{A, B, Form};
 use super::winograd_stride2::{self, FILTER_PARTS, MATRICES};
 use crate::cpu::isa::Isa;
@@ -110,9 +110,13 @@ unsafe fn filter_body<
     block: FilterRows<'_>,
     to: Transformed,
 ) {
+    /// Vectors of filters that are asked for ahead: 1280 x 1280 of them, on 16 x 16 pixels, took 1.12 times as
+    /// long without, and as long with 2 or 10 vectors (Zen 4).
+    const AHEAD: usize = 4;
     // In the order of memory: of backward-data, rows are neighbours there.
     let vectors = block.channels.div_ceil(S::LANES);
     let by_row = block.row_stride >= block.channel_stride;
+    let ahead = AHEAD * if by_row { S::LANES * block.channel_stride } else { block.row_stride };
     for index in 0..block.rows * vectors {
         let (row, vector) = if by_row {
             (index / vectors, index % vectors)
@@ -127,6 +131,7 @@ unsafe fn filter_body<
                 from,
                 [block.first_row + row, vector * S::LANES],
                 to,
+                ahead,
             );
         }
     }
@@ -148,6 +153,7 @@ unsafe fn transform_vector<
     from: *const f32,
     [row, channel]: [usize; 2],
     to: Transformed,
+    ahead: usize,
 ) {
     let Transformed { position_stride, row_stride, .. } = to;
     let len = TAPS * TAPS;
@@ -164,6 +170,9 @@ unsafe fn transform_vector<
                 let channel = (channel + lane).min(block.channels - 1);
                 at[lane] = at[lane].add(channel * block.channel_stride);
             }
+        }
+        for lane in 0..S::LANES {
+            ask_for(at[lane].wrapping_add(ahead));
         }
         let mut weights = [S::splat(0.0); MAX_WEIGHTS];
         // Four at a time; the last four overlap with those before.
