@@ -14,9 +14,7 @@ use crate::cpu::element::Element;
 use crate::cpu::gather::{Axis, Gather, PixelBox};
 use crate::cpu::isa::Isa;
 use crate::cpu::tiles::BoxLengths;
-use crate::cpu::ukernel::{
-    LINE_SLACK_ELEMS, Line, LineShape, STAGED_STRIDES, Segment, stage_lines, stage_pixels,
-};
+use crate::cpu::ukernel::{LINE_SLACK_ELEMS, Line, LineShape, Segment, stage_lines, stage_pixels};
 
 /// One dimension of the planes.
 #[derive(Clone, Debug)]
@@ -319,7 +317,7 @@ impl Planes {
         let axis_w = &self.axes[2];
         let run_stride = (axis_w.step as usize).saturating_mul(axis_w.in_stride);
         for (shape, lines) in lines {
-            match T::as_f32(input).filter(|_| STAGED_STRIDES.contains(&run_stride)) {
+            match T::as_f32(input) {
                 Some(input) => {
                     let shape = LineShape { stride: run_stride, ..*shape };
                     stage_lines(isa, input, lines, shape, plane);
@@ -367,7 +365,7 @@ impl Planes {
     }
 }
 
-/// Fills lines of any element type at any stride.
+/// Fills lines of elements that are not f32.
 fn copy_lines<T: Element>(
     input: &[T],
     lines: &[Line],

@@ -19,12 +19,9 @@ pub struct LineShape {
     pub len: usize,
     /// All elements, zeros behind included.
     pub total: usize,
-    /// Distance of elements in the source; one of [`STAGED_STRIDES`] for [`stage_lines`].
+    /// Distance of elements in the source.
     pub stride: usize,
 }
-
-/// Distances of elements that vectors are picked from.
-pub const STAGED_STRIDES: [usize; 3] = [1, 2, 4];
 
 /// Fills lines. They rise in the plane, at least `shape.total` apart; up to
 /// [`LINE_SLACK_ELEMS`] behind the last one are undefined afterwards.
@@ -33,12 +30,16 @@ pub const STAGED_STRIDES: [usize; 3] = [1, 2, 4];
 /// Where a line lies outside the plane or an element outside the source.
 pub fn stage_lines(isa: Isa, source: &[f32], lines: &[Line], shape: LineShape, plane: &mut [f32]) {
     let LineShape { before, len, total, stride } = shape;
-    assert!(before + len <= total && STAGED_STRIDES.contains(&stride));
+    assert!(before + len <= total);
     let last_to = lines.iter().map(|line| line.0).max().unwrap_or(0);
     assert!(last_to + total + LINE_SLACK_ELEMS <= plane.len());
     // Vectors that elements are picked from end behind a line's last one; near the end of the tensor that is
     // too far.
-    let reach = if stride == 1 { len } else { (len + MAX_LANES) * stride };
+    let reach = match stride {
+        1 => len,
+        2 | 4 => (len + MAX_LANES) * stride,
+        _ => len.saturating_sub(1).saturating_mul(stride).saturating_add(1),
+    };
     let is_inside =
         |line: &&Line| line.1.is_none_or(|from| from.saturating_add(reach) <= source.len());
     let inside = lines.iter().take_while(is_inside).count();
@@ -96,6 +97,12 @@ unsafe fn stage_body<S: Simd>(
             zeros::<S>(to, before);
             let inside = to.add(before);
             let mut at = 0;
+            if stride != 2 && stride != 4 {
+                while at < len {
+                    inside.add(at).write(*from.add(at * stride));
+                    at += 1;
+                }
+            }
             while at < len {
                 let elements = if stride == 2 {
                     S::load_even(from.add(2 * at))
@@ -216,13 +223,13 @@ mod tests {
     fn lines_of_strides() {
         let levels = [IsaLevel::Scalar, IsaLevel::Avx2Fma, IsaLevel::Avx512];
         for isa in levels.into_iter().filter_map(Isa::supported) {
-            for stride in STAGED_STRIDES {
+            for stride in 1..8 {
                 for len in [0, 1, 2, 5, 15, 16, 17, 33, 70] {
                     let (before, behind) = (len % 4, len % 3);
                     let total = before + len + behind;
                     let shape = LineShape { before, len, total, stride };
                     let span = if len == 0 { 0 } else { (len - 1) * stride + 1 };
-                    let source: Vec<f32> = (1..=4 * (span + 3)).map(|value| value as f32).collect();
+                    let source: Vec<f32> = (1..=5 * (span + 3)).map(|value| value as f32).collect();
                     let lines: Vec<Line> = (0..5)
                         .map(|line| {
                             let from = (line != 2).then(|| line * (span + 3));
