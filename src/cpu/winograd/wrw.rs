@@ -46,8 +46,6 @@ pub struct WrwPlan {
     dy: Gather,
     x_planes: SubfilterPlanes,
     dy_planes: SubfilterPlanes,
-    /// Whether lines are read from the tensors themselves: of x, of dy.
-    is_direct: [bool; 2],
     /// Of each weight of a filter the sub-filter, and the number of the tap in it.
     weight_places: Vec<(usize, usize)>,
     cut: Cut,
@@ -94,12 +92,10 @@ impl WrwPlan {
         let [strides, dilations] =
             [problem.strides(), problem.dilations()].map(|all| [all[1], all[2]]);
         let subfilters = x.subfilters(form.taps(), strides);
-        let has_phases = shape.images > problem.n();
         let (lengths, n) = (&cut.box_lengths, problem.n());
         let x_channels = shape.subfilters * blocking.c;
         WrwPlan {
             isa,
-            is_direct: [shape.is_direct, !has_phases && dy.axes[2].in_stride == 1],
             x_planes: SubfilterPlanes::new(&subfilters, dilations, n, lengths, x_channels),
             dy_planes: SubfilterPlanes::new(
                 std::slice::from_ref(&dy),
@@ -206,7 +202,7 @@ impl WrwPlan {
         let Blocking { k, c } = self.blocking;
         let columns = self.shape.subfilters * c;
         let (images, tiles) = (self.cut.box_lengths.images, self.cut.tiles);
-        let [x_direct, dy_direct] = self.is_direct;
+        let [x_direct, dy_direct] = self.shape.is_direct;
         let taps = self.shape.form.taps();
         [
             if x_direct { 0 } else { self.x_planes.elems(images) },
@@ -340,8 +336,8 @@ impl WrwPlan {
         staged: &'a mut [f32],
     ) -> BoxLines<'a> {
         let (gather, planes, is_direct, subfilters) = match of {
-            TileOf::X => (&self.x, &self.x_planes, self.is_direct[0], self.shape.subfilters),
-            TileOf::Dy => (&self.dy, &self.dy_planes, self.is_direct[1], 1),
+            TileOf::X => (&self.x, &self.x_planes, self.shape.is_direct[0], self.shape.subfilters),
+            TileOf::Dy => (&self.dy, &self.dy_planes, self.shape.is_direct[1], 1),
         };
         let tile = self.shape.form.tile();
         let (side, images) = (of.lines(tile), pixels.n.clone());

@@ -3,7 +3,7 @@
 
 use std::num::NonZeroUsize;
 
-use super::shape::{byte_cost, is_cut, phases_of, subfilters_of};
+use super::shape::{byte_cost, is_cut, phases_of, stage_cost, subfilters_of};
 use crate::cpu::isa::Isa;
 use crate::cpu::tiles::{BoxLengths, even_piece};
 use crate::cpu::ukernel::{Form, MIN_EFFICIENT_ROWS, ROW_PAIRS, max_tiles_w, tile_vector};
@@ -31,9 +31,6 @@ const MAX_CHANNELS: usize = 128;
 const X_COST: f64 = 420.0;
 const DY_COST: f64 = 350.0;
 const WEIGHTS_COST: f64 = 300.0;
-
-/// What bringing a pixel to planes costs, where lines are not read from the tensor.
-const STAGE_COST: f64 = 10.0;
 
 /// What writing sums costs, in steps of the reduction, beside bringing them near.
 const STORE_STEPS: f64 = 5.0;
@@ -84,8 +81,10 @@ pub struct WrwShape {
     /// Rows and columns of tiles of dy of an image.
     pub tiles_h: usize,
     pub tiles_w: usize,
-    /// Whether lines of x are read from the tensor itself.
-    pub is_direct: bool,
+    /// Whether lines are read from the tensors themselves: of x, of dy.
+    pub is_direct: [bool; 2],
+    /// What bringing a pixel to planes costs.
+    pub stage_cost: f64,
 }
 
 impl WrwShape {
@@ -95,7 +94,6 @@ impl WrwShape {
             .map(|dim| problem.out_spatial()[dim + 1].div_ceil(phases[dim]).div_ceil(form.tile()));
         let subfilters = subfilters_of(problem, form).iter().product();
         let groups = problem.groups();
-        let x = problem.tensor5(Role::X);
         WrwShape {
             form,
             groups,
@@ -106,7 +104,11 @@ impl WrwShape {
             images: problem.n() * phases.iter().product::<usize>(),
             tiles_h,
             tiles_w,
-            is_direct: subfilters == 1 && phases == [1, 1] && x.spatial_strides()[2] == 1,
+            is_direct: [(Role::X, subfilters), (Role::Y, 1)].map(|(role, subfilters)| {
+                let stride = problem.tensor5(role).spatial_strides()[2];
+                subfilters == 1 && phases == [1, 1] && stride == 1
+            }),
+            stage_cost: stage_cost(problem, form),
         }
     }
 
@@ -173,7 +175,8 @@ impl Blocking {
         let tiles_bytes = positions * (k + c) * tiles * floats;
         let sums_bytes = positions * k * c * floats;
         let in_use = source_bytes + tiles_bytes / ROW_PAIRS.len() as f64 + sums_bytes;
-        let staged = if shape.is_direct { 0.0 } else { STAGE_COST * tile_pixels * tiles * (c + k) };
+        let [x_staged, dy_staged] = shape.is_direct.map(|is_direct| f64::from(!is_direct));
+        let staged = shape.stage_cost * tile_pixels * tiles * (x_staged * c + dy_staged * k);
         let of_box = positions * k.max(MIN_EFFICIENT_ROWS as f64) * columns * (tiles + STORE_STEPS)
             + tiles * (c_lanes * X_COST + k_lanes * DY_COST)
             + staged
