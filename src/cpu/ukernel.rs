@@ -76,7 +76,7 @@ pub use winograd_channels::{
 };
 pub use winograd_filter::{FilterRows, transform_filter};
 pub use winograd_gemm::{Products, TileSums, multiply_positions, sum_tiles};
-pub use winograd_input::{InputLines, transform_input};
+pub use winograd_input::{InputLines, PanelRows, transform_input};
 pub use winograd_output::transform_output;
 pub use winograd_wrw::transform_weights;
 pub use words::{

@@ -44,30 +44,42 @@ impl InputLines<'_> {
     }
 }
 
-/// Transforms tiles of `form.window()` squared into panels of two vectors, one matrix of `channels` rows
-/// for each of the positions. Tiles that fill up the last vector repeat the first.
+/// Which rows of panels are filled: `count` of `all` from row `first` on.
+#[derive(Clone, Copy, Debug)]
+pub struct PanelRows {
+    pub first: usize,
+    pub count: usize,
+    pub all: usize,
+}
+
+/// Transforms tiles of `form.window()` squared into panels of two vectors, one matrix of `rows.all` rows, each of
+/// a channel, for each of the positions. Tiles that fill up the last vector repeat the first.
 ///
 /// # Panics
-/// Where a line lies outside the source, or `buffer` or `panels` is too short.
+/// Where a line lies outside the source, or `buffer` or `panels` is too short; where some rows only are filled
+/// of a form of stride 2.
 pub fn transform_input(
     isa: Isa,
     form: Form,
     input: InputLines<'_>,
-    channels: usize,
+    rows: PanelRows,
     buffer: &mut [f32],
     panels: &mut [f32],
 ) {
+    let PanelRows { first, count: channels, all } = rows;
+    assert!(first + channels <= all);
     if form.has_stride_2() {
+        assert!(channels == all);
         return transform_pairs(isa, form, input, channels, buffer, panels);
     }
     let (side, tile) = (form.side(), form.tile());
     let (half, tiles) = Half::new(isa, input, [side, side, tile], channels, buffer);
     let panel_cols = 2 * tile_vector(isa);
-    assert!(tiles.len().next_multiple_of(panel_cols) * channels <= input.position_stride);
+    assert!(tiles.len().next_multiple_of(panel_cols) * all <= input.position_stride);
     assert!(side * side * input.position_stride <= panels.len());
     let to = Places {
-        first: panels.as_mut_ptr(),
-        panel_stride: panel_cols * channels,
+        first: panels.as_mut_ptr().wrapping_add(first * panel_cols),
+        panel_stride: panel_cols * all,
         channel_stride: panel_cols,
         position_stride: input.position_stride,
     };

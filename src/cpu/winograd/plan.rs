@@ -5,22 +5,23 @@ use std::num::NonZeroUsize;
 use std::ops::Range;
 
 use super::filter::FilterPieces;
-use super::shape::{Blocking, WinogradShape, position_elems};
+use super::shape::{Blocking, WinogradShape, position_elems, reads_tensor};
 use super::subfilter_planes::{SubfilterChannels, SubfilterPlanes};
 use crate::cpu::arena;
+use crate::cpu::blocked::PixelLayout;
 use crate::cpu::element::{Element, Output};
 use crate::cpu::gather::{Gather, Order, PixelBox, gathers_of, split_dilated};
 use crate::cpu::isa::Isa;
 use crate::cpu::pool;
 use crate::cpu::tiles::{BoxLengths, pieces};
 use crate::cpu::ukernel::{
-    Form, InputLines, Products, multiply_positions, prefetch, tile_vector, transform_input,
-    transform_output, transpose,
+    Form, InputLines, PanelRows, Products, multiply_positions, prefetch, tile_vector,
+    transform_input, transform_output, transpose,
 };
 use crate::cpu::widen::{self, widened};
 use crate::error::Result;
 use crate::memory::TensorMut;
-use crate::problem::{ConvProblem, DataType, Direction, Role};
+use crate::problem::{ConvProblem, Direction, Role};
 use crate::solver::{WorkspaceKey, WorkspaceLayout};
 
 /// Output planes that are transposed together: a cache line of results.
@@ -122,10 +123,8 @@ impl DataPlan {
         };
         let (dilations, n) = (dilations_of(problem), problem.n());
         let planes = SubfilterPlanes::new(&subfilters, dilations, n, &lengths, blocking.channels);
-        let is_direct = problem.input_dtype() == DataType::F32
-            && subfilters.len() == 1
-            && dilations == [1, 1]
-            && gather.axes[2].in_stride == 1;
+        // The phases of a dilation in h have lines of their own, of the same images.
+        let is_direct = dilations == [1, 1] && reads_tensor(problem, shape.form);
 
         let tiles = blocking.tiles(&shape).next_multiple_of(tile_vector(isa));
         let out_plane_elems = tile * position_elems(tiles * tile);
@@ -287,16 +286,10 @@ impl DataPlan {
         tasks
     }
 
-    /// Fills the planes of a task's images with some channels.
-    fn stage<T: Element>(
-        &self,
-        group_input: &[T],
-        channels: &Range<usize>,
-        [images, tile_rows]: [&Range<usize>; 2],
-        planes: &mut [f32],
-    ) {
+    /// Some channels of the reduction by sub-filters.
+    fn subfilters_of(&self, channels: &Range<usize>) -> Vec<SubfilterChannels> {
         let of_each = self.shape.channels / self.shape.subfilters;
-        let subfilters: Vec<SubfilterChannels> = (channels.start / of_each..self.shape.subfilters)
+        (channels.start / of_each..self.shape.subfilters)
             .map(|subfilter| {
                 let begin = subfilter * of_each;
                 let first = channels.start.max(begin) - begin;
@@ -304,9 +297,7 @@ impl DataPlan {
                 SubfilterChannels { subfilter, channels: first..end }
             })
             .take_while(|some| !some.channels.is_empty())
-            .collect();
-        let pixels = PixelBox { n: images.clone(), ..self.box_of(tile_rows) };
-        self.planes.stage(self.isa, group_input, &subfilters, &pixels, planes);
+            .collect()
     }
 
     /// The inputs of some rows of tiles, by the results of a stride of 1.
@@ -316,29 +307,16 @@ impl DataPlan {
         PixelBox { n: 0..1, o: [0..1, lines, 0..self.shape.tiles_w * step] }
     }
 
-    /// Where the lines of a task's tiles begin, in the tensor or in the planes; zeros before them and
-    /// elements that exist.
-    fn input_lines(&self, task: [&Range<usize>; 2]) -> (Vec<Option<usize>>, usize, usize) {
-        let [images, tile_rows] = task;
+    /// The lines of a task's tiles, of an image whose lines begin at `line`.
+    fn tile_lines(
+        &self,
+        tile_rows: &Range<usize>,
+        line: impl Fn(usize) -> Option<usize>,
+    ) -> impl Iterator<Item = Option<usize>> {
         let form = self.shape.form;
-        let of_tiles = |line: &dyn Fn(usize) -> Option<usize>| -> Vec<Option<usize>> {
-            let lines = (0..tile_rows.len())
-                .flat_map(|row| (0..form.window()).map(move |line| row * form.step() + line));
-            lines.map(line).collect()
-        };
-        if self.is_direct {
-            let phases = self.planes.first().lines(&self.box_of(tile_rows));
-            let (shape, lines) = &phases[0];
-            let of_image = |n: usize| {
-                of_tiles(&|line| lines[line].1.map(|begin| begin + n * self.gather.n_stride))
-            };
-            return (images.clone().flat_map(of_image).collect(), shape.before, shape.len);
-        }
-        let [image_stride, _, line_stride] = self.planes.layout().strides;
-        let of_image =
-            |image: usize| of_tiles(&|line| Some(image * image_stride + line * line_stride));
-        let width = (self.shape.tiles_w - 1) * form.step() + form.window();
-        ((0..images.len()).flat_map(of_image).collect(), 0, width)
+        (0..tile_rows.len())
+            .flat_map(move |row| (0..form.window()).map(move |line| row * form.step() + line))
+            .map(line)
     }
 
     /// Transforms the input of a task, block of channels by block.
@@ -349,32 +327,84 @@ impl DataPlan {
         scratch: &mut Scratch<'_>,
         panels_elems: usize,
     ) {
-        let (lines, before, len) = self.input_lines(task);
+        let tensor = T::as_f32(group_input).filter(|_| self.is_direct);
         let blocks = self.channel_blocks();
         for (channels, panels) in blocks.iter().zip(scratch.panels.chunks_exact_mut(panels_elems)) {
-            let tensor = T::as_f32(group_input).filter(|_| self.is_direct);
-            let (source, channel_stride) = match tensor {
+            match tensor {
                 Some(tensor) => {
-                    let stride = self.gather.channel_stride;
-                    (&tensor[channels.start * stride..], stride)
+                    self.transform_tensor(tensor, channels, task, scratch.lines, panels);
                 }
                 None => {
-                    self.stage(group_input, channels, task, scratch.planes);
-                    (&*scratch.planes, self.planes.layout().channel_stride)
+                    let Scratch { planes, lines, .. } = scratch;
+                    self.transform_planes(group_input, channels, task, [planes, lines], panels);
                 }
+            }
+        }
+    }
+
+    /// Transforms some channels of the reduction, whose lines are read from the tensor itself.
+    fn transform_tensor(
+        &self,
+        tensor: &[f32],
+        channels: &Range<usize>,
+        [images, tile_rows]: [&Range<usize>; 2],
+        buffer: &mut [f32],
+        panels: &mut [f32],
+    ) {
+        let mut first = 0;
+        for SubfilterChannels { subfilter, channels: some } in self.subfilters_of(channels) {
+            let phases = self.planes.of_subfilter(subfilter).lines(&self.box_of(tile_rows));
+            let (shape, of_image) = &phases[0];
+            let of_image = |n: usize| {
+                let begin = n * self.gather.n_stride;
+                self.tile_lines(tile_rows, move |line| of_image[line].1.map(|from| from + begin))
             };
+            let lines: Vec<_> = images.clone().flat_map(of_image).collect();
+            let channel_stride = self.gather.channel_stride;
             let input = InputLines {
-                source,
+                source: &tensor[some.start * channel_stride..],
                 channel_stride,
                 lines: &lines,
-                before,
-                len,
+                before: shape.before,
+                len: shape.len,
                 tiles_w: self.shape.tiles_w,
-                position_stride: panels_elems / self.shape.form.positions(),
+                position_stride: panels.len() / self.shape.form.positions(),
             };
-            let form = self.shape.form;
-            transform_input(self.isa, form, input, channels.len(), scratch.lines, panels);
+            let rows = PanelRows { first, count: some.len(), all: channels.len() };
+            transform_input(self.isa, self.shape.form, input, rows, buffer, panels);
+            first += some.len();
         }
+    }
+
+    /// The same by way of planes.
+    fn transform_planes<T: Element>(
+        &self,
+        group_input: &[T],
+        channels: &Range<usize>,
+        [images, tile_rows]: [&Range<usize>; 2],
+        [planes, buffer]: [&mut [f32]; 2],
+        panels: &mut [f32],
+    ) {
+        let form = self.shape.form;
+        let pixels = PixelBox { n: images.clone(), ..self.box_of(tile_rows) };
+        self.planes.stage(self.isa, group_input, &self.subfilters_of(channels), &pixels, planes);
+        let PixelLayout { strides: [image_stride, _, line_stride], channel_stride, .. } =
+            *self.planes.layout();
+        let of_image = |image: usize| {
+            self.tile_lines(tile_rows, move |line| Some(image * image_stride + line * line_stride))
+        };
+        let lines: Vec<_> = (0..images.len()).flat_map(of_image).collect();
+        let input = InputLines {
+            source: planes,
+            channel_stride,
+            lines: &lines,
+            before: 0,
+            len: (self.shape.tiles_w - 1) * form.step() + form.window(),
+            tiles_w: self.shape.tiles_w,
+            position_stride: panels.len() / form.positions(),
+        };
+        let rows = PanelRows { first: 0, count: channels.len(), all: channels.len() };
+        transform_input(self.isa, form, input, rows, buffer, panels);
     }
 
     /// Returns whether all of the result is finite.

@@ -10,7 +10,7 @@ use crate::cpu::gather::axis_subfilters;
 use crate::cpu::isa::Isa;
 use crate::cpu::tiles::even_piece;
 use crate::cpu::ukernel::{Form, MIN_EFFICIENT_ROWS, block_rows, tile_vector};
-use crate::problem::{ConvProblem, Direction, Role};
+use crate::problem::{ConvProblem, DataType, Direction, Role};
 
 /// The size of a problem in tiles.
 #[derive(Clone, Copy, Debug)]
@@ -68,21 +68,29 @@ pub(super) fn subfilters_of(problem: &ConvProblem, form: Form) -> [usize; 2] {
     })
 }
 
-/// What bringing an input of a tile to planes costs, where lines are not read from the tensor itself, in lane
-/// multiply-adds. Where neighbours are two or four apart it took 0.6 ns (64 to 128 channels on 80 x 80, Zen
-/// 4); the others are estimated: runs of a dilation are short.
-pub(super) fn stage_cost(problem: &ConvProblem, form: Form) -> f64 {
+/// Whether lines of inputs are read from the tensor itself: floats side by side, one of which follows the other
+/// in a tile.
+pub(super) fn reads_tensor(problem: &ConvProblem, form: Form) -> bool {
+    problem.input_dtype() == DataType::F32 && pixel_stride(problem, form) == 1
+}
+
+/// The distance in w of inputs that are neighbours in a tile.
+fn pixel_stride(problem: &ConvProblem, form: Form) -> usize {
     let input = match problem.direction() {
         Direction::Bwd => problem.tensor5(Role::Y),
         Direction::Fwd | Direction::Wrw => problem.tensor5(Role::X),
     };
-    let is_whole = form.has_stride_2() || subfilters_of(problem, form) == [1, 1];
     let step = match form.has_stride_2() {
         true => 1,
         false => problem.strides()[2] * problem.dilations()[2],
     };
-    match step.saturating_mul(input.spatial_strides()[2]) {
-        1 if is_whole && problem.dilations() == [1; 3] => 0.0,
+    step.saturating_mul(input.spatial_strides()[2])
+}
+
+/// What bringing an input of a tile to planes costs, in lane multiply-adds. Where neighbours are two or four apart it took 0.6 ns (64 to 128 channels on 80 x 80, Zen
+/// 4); the others are estimated: runs of a dilation are short.
+pub(super) fn stage_cost(problem: &ConvProblem, form: Form) -> f64 {
+    match pixel_stride(problem, form) {
         1 => 8.0,
         2 | 4 => 25.0,
         _ => 60.0,
@@ -121,7 +129,7 @@ impl WinogradShape {
             tiles_h: out_h.div_ceil(phases_h).div_ceil(form.tile()),
             tiles_w: out_w.div_ceil(phases_w).div_ceil(form.tile()),
             filter_is_contiguous: !is_cut && contiguous_strides(problem, form).is_some(),
-            stage_cost: stage_cost(problem, form),
+            stage_cost: if reads_tensor(problem, form) { 0.0 } else { stage_cost(problem, form) },
         }
     }
 }

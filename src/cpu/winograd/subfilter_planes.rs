@@ -43,19 +43,19 @@ impl SubfilterPlanes {
         SubfilterPlanes { phases: planes.len() / subfilters.len(), planes, n }
     }
 
-    /// Planes of the first sub-filter and phase.
-    pub fn first(&self) -> &Planes {
-        &self.planes[0]
+    /// Planes of a sub-filter and the first phase.
+    pub fn of_subfilter(&self, subfilter: usize) -> &Planes {
+        &self.planes[subfilter * self.phases]
     }
 
     /// Where things lie, in the planes of any sub-filter and phase.
     pub fn layout(&self) -> &PixelLayout {
-        &self.first().layout
+        &self.planes[0].layout
     }
 
     /// Elements of the planes of `images` images.
     pub fn elems(&self, images: usize) -> usize {
-        self.first().elems(images)
+        self.planes[0].elems(images)
     }
 
     /// Fills the planes of the images and pixels of a box, with some channels of some sub-filters, one behind

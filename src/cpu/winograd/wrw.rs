@@ -344,7 +344,7 @@ impl WrwPlan {
         let [_, height, tiles_w] = [0, 1, 2].map(|dim| pixels.o[dim].len() / tile);
         let numbers = (0..height).flat_map(|row| (0..side).map(move |line| row * tile + line));
         if is_direct {
-            let phases = planes.first().lines(pixels);
+            let phases = planes.of_subfilter(0).lines(pixels);
             let (shape, of_image) = &phases[0];
             let of_image = |image: usize| {
                 let begin = image * gather.n_stride;
