@@ -27,7 +27,7 @@ use crate::memory::{MatrixRef, merge_dims};
 use crate::problem::{ConvProblem, Role, Tensor5};
 pub use phases::{gathers_of, split_dilated, split_outer_phases, split_phases};
 pub use regions::Regions;
-pub use subfilters::axis_subfilters;
+pub use subfilters::{axis_subfilters, stride_window};
 
 /// One filter position in one dimension.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -28,6 +28,7 @@
 #![forbid(unsafe_code)]
 
 mod filter;
+mod outputs;
 mod plan;
 mod shape;
 mod subfilter_planes;
@@ -39,6 +40,7 @@ use std::num::NonZeroUsize;
 use super::blocked::{Blocked, check_float};
 use super::element::{Element, Output};
 use super::float_plan::{FloatKernel, FloatPlan};
+use super::gather::stride_window;
 use super::ids;
 use super::isa::Isa;
 pub use super::ukernel::Form;
@@ -207,11 +209,26 @@ impl Winograd {
             };
         }
         let has_stride = [stride_h, stride_w] != [1, 1];
-        if has_stride && (has_dilation || problem.direction() == Direction::Bwd) {
-            return Err(Reason::new("serves strides forward, and without dilation"));
+        if has_stride && has_dilation {
+            return Err(Reason::new("serves no dilation beside a stride"));
         }
-        let phase_taps = filter_h.div_ceil(stride_h).max(filter_w.div_ceil(stride_w));
-        let subfilters: usize = subfilters_of(problem, self.form).iter().product();
+        let [_, in_h, in_w] = problem.in_spatial();
+        let (phase_taps, subfilters): (usize, usize) = match problem.direction() {
+            Direction::Bwd if has_stride => {
+                if in_h < stride_h || in_w < stride_w {
+                    return Err(Reason::new("serves dx as long as the stride"));
+                }
+                let [of_h, of_w] = [1, 2].map(|dim| stride_window(problem, dim));
+                if of_h.max(of_w) > taps {
+                    return Err(Reason::new(format!("serves windows of {taps} inputs")));
+                }
+                (of_h.max(of_w), stride_h * stride_w)
+            }
+            _ => {
+                let phase_taps = filter_h.div_ceil(stride_h).max(filter_w.div_ceil(stride_w));
+                (phase_taps, subfilters_of(problem, self.form).iter().product())
+            }
+        };
         let tile = self.form.tile() as f64;
         let products = (subfilters * self.form.positions()) as f64 / (tile * tile);
         // Two taps of more are less than what other forms save.

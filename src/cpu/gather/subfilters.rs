@@ -4,11 +4,16 @@
 //! neighbours they are for neighbouring outputs: for them the stride is 1. Of these, some at a time make up
 //! a sub-filter. Each has the channels of the whole, so a convolution is one of more channels and fewer taps:
 //! 7 x 7 taps with a stride of 2 and 3 channels are 4 x 4 taps of 12 channels.
+//!
+//! Backward-data of a stride is the other way round: results with one remainder modulo the stride meet taps that
+//! far apart, and neighbouring inputs. So each phase of the results has a sub-filter of its own, and all of
+//! them meet one window of the inputs: a convolution of as many times the channels of the result.
 #![forbid(unsafe_code)]
 
 use std::sync::Arc;
 
 use super::{Axis, Gather, Tap};
+use crate::problem::ConvProblem;
 
 /// Sub-filters in a dimension of `all` taps: of up to `taps` of those with one remainder modulo the stride.
 pub fn axis_subfilters(all: usize, taps: usize, stride: usize) -> usize {
@@ -52,5 +57,46 @@ impl Gather {
             ..self.clone()
         };
         pairs.map(subfilter).collect()
+    }
+}
+
+/// Inputs that all phases of the results of backward-data meet together, in a dimension.
+pub fn stride_window(problem: &ConvProblem, dim: usize) -> usize {
+    let (stride, pad) = (problem.strides()[dim] as i64, problem.pads()[dim] as i64);
+    let last_tap = problem.filter_spatial()[dim] as i64 - 1;
+    let up = |value: i64| (value + stride - 1).div_euclid(stride);
+    // Tap t is met at (result + pad - t) / stride, where that divides.
+    (up(pad) - up(pad - last_tap) + 1) as usize
+}
+
+impl Gather {
+    /// Backward-data with a stride, of which both dimensions of dx are at least as long as: the window of all phases,
+    /// `taps` squared, and the taps of each phase in it, h slowest; taps behind the last filter index weigh
+    /// nothing.
+    pub fn phase_windows(problem: &ConvProblem, taps: usize) -> (Gather, Vec<Gather>) {
+        let phases = Gather::phases_over_y(problem);
+        let lowest = [1, 2].map(|dim| {
+            let offsets =
+                phases.iter().flat_map(|phase| phase.axes[dim].taps.iter().map(|tap| tap.offset));
+            offsets.min().unwrap_or(0)
+        });
+        let with_taps = |phase: &Gather, filter_index: &dyn Fn(&Axis, usize, i64) -> usize| {
+            let axis = |dim: usize| {
+                let axis = &phase.axes[dim];
+                let tap = |index: usize| {
+                    let offset = lowest[dim - 1] + index as i64;
+                    Tap { filter_index: filter_index(axis, dim, offset), offset }
+                };
+                Axis { taps: (0..taps).map(tap).collect(), ..axis.clone() }
+            };
+            Gather { axes: Arc::new([phase.axes[0].clone(), axis(1), axis(2)]), ..phase.clone() }
+        };
+        let of_phase = |axis: &Axis, dim: usize, offset: i64| {
+            let tap = axis.taps.iter().find(|tap| tap.offset == offset);
+            tap.map_or(problem.filter_spatial()[dim], |tap| tap.filter_index)
+        };
+        // The first phase has the most results.
+        let window = with_taps(&phases[0], &|_, _, offset| offset as usize);
+        (window, phases.iter().map(|phase| with_taps(phase, &of_phase)).collect())
     }
 }

@@ -48,7 +48,7 @@ impl FilterPieces {
         isa: Isa,
     ) -> Self {
         let taps = &gather.axes[1].taps;
-        let subfilters = shape.is_cut.then(|| SubfilterWeights::new(problem, subfilters));
+        let subfilters = shape.is_cut.then(|| SubfilterWeights::new(problem, subfilters, shape));
         FilterPieces {
             isa,
             form: shape.form,
@@ -147,19 +147,20 @@ impl FilterPieces {
     }
 }
 
-/// Where the weights of sub-filters lie, see [`Gather::subfilters`]. Channel `s * channels + c` of the
-/// reduction is channel c of sub-filter s.
+/// Where the weights of sub-filters lie, see [`Gather::subfilters`] and [`Gather::phase_windows`]. Channel
+/// `s * channels + c` of the reduction is channel c of sub-filter s; or row `s * rows + r` is row r of it.
 struct SubfilterWeights {
     /// Distance of groups, rows and channels.
     strides: [usize; 3],
-    /// Channels of a sub-filter.
+    /// Rows and channels of a sub-filter: either has those of the whole.
+    rows: usize,
     channels: usize,
     /// Of each sub-filter where its taps lie, by rising inputs; `None` weighs nothing.
     taps: Vec<Vec<Option<usize>>>,
 }
 
 impl SubfilterWeights {
-    fn new(problem: &ConvProblem, subfilters: &[Gather]) -> Self {
+    fn new(problem: &ConvProblem, subfilters: &[Gather], shape: &WinogradShape) -> Self {
         let w = problem.tensor5(Role::W);
         let spatial: [(usize, usize); 2] =
             [1, 2].map(|dim| (w.spatial_lengths()[dim], w.spatial_strides()[dim]));
@@ -175,7 +176,8 @@ impl SubfilterWeights {
         };
         SubfilterWeights {
             strides: weight_strides(problem),
-            channels: subfilters[0].channels,
+            rows: shape.rows / shape.row_phases,
+            channels: shape.channels / shape.subfilters,
             taps: subfilters.iter().map(places).collect(),
         }
     }
@@ -189,10 +191,11 @@ impl SubfilterWeights {
         packed: &mut [f32],
     ) {
         let [group_stride, row_stride, channel_stride] = self.strides;
+        let (of_row, row) = (row / self.rows, row % self.rows);
         let filter = &filter[group * group_stride + row * row_stride..];
         let taps = self.taps[0].len();
         for (channel, packed) in channels.zip(packed.chunks_exact_mut(taps)) {
-            let (subfilter, channel) = (channel / self.channels, channel % self.channels);
+            let (subfilter, channel) = (of_row + channel / self.channels, channel % self.channels);
             let filter = &filter[channel * channel_stride..];
             for (weight, tap) in packed.iter_mut().zip(&self.taps[subfilter]) {
                 *weight = tap.map_or(0.0, |tap| filter[tap]);

@@ -5,18 +5,19 @@ use std::num::NonZeroUsize;
 use std::ops::Range;
 
 use super::filter::FilterPieces;
+use super::outputs::{Outputs, Task};
 use super::shape::{Blocking, WinogradShape, position_elems, reads_tensor};
 use super::subfilter_planes::{SubfilterChannels, SubfilterPlanes};
 use crate::cpu::arena;
 use crate::cpu::blocked::PixelLayout;
 use crate::cpu::element::{Element, Output};
-use crate::cpu::gather::{Gather, Order, PixelBox, gathers_of, split_dilated};
+use crate::cpu::gather::{Gather, Order, PixelBox, gathers_of};
 use crate::cpu::isa::Isa;
 use crate::cpu::pool;
 use crate::cpu::tiles::{BoxLengths, pieces};
 use crate::cpu::ukernel::{
-    Form, InputLines, PanelRows, Products, multiply_positions, prefetch, tile_vector,
-    transform_input, transform_output, transpose,
+    Form, InputLines, PanelRows, Products, multiply_positions, tile_vector, transform_input,
+    transform_output,
 };
 use crate::cpu::widen::{self, widened};
 use crate::error::Result;
@@ -24,13 +25,11 @@ use crate::memory::TensorMut;
 use crate::problem::{ConvProblem, Direction, Role};
 use crate::solver::{WorkspaceKey, WorkspaceLayout};
 
-/// Output planes that are transposed together: a cache line of results.
-const ROWS_TURNED: usize = 16;
-
 /// What is prepared for a problem.
 pub struct DataPlan {
     isa: Isa,
     output: Role,
+    outputs: Outputs,
     problem: ConvProblem,
     shape: WinogradShape,
     blocking: Blocking,
@@ -39,8 +38,6 @@ pub struct DataPlan {
     /// Whether lines are read from the tensor itself.
     is_direct: bool,
     filter: FilterPieces,
-    /// Planes of rows that are stored together.
-    places: usize,
     scratch: ScratchElems,
     /// The transformed filter, unless tasks transform it themselves.
     pub workspace: WorkspaceLayout,
@@ -91,17 +88,6 @@ impl ScratchElems {
     }
 }
 
-/// Some tiles and chunks of rows of one group, and their part of the output.
-struct Task<'a, O> {
-    group: usize,
-    chunks: Range<usize>,
-    /// Images of all phases, those of a phase side by side.
-    images: Range<usize>,
-    tile_rows: Range<usize>,
-    /// The part of each image.
-    out: Vec<TensorMut<'a, O>>,
-}
-
 impl DataPlan {
     /// Prepares `problem`, to which the solver is applicable.
     pub fn new(problem: &ConvProblem, form: Form, isa: Isa, threads: NonZeroUsize) -> Self {
@@ -112,11 +98,18 @@ impl DataPlan {
         let (mut gather, mut all_taps) = gathers(problem, form);
         gather.order = Order::TapInner;
         all_taps.order = Order::TapInner;
-        let subfilters = match shape.is_cut {
-            true => gather.subfilters(form.taps(), [1, 2].map(|dim| problem.strides()[dim])),
-            false => vec![gather.clone()],
+        // What is gathered, and which taps weigh what.
+        let (subfilters, weights) = if shape.row_phases > 1 {
+            let (window, phases) = Gather::phase_windows(problem, form.taps());
+            (vec![window], phases)
+        } else if shape.is_cut {
+            let strides = [1, 2].map(|dim| problem.strides()[dim]);
+            let subfilters = gather.subfilters(form.taps(), strides);
+            (subfilters.clone(), subfilters)
+        } else {
+            (vec![gather.clone()], vec![gather.clone()])
         };
-        let filter = FilterPieces::new(problem, &all_taps, &subfilters, &shape, &blocking, isa);
+        let filter = FilterPieces::new(problem, &all_taps, &weights, &shape, &blocking, isa);
         let lengths = BoxLengths {
             images: blocking.images,
             spatial: [1, blocking.tile_rows * step, shape.tiles_w * step],
@@ -128,10 +121,8 @@ impl DataPlan {
 
         let tiles = blocking.tiles(&shape).next_multiple_of(tile_vector(isa));
         let out_plane_elems = tile * position_elems(tiles * tile);
-        // Where channels are contiguous, several planes are turned round together.
-        let out = problem.tensor5(problem.direction().output_role());
-        let is_turned = out.strides[1] == 1 && out.strides[4] > 1;
-        let places = if is_turned { ROWS_TURNED.min(blocking.chunk_rows) } else { 1 };
+        let outputs = Outputs::new(problem, &shape, &blocking, isa);
+        let places = outputs.places;
         let tile_lines = blocking.images * blocking.tile_rows;
         let scratch = ScratchElems {
             planes: if is_direct { 0 } else { planes.elems(blocking.images) },
@@ -153,7 +144,7 @@ impl DataPlan {
             blocking,
             gather,
             filter,
-            places,
+            outputs,
             planes,
             is_direct,
             scratch,
@@ -187,7 +178,7 @@ impl DataPlan {
         }
         pool::all(
             threads,
-            self.tasks(out),
+            self.outputs.tasks(out),
             || arena::take(self.scratch.total()),
             |scratch, task| {
                 let mut scratch = self.scratch.split(scratch);
@@ -203,7 +194,7 @@ impl DataPlan {
 
     /// Chunks of all rows of a group.
     fn chunks(&self) -> usize {
-        self.shape.rows.div_ceil(self.blocking.chunk_rows)
+        self.blocking.all_chunks(&self.shape)
     }
 
     /// Pieces of the filter in a full chunk: for each block of channels, some rows.
@@ -247,43 +238,6 @@ impl DataPlan {
                 Ok(())
             },
         )
-    }
-
-    fn tasks<'a, O: Copy>(&self, out: TensorMut<'a, O>) -> Vec<Task<'a, O>> {
-        let Blocking { images, tile_rows, chunk_rows, chunks, .. } = self.blocking;
-        let line_pieces = pieces(&(0..self.shape.tiles_h), tile_rows);
-        let mut tasks = Vec::new();
-        for (group, of_group) in out.split_every(1, self.shape.rows).into_iter().enumerate() {
-            let chunk_pieces = pieces(&(0..self.chunks()), chunks);
-            let row_parts = of_group.split_every(1, chunks * chunk_rows);
-            for (chunks, of_rows) in chunk_pieces.into_iter().zip(row_parts) {
-                let phases = split_dilated(of_rows, dilations_of(&self.problem));
-                let mut image_parts = phases
-                    .into_iter()
-                    .flat_map(|phase| phase.split_every(0, 1))
-                    .map(|image| image.split_every(3, tile_rows * self.shape.form.tile()));
-                for images in pieces(&(0..self.shape.images), images) {
-                    let mut parts: Vec<_> =
-                        image_parts.by_ref().take(images.len()).map(Vec::into_iter).collect();
-                    for tile_rows in &line_pieces {
-                        // The last phases may have a line of tiles less; boxes of several images
-                        // have one piece of each.
-                        let out: Vec<_> = parts.iter_mut().filter_map(Iterator::next).collect();
-                        if !out.is_empty() {
-                            let (images, tile_rows) = (images.clone(), tile_rows.clone());
-                            tasks.push(Task {
-                                group,
-                                chunks: chunks.clone(),
-                                images,
-                                tile_rows,
-                                out,
-                            });
-                        }
-                    }
-                }
-            }
-        }
-        tasks
     }
 
     /// Some channels of the reduction by sub-filters.
@@ -467,7 +421,7 @@ impl DataPlan {
                     multiply_positions(self.isa, products, piece, panels, sums);
                 }
             }
-            let places = self.places;
+            let places = self.outputs.places;
             for (index, row) in rows.clone().enumerate() {
                 let place = index % places;
                 let planes = &mut scratch.out_planes[place * tile * plane_stride..];
@@ -481,74 +435,16 @@ impl DataPlan {
                     plane_stride,
                 );
                 if places == 1 {
-                    self.store_plane(planes, plane_stride, row - first_row, &mut task);
+                    self.outputs.store_plane(planes, plane_stride, row - first_row, &mut task);
                 } else if place + 1 == places || row + 1 == rows.end {
                     let stored = row - place - first_row..row + 1 - first_row;
                     let Scratch { out_planes, pixels, .. } = scratch;
-                    self.store_planes(out_planes, plane_stride, pixels, stored, &mut task);
+                    let outputs = &self.outputs;
+                    outputs.store_planes(out_planes, plane_stride, pixels, stored, &mut task);
                 }
             }
         }
         is_finite
-    }
-
-    /// Where a line of an image's results begins in the planes of a row of each tile.
-    fn out_line<O>(&self, task: &Task<'_, O>, plane_stride: usize, n: usize, h: usize) -> usize {
-        let tile = self.shape.form.tile();
-        let tile_row = n * task.tile_rows.len() + h / tile;
-        h % tile * plane_stride + tile_row * self.shape.tiles_w * tile
-    }
-
-    /// Stores the planes of some rows where rows are contiguous in the output.
-    fn store_planes<O: Output<f32>>(
-        &self,
-        planes: &[f32],
-        plane_stride: usize,
-        pixels: &mut [f32],
-        rows: Range<usize>,
-        task: &mut Task<'_, O>,
-    ) {
-        let elems = self.shape.form.tile() * plane_stride;
-        transpose(self.isa, planes, rows.len(), elems, pixels);
-        for n in 0..task.out.len() {
-            let [.., len_h, len_w] = task.out[n].lengths();
-            for h in 0..len_h {
-                let line = self.out_line(task, plane_stride, n, h);
-                for w in 0..len_w {
-                    let sums = &pixels[(line + w) * rows.len()..][..rows.len()];
-                    let mut lane = task.out[n].lane(1, [0, 0, 0, h, w]);
-                    match lane.as_slice() {
-                        Some(elements) => O::from_sums(sums, &mut elements[rows.clone()]),
-                        None => lane.fill_some(rows.start, sums.iter().map(|&s| O::from_sum(s))),
-                    }
-                }
-            }
-        }
-    }
-
-    fn store_plane<O: Output<f32>>(
-        &self,
-        planes: &[f32],
-        plane_stride: usize,
-        row: usize,
-        task: &mut Task<'_, O>,
-    ) {
-        for n in 0..task.out.len() {
-            let [_, rows, _, len_h, len_w] = task.out[n].lengths();
-            for h in 0..len_h {
-                if row + 1 < rows
-                    && let Some(elements) = task.out[n].lane(4, [0, row + 1, 0, h, 0]).as_slice()
-                {
-                    prefetch(elements);
-                }
-                let sums = &planes[self.out_line(task, plane_stride, n, h)..][..len_w];
-                let mut lane = task.out[n].lane(4, [0, row, 0, h, 0]);
-                match lane.as_slice() {
-                    Some(elements) => O::from_sums(sums, elements),
-                    None => lane.fill_with(|index| O::from_sum(sums[index])),
-                }
-            }
-        }
     }
 }
 

@@ -17,8 +17,10 @@ use crate::problem::{ConvProblem, DataType, Direction, Role};
 pub struct WinogradShape {
     pub form: Form,
     pub groups: usize,
-    /// Channels of the result in a group.
+    /// Channels of the result in a group, of each phase of a stride of backward-data, see
+    /// [`crate::cpu::gather::Gather::phase_windows`]; and those phases.
     pub rows: usize,
+    pub row_phases: usize,
     /// Channels of the reduction: of all sub-filters.
     pub channels: usize,
     /// Whether the filter is cut into sub-filters, see [`crate::cpu::gather::Gather::subfilters`], and into
@@ -54,13 +56,25 @@ pub(super) fn phases_of(problem: &ConvProblem) -> [usize; 2] {
 
 /// Whether the filter is not the form's own, but one that is cut into such.
 pub(super) fn is_cut(problem: &ConvProblem, form: Form) -> bool {
-    problem.filter_spatial() != [1, form.taps(), form.taps()]
+    let has_phases = row_phases_of(problem, form) != [1, 1];
+    has_phases
+        || problem.filter_spatial() != [1, form.taps(), form.taps()]
         || subfilters_of(problem, form) != [1, 1]
+}
+
+/// Phases of the results of backward-data in h and w.
+pub(super) fn row_phases_of(problem: &ConvProblem, form: Form) -> [usize; 2] {
+    let has_phases = problem.direction() == Direction::Bwd && !form.has_stride_2();
+    [1, 2].map(|dim| if has_phases { problem.strides()[dim] } else { 1 })
+}
+
+pub(super) fn has_stride(problem: &ConvProblem) -> bool {
+    problem.strides() != [1; 3]
 }
 
 /// Sub-filters in h and w, see [`crate::cpu::gather::Gather::subfilters`].
 pub(super) fn subfilters_of(problem: &ConvProblem, form: Form) -> [usize; 2] {
-    if form.has_stride_2() {
+    if form.has_stride_2() || problem.direction() == Direction::Bwd && has_stride(problem) {
         return [1, 1];
     }
     [1, 2].map(|dim| {
@@ -80,8 +94,8 @@ fn pixel_stride(problem: &ConvProblem, form: Form) -> usize {
         Direction::Bwd => problem.tensor5(Role::Y),
         Direction::Fwd | Direction::Wrw => problem.tensor5(Role::X),
     };
-    let step = match form.has_stride_2() {
-        true => 1,
+    let step = match form.has_stride_2() || problem.direction() == Direction::Bwd {
+        true => problem.dilations()[2],
         false => problem.strides()[2] * problem.dilations()[2],
     };
     step.saturating_mul(input.spatial_strides()[2])
@@ -117,17 +131,19 @@ impl WinogradShape {
         let subfilters = subfilters_of(problem, form).iter().product();
         let is_cut = is_cut(problem, form);
         let [phases_h, phases_w] = phases_of(problem);
+        let [rows_h, rows_w] = row_phases_of(problem, form);
         let [_, out_h, out_w] = out_spatial(problem);
         WinogradShape {
             form,
             groups,
-            rows,
+            rows: rows * rows_h * rows_w,
+            row_phases: rows_h * rows_w,
             channels: channels * subfilters,
             is_cut,
             subfilters,
             images: problem.n() * phases_h * phases_w,
-            tiles_h: out_h.div_ceil(phases_h).div_ceil(form.tile()),
-            tiles_w: out_w.div_ceil(phases_w).div_ceil(form.tile()),
+            tiles_h: out_h.div_ceil(phases_h * rows_h).div_ceil(form.tile()),
+            tiles_w: out_w.div_ceil(phases_w * rows_w).div_ceil(form.tile()),
             filter_is_contiguous: !is_cut && contiguous_strides(problem, form).is_some(),
             stage_cost: if reads_tensor(problem, form) { 0.0 } else { stage_cost(problem, form) },
         }
@@ -248,6 +264,9 @@ const NARROW_COST: f64 = 0.3;
 /// channels, Zen 4).
 const PACK_COST: f64 = 900.0;
 
+/// What storing a result costs whose neighbours are others' (estimated).
+const SCATTER_COST: f64 = 30.0;
+
 /// What starting a task costs, in the same unit: about 1 us at 50 G/s.
 const TASK_COST: f64 = 5e4;
 
@@ -317,7 +336,12 @@ impl Blocking {
                     .min(shape.rows);
                 let all_chunks = shape.rows.div_ceil(chunk_rows);
                 let fused_rows = FUSED_ROWS.next_multiple_of(block_rows(isa)).min(chunk_rows);
+                // A task has all phases of its results.
+                let most_parts = if shape.row_phases > 1 { 1 } else { 2 * threads.get() };
                 for row_parts in [1, threads.get(), 2 * threads.get()] {
+                    if row_parts > most_parts {
+                        continue;
+                    }
                     let chunks = all_chunks.div_ceil(row_parts);
                     // Filters that are transformed for all tasks keep all threads busy in more pieces.
                     let part_rows = chunk_rows.div_ceil(threads.get());
@@ -342,6 +366,11 @@ impl Blocking {
             }
         }
         best.unwrap_or_else(|| unreachable!("there are candidates"))
+    }
+
+    /// Chunks of all rows of a group.
+    pub fn all_chunks(&self, shape: &WinogradShape) -> usize {
+        shape.rows.div_ceil(self.chunk_rows)
     }
 
     /// Tiles of a full box.
@@ -382,6 +411,8 @@ impl Blocking {
             if self.is_fused { in_use } else { all_filter_bytes + panels_bytes + sums_bytes };
         let sums_reach = if sums_give_way { in_use } else { sums_bytes };
         let filter_passes = if self.is_fused { 2.0 } else { 1.0 };
+        let tile_results = (shape.form.tile() * shape.form.tile()) as f64;
+        let scattered = if shape.row_phases > 1 { SCATTER_COST * tile_results } else { 0.0 };
         let steps = positions * channels + sums * store_steps * blocks;
         let chunk = rows.max(MIN_EFFICIENT_ROWS as f64) * steps * columns
             + piece * pieces * blocks * sums
@@ -390,7 +421,7 @@ impl Blocking {
                 * (2.0 * byte_cost(panels_bytes) + (pieces - 1.0) * byte_cost(in_use))
             + sums_byte * 2.0 * sums_bytes * blocks * byte_cost(sums_reach)
             + filter_read * filter_passes * filter_bytes * byte_cost(filter_reach)
-            + rows * tiles * output_cost
+            + rows * tiles * (output_cost + scattered)
             + if self.is_fused { rows * channels * filter_cost } else { 0.0 };
         let written = panels_written * positions * floats * byte_cost(panels_bytes);
         let step = shape.form.step();
