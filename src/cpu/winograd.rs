@@ -1,28 +1,35 @@
-//! Winograd's algorithm for filters of stride 1: F(2x2, 3x3), F(4x4, 3x3) and F(2x2, 5x5); and for
-//! filters of 3 x 3 with stride 2, with tiles of 4 x 4 results.
+//! Winograd's algorithm: F(2x2, 3x3); F(5x5, 2x2), F(4x4, 3x3), F(3x3, 4x4) and F(2x2, 5x5), of six points each; and
+//! for filters of 3 x 3 with stride 2, with tiles of 4 x 4 results.
 //!
 //! Forward and backward-data (whose filter is the reversed one): each phase of the dilation is an
 //! image of its own, so dilation costs nothing but places in its last tiles. Tiles are
 //! transformed into panels, from the tensor itself where its lines are contiguous floats, else from
 //! planes; multiplied position by position, and transformed back. Either the filter is transformed
 //! once for all tasks, or each task transforms it piece by piece, as it is used: a large one is
-//! read three times sooner than its transform. Of stride 2, every other input, or result of backward-data,
-//! meets two of three taps, a filter of stride 1, and those between them one tap: 81 products of 144, see
-//! [`Form::Tile4Taps3Stride2`]. Long reductions are cut into blocks of channels, so that
-//! panels stay in the L2 cache. Backward-weights, with tiles of 4: see [`wrw`].
+//! read three times sooner than its transform. Of 3 x 3 with stride 2, every other input, or result of
+//! backward-data, meets two of three taps, a filter of stride 1, and those between them one tap: 81 products of 144,
+//! see [`Form::Tile4Taps3Stride2`]. Long reductions are cut into blocks of channels, so that
+//! panels stay in the L2 cache. Backward-weights: see [`wrw`].
+//!
+//! The forms of six points serve other filters too, of more taps or of a stride, as sums of sub-filters
+//! (`Gather::subfilters`): a filter of 7 x 7 with stride 2 and 3 channels is one of 4 x 4 with stride 1 and 12
+//! channels, 16 products for 49. In backward-data of a stride the phases of the result take the
+//! place of channels (`Gather::phase_windows`).
 //!
 //! Numerics: F(2x2, 3x3) is as exact as direct sums, with small integers
 //! entirely so. F(4x4, 3x3) has 1.4 to 2 times the RMS error of direct f32
 //! sums. Simulated against f64 on normally distributed data, relative to the
 //! largest value: 2.2e-7 at 64 channels, 4.9e-7 at 512. F(2x2, 5x5) errs by 1.6e-7 to 4.5e-7 on layers
 //! of 32 to 256 channels (`miopen-bypass conv -V 1`, data of MIOpenDriver's kind); of stride 2, by
-//! 0.7e-7 to 3.3e-7 on layers of 32 to 2048. A bound: with C channels,
+//! 0.7e-7 to 3.3e-7 on layers of 32 to 2048; F(3x3, 4x4) by 1.0e-7 to 2.1e-7 with 12 to 96 channels of sub-filters,
+//! F(5x5, 2x2) by 2.3e-7 to 3.8e-7 with 128 to 512. A bound: with C channels, those of all sub-filters,
 //! u = 2^-24 and roundings as good as independent, no error exceeds
 //! `a * 6 * sqrt(C + 36) * u * C * max|input| * max|filter|`, where a is the square of the largest
 //! 2-norm of a row of the output matrix, weighted with the row sums of the other two: 22 for
-//! F(2x2, 3x3), 148 for F(4x4, 3x3), 296 for F(2x2, 5x5); 211 for backward-weights, whose C is the number
-//! of tiles; 65 forward of stride 2, where up to 4 C products are summed, so that `4 C + 36` is under the root,
-//! and 56 in its backward-data. The tests hold the results to it. NaN and
+//! F(2x2, 3x3); of six points 92, 148, 211 and 297 for filters of 2, 3, 4 and 5 taps, and for
+//! backward-weights, whose C is the number of tiles, of 5, 4, 3 and 2; 65 forward of 3 x 3 with stride 2, where up to
+//! 4 C products are summed, so that `4 C + 36` is under the root, and 56 in its backward-data. The
+//! tests hold the results to it. NaN and
 //! infinity would spread over a tile, so a result that is not finite is computed
 //! again by implicit GEMM, which also serves alpha and beta.
 #![forbid(unsafe_code)]
@@ -62,6 +69,9 @@ const MAX_CHANNELS: usize = 2048;
 /// Products for each result at most, beside direct sums, for filters that are cut: transforms
 /// take a third of the time and more.
 const MAX_PRODUCTS: f64 = 0.65;
+
+/// Sub-filters of a filter at most, and phases of a stride: each has planes, or an output, of its own to plan.
+const MAX_SUBFILTERS: usize = 64;
 
 /// Phases of a dilation at most, 32 in both dimensions: each has planes of its own to plan.
 const MAX_PHASES: usize = 1 << 10;
@@ -188,25 +198,20 @@ impl Winograd {
         let taps = self.form.taps();
         let [_, filter_h, filter_w] = problem.filter_spatial();
         let [_, stride_h, stride_w] = problem.strides();
-        let is_wrw = problem.direction() == Direction::Wrw;
         let has_dilation = problem.dilations() != [1; 3];
-        if self.form.has_stride_2() {
-            if [filter_h, filter_w, stride_h, stride_w] != [taps, taps, 2, 2] || has_dilation {
-                return Err(Reason::new("serves 3 x 3 filters of stride 2"));
+        // Two forms serve one filter each.
+        let stride = if self.form.has_stride_2() { 2 } else { 1 };
+        if self.form.has_stride_2() || self.form == Form::Tile2Taps3 {
+            if [filter_h, filter_w, stride_h, stride_w] != [taps, taps, stride, stride] {
+                return Err(Reason::new(format!("serves 3 x 3 filters of stride {stride}")));
             }
-            return match is_wrw {
-                true => Err(Reason::new("serves forward and backward-data")),
-                false => Ok(()),
-            };
-        }
-        if self.form == Form::Tile2Taps3 {
-            if [filter_h, filter_w, stride_h, stride_w] != [taps, taps, 1, 1] {
-                return Err(Reason::new("serves 3 x 3 filters of stride 1"));
+            if self.form.has_stride_2() && has_dilation {
+                return Err(Reason::new("serves no dilation"));
             }
-            return match is_wrw {
-                true => Err(Reason::new("serves forward and backward-data")),
-                false => Ok(()),
-            };
+            if problem.direction() == Direction::Wrw {
+                return Err(Reason::new("serves forward and backward-data"));
+            }
+            return Ok(());
         }
         let has_stride = [stride_h, stride_w] != [1, 1];
         if has_stride && has_dilation {
@@ -222,18 +227,21 @@ impl Winograd {
                 if of_h.max(of_w) > taps {
                     return Err(Reason::new(format!("serves windows of {taps} inputs")));
                 }
-                (of_h.max(of_w), stride_h * stride_w)
+                (of_h.max(of_w), stride_h.saturating_mul(stride_w))
             }
             _ => {
                 let phase_taps = filter_h.div_ceil(stride_h).max(filter_w.div_ceil(stride_w));
                 (phase_taps, subfilters_of(problem, self.form).iter().product())
             }
         };
+        if subfilters > MAX_SUBFILTERS {
+            return Err(Reason::new(format!("more than {MAX_SUBFILTERS} sub-filters")));
+        }
         let tile = self.form.tile() as f64;
         let products = (subfilters * self.form.positions()) as f64 / (tile * tile);
         // Two taps of more are less than what other forms save.
         let has_taps = taps == phase_taps || taps > 2 && taps < phase_taps;
-        if !has_taps || products > MAX_PRODUCTS * (filter_h * filter_w) as f64 {
+        if !has_taps || products > MAX_PRODUCTS * filter_h as f64 * filter_w as f64 {
             return Err(Reason::new(format!(
                 "saves little in sub-filters of {taps} x {taps} taps"
             )));

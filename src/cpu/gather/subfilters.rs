@@ -17,7 +17,10 @@ use crate::problem::ConvProblem;
 
 /// Sub-filters in a dimension of `all` taps: of up to `taps` of those with one remainder modulo the stride.
 pub fn axis_subfilters(all: usize, taps: usize, stride: usize) -> usize {
-    (0..stride.min(all)).map(|phase| (all - phase).div_ceil(stride).div_ceil(taps)).sum()
+    // So many phases have a tap more than the others.
+    let (of_each, longer) = (all / stride, all % stride);
+    let others = stride.min(all) - longer;
+    longer * (of_each + 1).div_ceil(taps) + others * of_each.div_ceil(taps)
 }
 
 impl Axis {
@@ -98,5 +101,38 @@ impl Gather {
         // The first phase has the most results.
         let window = with_taps(&phases[0], &|_, _, offset| offset as usize);
         (window, phases.iter().map(|phase| with_taps(phase, &of_phase)).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The number of sub-filters is that of those that are made, and each tap is in one of them.
+    #[test]
+    fn all_taps_once() {
+        for (len, stride, taps) in
+            (1..14).flat_map(|len| (1..6).flat_map(move |s| (2..6).map(move |taps| (len, s, taps))))
+        {
+            let tap = |index: usize| Tap { filter_index: index, offset: index as i64 - 2 };
+            let all = (0..len).map(tap).collect();
+            let axis = Axis { out_len: 7, step: stride, in_len: 9, in_stride: 1, taps: all };
+            let subfilters = axis.subfilters(taps, stride);
+            assert_eq!(subfilters.len(), axis_subfilters(len, taps, stride));
+            let mut found: Vec<usize> = Vec::new();
+            for subfilter in &subfilters {
+                assert_eq!(subfilter.taps.len(), taps);
+                for pair in subfilter.taps.windows(2) {
+                    assert_eq!(pair[1].offset - pair[0].offset, stride as i64);
+                }
+                let real = subfilter.taps.iter().filter(|tap| tap.filter_index < len);
+                found.extend(real.map(|tap| {
+                    assert_eq!(tap.offset, tap.filter_index as i64 - 2);
+                    tap.filter_index
+                }));
+            }
+            found.sort_unstable();
+            assert_eq!(found, (0..len).collect::<Vec<_>>());
+        }
     }
 }
