@@ -16,7 +16,7 @@ use super::blocked::check_float;
 use super::element::{Element, Output};
 use super::filter::FilterMatrix;
 use super::float_plan::{FloatKernel, FloatPlan};
-use super::gather::{Axis, Gather, Order, gathers_of, split_phases};
+use super::gather::{Gather, Order, gathers_of, split_phases};
 use super::ids;
 use super::igemm::ImplicitGemm;
 use super::isa::Isa;
@@ -54,19 +54,6 @@ struct Phase {
     gather: Gather,
     filter: FilterMatrix,
     runs: Vec<Range<usize>>,
-}
-
-/// Lines of outputs in runs that meet the same taps all along.
-fn runs_of_line(axis: &Axis) -> Vec<Range<usize>> {
-    let taps_at = |w: usize| axis.taps.iter().map(move |&tap| axis.offset_at(tap, w).is_some());
-    let mut runs: Vec<Range<usize>> = Vec::new();
-    for w in 0..axis.out_len {
-        match runs.last_mut() {
-            Some(run) if taps_at(run.start).eq(taps_at(w)) => run.end = w + 1,
-            _ => runs.push(w..w + 1),
-        }
-    }
-    runs
 }
 
 impl Solver for DepthwiseLast {
@@ -120,7 +107,7 @@ impl Solver for DepthwiseLast {
             .map(|gather| Gather { order: Order::TapInner, ..gather })
             .map(|gather| Phase {
                 filter: FilterMatrix::new(problem, &gather),
-                runs: runs_of_line(&gather.axes[2]),
+                runs: gather.axes[2].runs_by_taps(),
                 gather,
             })
             .collect();

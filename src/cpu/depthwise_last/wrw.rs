@@ -10,7 +10,6 @@
 use std::num::NonZeroUsize;
 use std::ops::Range;
 
-use super::runs_of_line;
 use crate::cpu::arena;
 use crate::cpu::element::{Element, Output};
 use crate::cpu::float_plan::FloatKernel;
@@ -56,7 +55,7 @@ impl Kernel {
         let lines_of_part = even_piece(lines, lines.div_ceil(worth.min(most).max(1)));
         Kernel {
             isa,
-            runs: runs_of_line(&x.axes[2]),
+            runs: x.axes[2].runs_by_taps(),
             parts: pieces(&(0..lines), lines_of_part),
             problem: problem.clone(),
             x,

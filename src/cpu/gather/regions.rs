@@ -4,6 +4,7 @@
 //! 6 on 33 x 33 pixels, a quarter of all products are with zeros.
 #![forbid(unsafe_code)]
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::{Axis, Gather, Tap};
@@ -23,7 +24,9 @@ impl Regions {
 
     /// Regions in each of which every pixel meets the same taps.
     pub fn by_taps(gather: &Gather) -> Self {
-        Regions { lengths: [1, 2].map(|dim| pieces_by_taps(&gather.axes[dim])) }
+        let lengths_of =
+            |dim: usize| gather.axes[dim].runs_by_taps().into_iter().map(|run| run.len()).collect();
+        Regions { lengths: [1, 2].map(lengths_of) }
     }
 
     /// Number of regions.
@@ -57,17 +60,19 @@ impl Regions {
     }
 }
 
-/// Where the taps change that an output index meets.
-fn pieces_by_taps(axis: &Axis) -> Vec<usize> {
-    let all = 0..axis.out_len;
-    let mut cuts = vec![0, axis.out_len];
-    for &tap in &axis.taps {
-        let inside = axis.inside(tap, &all);
-        cuts.extend([inside.start, inside.end]);
+impl Axis {
+    /// The outputs in runs that meet the same taps all along.
+    pub fn runs_by_taps(&self) -> Vec<Range<usize>> {
+        let all = 0..self.out_len;
+        let mut cuts = vec![0, self.out_len];
+        for &tap in &self.taps {
+            let inside = self.inside(tap, &all);
+            cuts.extend([inside.start, inside.end]);
+        }
+        cuts.sort_unstable();
+        cuts.dedup();
+        cuts.windows(2).map(|pair| pair[0]..pair[1]).collect()
     }
-    cuts.sort_unstable();
-    cuts.dedup();
-    cuts.windows(2).map(|pair| pair[1] - pair[0]).collect()
 }
 
 fn axes_of_pieces(axis: &Axis, lengths: &[usize]) -> Vec<Axis> {
