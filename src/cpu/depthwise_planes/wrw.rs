@@ -15,7 +15,7 @@ use super::{any, plane_shape, planes_per_task};
 use crate::cpu::arena;
 use crate::cpu::element::{Element, Output, Scalars};
 use crate::cpu::float_plan::FloatKernel;
-use crate::cpu::gather::{Gather, Order};
+use crate::cpu::gather::Order;
 use crate::cpu::isa::Isa;
 use crate::cpu::pool;
 use crate::cpu::store::store_filter_tile;
@@ -38,7 +38,6 @@ pub struct Kernel {
     problem: ConvProblem,
     shape: PlaneShape,
     bands: Bands,
-    touches_padding: bool,
     /// Of the images.
     parts: Vec<Range<usize>>,
 }
@@ -47,7 +46,6 @@ impl Kernel {
     /// Prepares `problem`, which [`super::check_planes`] must admit and must be backward-weights.
     pub fn new(problem: &ConvProblem, isa: Isa) -> Self {
         let shape = plane_shape(problem);
-        let x = Gather::over_x(problem);
         let worth = (problem.multiply_adds() / PART_MULTIPLY_ADDS).max(1.0) as usize;
         let parts = (PLANES / problem.k()).clamp(1, worth).min(problem.n());
         let images = even_piece(problem.n(), problem.n().div_ceil(parts));
@@ -55,7 +53,6 @@ impl Kernel {
             isa,
             shape,
             bands: Bands::new(shape, false),
-            touches_padding: x.touches_padding(&x.all_pixels(problem.n())),
             parts: pieces(&(0..problem.n()), images),
             problem: problem.clone(),
         }
@@ -140,9 +137,8 @@ impl FloatKernel for Kernel {
         }
         let out = TensorMut::new(out, self.problem.tensor5(Role::W))?;
         store_filter_tile(total, Order::TapInner, out, Scalars { alpha: 1.0, beta: 0.0 });
-        // A zero of the padding may have met what is not finite.
+        // A zero that stands for a line or a column outside may have met what is not finite.
         let is_finite = |values: &[T]| values.iter().all(|value| value.to_f32().is_finite());
-        let has_nan = any(total, f32::is_nan);
-        Ok(!(has_nan && self.touches_padding) || inputs.into_iter().all(is_finite))
+        Ok(!any(total, f32::is_nan) || inputs.into_iter().all(is_finite))
     }
 }
