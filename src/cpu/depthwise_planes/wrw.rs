@@ -1,8 +1,9 @@
 //! Backward-weights of planes.
 //!
-//! Lines of dy are multiplied with those of x that a tap meets, a vector of sums for each tap.
+//! Lines of dy are multiplied with those of x that a tap meets, a vector of sums for each tap; see
+//! [`add_plane_products`].
 //!
-//! Numerics: f32 sums of lanes along the lines, added up for each plane; planes of images in order,
+//! Numerics: f32 sums of lanes down the plane, vector after vector in blocks of lines, added up for each plane; planes of images in order,
 //! in as many parts as the problem has, which are then added up in order: the bits do not depend on
 //! the number of threads.
 #![forbid(unsafe_code)]

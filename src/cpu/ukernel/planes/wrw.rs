@@ -17,7 +17,8 @@ use crate::cpu::ukernel::simd::{MAX_LANES, Simd, isa_kernel};
 ///
 /// `shape` is that of the convolution forward: its input is x and its output dy. Planes of either
 /// are `strides` apart; there are `multiplier` of dy for each of x. Each gradient is summed by blocks
-/// of lines and vectors in them, then lane by lane.
+/// of lines and vectors of columns in them, then lane by lane. Where one of x is not finite, or one of dy, a
+/// sum may be NaN though no tap meets it: zeros stand for lines and columns outside.
 ///
 /// # Panics
 /// Where shapes do not go together.
@@ -190,6 +191,18 @@ unsafe fn add_plane<S: Edges, const Y: usize, const STRIDE: usize>(
                         2.. if Y < 7 || registers >= 32 => {
                             pass::<S, Y, STRIDE, 2, ALL, ALL, false>(planes, shape, columns, sums)
                         }
+                        2.. if STRIDE == 1 => {
+                            // Seven lines of dy and as many sums leave no register.
+                            pass::<S, Y, STRIDE, 2, 0b000_1111, ALL, false>(
+                                planes,
+                                shape,
+                                columns.clone(),
+                                sums,
+                            );
+                            pass::<S, Y, STRIDE, 2, 0b111_0000, ALL, false>(
+                                planes, shape, columns, sums,
+                            )
+                        }
                         _ => pass::<S, Y, STRIDE, 1, ALL, ALL, false>(planes, shape, columns, sums),
                     };
                 }
@@ -231,7 +244,8 @@ unsafe fn pass<
     Columns { steps, kx, is_first }: Columns,
     lane_sums: *mut f32,
 ) -> usize {
-    let reach = if APART { X - 2 } else { (X - 1) * shape.dilation_w } + STRIDE * S::LANES;
+    let columns_reach = if APART { X - 2 } else { (X - 1) * shape.dilation_w };
+    let reach = columns_reach + STRIDE * S::LANES;
     // SAFETY: the caller's promise; unmasked loads are inside the planes.
     unsafe {
         let mut sums = [[S::splat(0.0); X]; Y];
@@ -272,7 +286,8 @@ unsafe fn pass<
     X
 }
 
-/// A vector of dy from column `w` on in each line, whose first tap meets column `first` of x.
+/// A vector of dy from column `w` on in each line, whose first column of the filter meets column
+/// `column` of x.
 ///
 /// # Safety
 /// As [`pass`]; where not `MASKED` whole vectors must be in the lines.
@@ -290,42 +305,43 @@ unsafe fn add_columns<
     planes: Planes,
     shape: &PlaneShape,
     steps: &Range<usize>,
-    [w, first]: [isize; 2],
+    [w, column]: [isize; 2],
     mut sums: [[S::V; X]; Y],
 ) -> [[S::V; X]; Y] {
     // SAFETY: the caller's promise.
     unsafe {
         let mut masks = [[S::mask(0, 0); 2]; X];
         if MASKED {
-            for column in 0..X {
-                let at = first + (column * shape.dilation_w) as isize;
-                masks[column] = column_masks::<S>(shape, at);
+            for index in 0..X {
+                let at = column + (index * shape.dilation_w) as isize;
+                masks[index] = column_masks::<S>(shape, at);
             }
         }
         let mask = S::mask(0, shape.out_w as isize - w);
         let from = planes.dy.wrapping_offset(w);
-        // Line m was loaded m steps ago.
+        // Line m is that of m steps ago; from the first on that a tap of `KYS` meets.
+        let newest = KYS.trailing_zeros() as usize / STRIDE;
         let mut dy = [S::splat(0.0); Y];
         unrolled!(M in [0 1 2 3 4 5] {
             // The first step moves them.
-            if M < (Y - 1) / STRIDE {
+            if M >= newest && M < (Y - 1) / STRIDE {
                 dy[M] = load_dy::<S, STRIDE, MASKED>(from, mask, shape, steps.start.wrapping_sub(M + 1));
             }
         });
         let mut line = (steps.start * STRIDE) as isize - shape.pad_h;
-        let mut x = planes.x.wrapping_offset(line * shape.in_line as isize + first);
+        let mut x = planes.x.wrapping_offset(line * shape.in_line as isize + column);
         for step in steps.clone() {
             unrolled!(M in [6 5 4 3 2 1] {
-                if M <= (Y - 1) / STRIDE {
+                if M > newest && M <= (Y - 1) / STRIDE {
                     dy[M] = dy[M - 1];
                 }
             });
-            dy[0] = load_dy::<S, STRIDE, MASKED>(from, mask, shape, step);
+            dy[newest] = load_dy::<S, STRIDE, MASKED>(from, mask, shape, step.wrapping_sub(newest));
             unrolled!(PHASE in [0 1] {
                 if PHASE < STRIDE {
-                    let is_met = APART && PHASE == 0 && KYS & EVEN == 0
+                    let is_unmet = APART && PHASE == 0 && KYS & EVEN == 0
                         || APART && PHASE == 1 && KYS & ODD == 0;
-                    if !is_met && (STRIDE == 1 || (line as usize) < shape.in_h) {
+                    if !is_unmet && (STRIDE == 1 || (line as usize) < shape.in_h) {
                         if APART {
                             let [low, high] = vectors_of_line::<S, X, MASKED>(x, &masks);
                             // The odd ones first: then one vector fewer is in use.
