@@ -24,7 +24,7 @@ use super::float_plan::{FloatKernel, FloatPlan};
 use super::gather::gathers_of;
 use super::ids;
 use super::igemm::ImplicitGemm;
-use super::isa::Isa;
+use super::isa::{Isa, halves_512_bits};
 use super::pool;
 use super::rates;
 use super::tiles::even_piece;
@@ -63,7 +63,8 @@ impl Solver for DepthwisePlanes {
     }
 
     fn estimate_us(&self, problem: &ConvProblem, context: &Context) -> f64 {
-        let vector_us = vector_lanes(self.0) / rates::depthwise_multiply_adds_per_us(self.0);
+        let lanes = lanes_that_cost(problem, self.0);
+        let vector_us = lanes / rates::depthwise_multiply_adds_per_us(self.0);
         let planes = problem.n() * problem.k().div_ceil(context.cpu_threads.get());
         planes as f64 * cost_of_plane(problem, self.0) * vector_us
             + memory_share(problem) * rates::memory_us(problem)
@@ -123,38 +124,57 @@ fn vector_lanes(level: IsaLevel) -> f64 {
     }
 }
 
+/// Lanes of the vectors that take time: backward-weights of narrow planes leaves the halves of longer ones
+/// out, which helps where operations are done in halves.
+fn lanes_that_cost(problem: &ConvProblem, level: IsaLevel) -> f64 {
+    let lanes = vector_lanes(level);
+    let is_narrow = problem.out_spatial()[2] as f64 <= lanes / 2.0;
+    let is_halved = level == IsaLevel::Avx512 && halves_512_bits();
+    let is_wrw = problem.direction() == Direction::Wrw;
+    if is_wrw && is_narrow && is_halved { lanes / 2.0 } else { lanes }
+}
+
 /// What a vector of results costs beside its multiply-adds, in such: loads, masks and the store.
 ///
 /// This and the costs below were fitted to planes of 4 x 4 to 150 x 150 and filters of 3, 5 and 7, on an
 /// Emerald Rapids with AVX2 and AVX-512, whose ratios to the multiply-adds are the same but for one.
 const VECTOR_COST: f64 = 5.0;
 
-/// What a vector of inputs costs more with stride 2, and in backward-weights the vectors that a column
-/// of the filter meets.
+/// What a vector of inputs costs more with stride 2.
 const EVENS_COST: f64 = 1.8;
-const WRW_EVENS_COST: f64 = 5.5;
 
 /// What a multiply-add costs where lines come apart, and where its weight is not in one of the sixteen
 /// registers of AVX2; what a plane costs more; and how much of what moving the tensors takes is not
 /// hidden: the next lines are asked for. Fitted to planes of 14 x 14 to 150 x 150 and filters of 3 and 5,
-/// beside the estimates of tiles (Zen 4, AVX2 and AVX-512).
+/// beside the estimates of tiles (Zen 4, AVX2 and AVX-512). Backward-weights hides as much.
 const APART_TAP_COST: f64 = 2.4;
 const APART_LOADED_TAP_COST: f64 = 3.0;
 const APART_PLANE_COST: f64 = 30.0;
-const APART_MEMORY_SHARE: f64 = 0.3;
+const SEEN_MEMORY_SHARE: f64 = 0.3;
 
 /// What a line costs beside its vectors, the same with stride 2, and a plane beside its lines.
 const LINE_COST: f64 = 3.0;
 const STRIDED_LINE_COST: f64 = 8.0;
 const PLANE_COST: f64 = 18.0;
 
-/// What a tap costs in backward-weights, beside the products: its lanes are added up once a plane.
-const SUM_COST: f64 = 18.0;
-
-/// What a line costs in backward-weights; masks of AVX2 are vectors and need registers.
-fn wrw_line_cost(level: IsaLevel) -> f64 {
-    if level == IsaLevel::Avx512 { LINE_COST } else { 10.0 }
+/// What backward-weights costs: a multiply-add with stride 1, one with stride 2, and a tap once a plane, whose
+/// lanes are added up. Fitted to planes of 4 x 4 to 150 x 150 and filters of 3, 5 and 7, within a tenth at
+/// both levels (Zen 4). Sixteen registers do not hold all that stride 2 uses, nor all sums of larger filters.
+struct WrwCosts {
+    tap: f64,
+    strided_tap: f64,
+    sum: f64,
 }
+
+fn wrw_costs(level: IsaLevel) -> WrwCosts {
+    match level {
+        IsaLevel::Avx512 => WrwCosts { tap: 0.92, strided_tap: 1.35, sum: 6.0 },
+        IsaLevel::Scalar | IsaLevel::Avx2Fma => WrwCosts { tap: 0.95, strided_tap: 1.95, sum: 8.5 },
+    }
+}
+
+/// What a plane costs in backward-weights beside these, likewise.
+const WRW_PLANE_COST: f64 = 60.0;
 
 /// What a vector costs that is widened or narrowed, and what a plane costs more of which any are.
 const STAGE_COST: f64 = 1.5;
@@ -167,7 +187,8 @@ fn lines_come_apart(problem: &ConvProblem) -> bool {
 
 /// How much of what moving the tensors takes is not hidden.
 fn memory_share(problem: &ConvProblem) -> f64 {
-    if lines_come_apart(problem) { APART_MEMORY_SHARE } else { 1.0 }
+    let is_wrw = problem.direction() == Direction::Wrw;
+    if is_wrw || lines_come_apart(problem) { SEEN_MEMORY_SHARE } else { 1.0 }
 }
 
 /// The estimated time of one plane, in multiply-adds of whole vectors.
@@ -198,9 +219,10 @@ fn cost_of_plane(problem: &ConvProblem, level: IsaLevel) -> f64 {
         }
         Direction::Fwd => out_h * ((out_w / lanes).ceil() * (y * x + VECTOR_COST) + LINE_COST),
         Direction::Wrw => {
-            let evens = if is_strided { x * WRW_EVENS_COST } else { 0.0 };
-            let of_line = (out_w / lanes).ceil() * (y * x + evens + VECTOR_COST);
-            out_h * (of_line + wrw_line_cost(level)) + y * x * SUM_COST
+            let costs = wrw_costs(level);
+            let of_tap = if is_strided { costs.strided_tap } else { costs.tap };
+            let vectors = (out_w / lanes_that_cost(problem, level)).ceil();
+            y * x * (out_h * vectors * of_tap + costs.sum) + WRW_PLANE_COST
         }
     };
     let is_staged = problem.input_dtype() != DataType::F32;

@@ -1,8 +1,9 @@
 //! Backward-weights of planes.
 //!
-//! Lines of dy are multiplied with those of x that a tap meets, a vector of sums for each tap.
+//! Lines of dy are multiplied with those of x that a tap meets, a vector of sums for each tap; see
+//! [`add_plane_products`].
 //!
-//! Numerics: f32 sums of lanes along the lines, added up for each plane; planes of images in order,
+//! Numerics: f32 sums of lanes down the plane, vector after vector in blocks of lines, added up for each plane; planes of images in order,
 //! in as many parts as the problem has, which are then added up in order: the bits do not depend on
 //! the number of threads.
 #![forbid(unsafe_code)]
@@ -15,7 +16,7 @@ use super::{any, plane_shape, planes_per_task};
 use crate::cpu::arena;
 use crate::cpu::element::{Element, Output, Scalars};
 use crate::cpu::float_plan::FloatKernel;
-use crate::cpu::gather::{Gather, Order};
+use crate::cpu::gather::Order;
 use crate::cpu::isa::Isa;
 use crate::cpu::pool;
 use crate::cpu::store::store_filter_tile;
@@ -38,7 +39,6 @@ pub struct Kernel {
     problem: ConvProblem,
     shape: PlaneShape,
     bands: Bands,
-    touches_padding: bool,
     /// Of the images.
     parts: Vec<Range<usize>>,
 }
@@ -47,7 +47,6 @@ impl Kernel {
     /// Prepares `problem`, which [`super::check_planes`] must admit and must be backward-weights.
     pub fn new(problem: &ConvProblem, isa: Isa) -> Self {
         let shape = plane_shape(problem);
-        let x = Gather::over_x(problem);
         let worth = (problem.multiply_adds() / PART_MULTIPLY_ADDS).max(1.0) as usize;
         let parts = (PLANES / problem.k()).clamp(1, worth).min(problem.n());
         let images = even_piece(problem.n(), problem.n().div_ceil(parts));
@@ -55,7 +54,6 @@ impl Kernel {
             isa,
             shape,
             bands: Bands::new(shape, false),
-            touches_padding: x.touches_padding(&x.all_pixels(problem.n())),
             parts: pieces(&(0..problem.n()), images),
             problem: problem.clone(),
         }
@@ -140,9 +138,8 @@ impl FloatKernel for Kernel {
         }
         let out = TensorMut::new(out, self.problem.tensor5(Role::W))?;
         store_filter_tile(total, Order::TapInner, out, Scalars { alpha: 1.0, beta: 0.0 });
-        // A zero of the padding may have met what is not finite.
+        // A zero that stands for a line or a column outside may have met what is not finite.
         let is_finite = |values: &[T]| values.iter().all(|value| value.to_f32().is_finite());
-        let has_nan = any(total, f32::is_nan);
-        Ok(!(has_nan && self.touches_padding) || inputs.into_iter().all(is_finite))
+        Ok(!any(total, f32::is_nan) || inputs.into_iter().all(is_finite))
     }
 }

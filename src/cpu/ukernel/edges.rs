@@ -9,6 +9,9 @@ use super::simd::{Scalar, Simd};
 pub(super) trait Edges: Simd {
     type Mask: Copy;
 
+    /// Vectors of half as many lanes; where there are none, these.
+    type Half: Edges;
+
     /// The lanes from `begin` up to `end`; both may lie outside the vector.
     unsafe fn mask(begin: isize, end: isize) -> Self::Mask;
 
@@ -32,6 +35,7 @@ pub(super) trait Edges: Simd {
 
 impl Edges for Scalar {
     type Mask = [bool; 4];
+    type Half = Scalar;
 
     #[inline(always)]
     unsafe fn mask(begin: isize, end: isize) -> [bool; 4] {
@@ -77,6 +81,7 @@ mod x86 {
     // condition.
     impl Edges for Avx2 {
         type Mask = __m256i;
+        type Half = Avx2;
 
         #[inline(always)]
         unsafe fn mask(begin: isize, end: isize) -> __m256i {
@@ -122,6 +127,7 @@ mod x86 {
 
     impl Edges for Avx512 {
         type Mask = __mmask16;
+        type Half = Avx2;
 
         #[inline(always)]
         unsafe fn mask(begin: isize, end: isize) -> __mmask16 {

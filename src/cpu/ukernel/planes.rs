@@ -92,12 +92,6 @@ impl PlaneShape {
     fn first_column(&self, w: usize) -> isize {
         (w * self.stride) as isize - self.pad_w
     }
-
-    /// Which of `lines` lines of the input from `first` on exist, as bits.
-    fn existing_lines(&self, first: isize, lines: usize) -> u32 {
-        let below = |end: isize| (1u32 << end.clamp(0, lines as isize)) - 1;
-        below(self.in_h as isize - first) & !below(-first)
-    }
 }
 
 /// Planes side by side and filters, inputs of a convolution.

@@ -111,7 +111,7 @@ unsafe fn sums<
         let mut sums = [S::splat(0.0); R];
         for kx in 0..shape.x {
             let column = first + (kx * shape.dilation_w) as isize;
-            let masks = column_masks::<S>(shape, column, STRIDE, isize::MAX);
+            let masks = column_masks::<S>(shape, column);
             let mut weights = [S::splat(0.0); Y];
             for ky in 0..Y {
                 weights[ky] = S::splat(*block.weights.add(ky * shape.x + kx));
@@ -134,19 +134,14 @@ unsafe fn sums<
     }
 }
 
-/// Masks of the vectors from `column` of the input on, for the first `lanes` outputs.
+/// Masks of the vectors from `column` of the input on.
 ///
 /// # Safety
 /// The instruction set of `S` must be present.
 #[inline(always)]
-pub unsafe fn column_masks<S: Edges>(
-    shape: &PlaneShape,
-    column: isize,
-    stride: usize,
-    lanes: isize,
-) -> [S::Mask; 2] {
+pub unsafe fn column_masks<S: Edges>(shape: &PlaneShape, column: isize) -> [S::Mask; 2] {
     let begin = -column;
-    let end = (shape.in_w as isize - column).min(lanes.saturating_mul(stride as isize));
+    let end = shape.in_w as isize - column;
     let second = S::LANES as isize;
     // SAFETY: the caller's promise.
     unsafe { [S::mask(begin, end), S::mask(begin - second, end - second)] }

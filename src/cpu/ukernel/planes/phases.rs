@@ -114,7 +114,7 @@ unsafe fn sums<S: Edges, const Y: usize, const ODD: usize, const R: usize, const
         let mut kx = (shape.pad_w + second).rem_euclid(2);
         while kx < shape.x as isize {
             let column = column + ((shape.pad_w + second - kx) >> 1);
-            let masks = column_masks::<S>(shape, column, 1, isize::MAX);
+            let masks = column_masks::<S>(shape, column);
             let mut weights = [S::splat(0.0); Y];
             for ky in 0..Y {
                 weights[ky] = S::splat(*block.weights.add(ky * shape.x + kx as usize));

@@ -66,7 +66,7 @@ unsafe fn block<S: Edges, const Y: usize, const MASKED: bool>(
         let mut masks = [[S::mask(0, 0); 2]; Y];
         if MASKED {
             for kx in 0..Y {
-                masks[kx] = column_masks::<S>(shape, first + kx as isize, 2, isize::MAX);
+                masks[kx] = column_masks::<S>(shape, first + kx as isize);
             }
         }
         let mut weights = [[S::splat(0.0); Y]; Y];
@@ -163,24 +163,56 @@ unsafe fn columns<S: Edges, const X: usize, const MASKED: bool>(
 ) -> [S::V; X] {
     // SAFETY: the caller's promise.
     unsafe {
-        let second = from.wrapping_add(S::LANES);
-        let [low, high] = if MASKED {
-            [S::load_masked(from, masks[0][0]), S::load_masked(second, masks[0][1])]
-        } else {
-            [S::load(from), S::load(second)]
-        };
+        let [low, high] = vectors_of_line::<S, X, MASKED>(from, masks);
         let mut columns = [S::splat(0.0); X];
         columns[0] = S::evens(low, high);
         columns[1] = S::odds(low, high);
         for kx in 2..X {
-            let high = second.wrapping_add(kx);
-            let high = if MASKED {
-                S::load_masked(high, masks[kx][1])
-            } else {
-                S::splat(*high.add(S::LANES - 2))
-            };
-            columns[kx] = S::shift_evens(columns[kx - 2], high);
+            columns[kx] = next_column::<S, X, MASKED>(from, masks, kx, columns[kx - 2]);
         }
         columns
+    }
+}
+
+/// The two vectors that have what the filter's first two columns meet.
+///
+/// # Safety
+/// As [`columns`].
+#[inline(always)]
+pub unsafe fn vectors_of_line<S: Edges, const X: usize, const MASKED: bool>(
+    from: *const f32,
+    masks: &[[S::Mask; 2]; X],
+) -> [S::V; 2] {
+    let second = from.wrapping_add(S::LANES);
+    // SAFETY: the caller's promise.
+    unsafe {
+        if MASKED {
+            [S::load_masked(from, masks[0][0]), S::load_masked(second, masks[0][1])]
+        } else {
+            [S::load(from), S::load(second)]
+        }
+    }
+}
+
+/// What column `kx` meets, from what column `kx - 2` does.
+///
+/// # Safety
+/// As [`columns`].
+#[inline(always)]
+pub unsafe fn next_column<S: Edges, const X: usize, const MASKED: bool>(
+    from: *const f32,
+    masks: &[[S::Mask; 2]; X],
+    kx: usize,
+    before: S::V,
+) -> S::V {
+    let high = from.wrapping_add(S::LANES + kx);
+    // SAFETY: the caller's promise.
+    unsafe {
+        let high = if MASKED {
+            S::load_masked(high, masks[kx][1])
+        } else {
+            S::splat(*high.add(S::LANES - 2))
+        };
+        S::shift_evens(before, high)
     }
 }
