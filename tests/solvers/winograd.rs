@@ -73,10 +73,10 @@ fn subfilters() {
                 if strides == [1, 1] {
                     case.dilations = vec![rng.between(1, 2) as i32, rng.between(1, 3) as i32];
                 }
-                for dim in 0..2 {
+                for (dim, len) in case.input.iter_mut().enumerate() {
                     let reach = (filter[dim] - 1) * case.dilations[dim] as usize + 1;
-                    let room = case.input[dim] + 2 * case.pads[dim] as usize;
-                    case.input[dim] += reach.saturating_sub(room);
+                    let room = *len + 2 * case.pads[dim] as usize;
+                    *len += reach.saturating_sub(room);
                 }
                 case.dtype = rng.pick(&[DataType::F32, DataType::F32, DataType::BF16]);
                 case.y_dtype = case.dtype;
