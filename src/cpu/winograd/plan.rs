@@ -116,8 +116,7 @@ impl DataPlan {
         };
         let (dilations, n) = (dilations_of(problem), problem.n());
         let planes = SubfilterPlanes::new(&subfilters, dilations, n, &lengths, blocking.channels);
-        // The phases of a dilation in h have lines of their own, of the same images.
-        let is_direct = dilations == [1, 1] && reads_tensor(problem, shape.form);
+        let is_direct = reads_tensor(problem, shape.form);
 
         let tiles = blocking.tiles(&shape).next_multiple_of(tile_vector(isa));
         let out_plane_elems = tile * position_elems(tiles * tile);

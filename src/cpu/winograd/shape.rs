@@ -82,10 +82,12 @@ pub(super) fn subfilters_of(problem: &ConvProblem, form: Form) -> [usize; 2] {
     })
 }
 
-/// Whether lines of inputs are read from the tensor itself: floats side by side, one of which follows the other
-/// in a tile.
+/// Whether lines of inputs are read from the tensor itself: floats side by side. The phases of a dilation are
+/// images of their own, which the tensor does not have.
 pub(super) fn reads_tensor(problem: &ConvProblem, form: Form) -> bool {
-    problem.input_dtype() == DataType::F32 && pixel_stride(problem, form) == 1
+    problem.input_dtype() == DataType::F32
+        && problem.dilations() == [1; 3]
+        && pixel_stride(problem, form) == 1
 }
 
 /// The distance in w of inputs that are neighbours in a tile.

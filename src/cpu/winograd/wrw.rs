@@ -1,4 +1,5 @@
-//! Backward-weights by Winograd's F(3x3, 4x4), F(4x4, 3x3) and F(5x5, 2x2).
+//! Backward-weights by Winograd's F(2x2, 5x5), F(3x3, 4x4), F(4x4, 3x3) and F(5x5, 2x2): tiles of dy play the
+//! filter.
 //!
 //! Tiles of x and of dy are transformed to matrices of tiles and channels, one for each position; their
 //! products are summed over tiles by the GEMM kernel, box after box, and transformed back once for
