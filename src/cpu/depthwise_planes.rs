@@ -5,8 +5,8 @@
 //! Other types are widened by bands of lines. Serves all directions, forward and backward-weights
 //! also several output channels for each input channel.
 //!
-//! Numerics: f32 sums in the order of the taps, columns outermost but in forward of stride 2 with filters
-//! of 3 x 3 and 5 x 5; backward-weights: see [`wrw`].
+//! Numerics: f32 sums in the order of the taps, columns outermost but with stride 2 and filters of 3 x 3 and
+//! 5 x 5; backward-weights: see [`wrw`].
 #![forbid(unsafe_code)]
 
 mod band;
@@ -125,13 +125,17 @@ fn vector_lanes(level: IsaLevel) -> f64 {
 }
 
 /// Lanes of the vectors that take time: backward-weights of narrow planes leaves the halves of longer ones
-/// out, which helps where operations are done in halves.
+/// out, as does backward-data of stride 2 by pairs, which helps where operations are done in halves.
 fn lanes_that_cost(problem: &ConvProblem, level: IsaLevel) -> f64 {
     let lanes = vector_lanes(level);
     let is_narrow = problem.out_spatial()[2] as f64 <= lanes / 2.0;
     let is_halved = level == IsaLevel::Avx512 && halves_512_bits();
-    let is_wrw = problem.direction() == Direction::Wrw;
-    if is_wrw && is_narrow && is_halved { lanes / 2.0 } else { lanes }
+    let leaves_halves = match problem.direction() {
+        Direction::Wrw => true,
+        Direction::Bwd => lines_come_apart(problem),
+        Direction::Fwd => false,
+    };
+    if leaves_halves && is_narrow && is_halved { lanes / 2.0 } else { lanes }
 }
 
 /// What a vector of results costs beside its multiply-adds, in such: loads, masks and the store.
@@ -151,6 +155,14 @@ const APART_TAP_COST: f64 = 2.4;
 const APART_LOADED_TAP_COST: f64 = 3.0;
 const APART_PLANE_COST: f64 = 30.0;
 const SEEN_MEMORY_SHARE: f64 = 0.3;
+
+/// What backward-data of stride 2 costs where lines come apart: a multiply-add, also with sixteen registers;
+/// four vectors of results beside theirs, and a plane. Fitted to planes of 14 x 14 to 150 x 150 and filters
+/// of 3 and 5 (Zen 4, AVX2 and AVX-512).
+const PAIRS_TAP_COST: f64 = 0.95;
+const PAIRS_TAP_COST_OF_SIXTEEN: f64 = 1.2;
+const PAIRS_VECTOR_COST: f64 = 3.5;
+const PAIRS_PLANE_COST: f64 = 35.0;
 
 /// What a line costs beside its vectors, the same with stride 2, and a plane beside its lines.
 const LINE_COST: f64 = 3.0;
@@ -182,7 +194,7 @@ const STAGED_PLANE_COST: f64 = 300.0;
 
 /// Whether lines of the input come apart, see [`PlaneShape::come_apart`].
 fn lines_come_apart(problem: &ConvProblem) -> bool {
-    problem.direction() == Direction::Fwd && plane_shape(problem).come_apart()
+    problem.direction() != Direction::Wrw && plane_shape(problem).come_apart()
 }
 
 /// How much of what moving the tensors takes is not hidden.
@@ -199,6 +211,13 @@ fn cost_of_plane(problem: &ConvProblem, level: IsaLevel) -> f64 {
     let lanes = vector_lanes(level);
     let is_strided = problem.strides()[2] == 2;
     let cost = match problem.direction() {
+        Direction::Bwd if lines_come_apart(problem) => {
+            let vectors = (in_w / lanes_that_cost(problem, level) / 2.0).ceil();
+            let is_512 = level == IsaLevel::Avx512;
+            let of_tap = if is_512 { PAIRS_TAP_COST } else { PAIRS_TAP_COST_OF_SIXTEEN };
+            let of_vector = y * x * of_tap + PAIRS_VECTOR_COST;
+            (in_h / 2.0).ceil() * vectors * of_vector + PAIRS_PLANE_COST
+        }
         // Four vectors of as many phases.
         Direction::Bwd if is_strided => {
             let of_pair = (in_w / lanes / 2.0).ceil() * (y * x + 3.0 * VECTOR_COST);
@@ -239,6 +258,11 @@ fn cost_of_plane(problem: &ConvProblem, level: IsaLevel) -> f64 {
 /// to 224 x 224 (Zen 4, AVX2 and AVX-512).
 const BLOCKS_IN_L1: usize = 3;
 
+/// The same of blocks of results of backward-data of stride 2, whose inputs are few. Of blocks of 16 to 112
+/// lines, or none, these are within 5 % of the fastest with planes of 56 x 56 to 300 x 300; blocks of a third
+/// take up to 1.15 times as long (Zen 4, AVX2 and AVX-512).
+const BWD_BLOCKS_IN_L1: usize = 1;
+
 /// The planes that one of the result is computed from, and itself.
 ///
 /// Backward-data of stride 1 is forward with the filter turned around; for stride 2 see
@@ -262,7 +286,8 @@ fn plane_shape(problem: &ConvProblem) -> PlaneShape {
     };
     let lengths = |role: Role| problem.tensor5(role).lengths;
     let [out_h, in_w] = [lengths(out)[3], lengths(input)[4]];
-    let block_bytes = CacheSizes::get().l1_bytes / BLOCKS_IN_L1;
+    let blocks = if is_bwd { BWD_BLOCKS_IN_L1 } else { BLOCKS_IN_L1 };
+    let block_bytes = CacheSizes::get().l1_bytes / blocks;
     PlaneShape {
         in_h: lengths(input)[3],
         in_w,

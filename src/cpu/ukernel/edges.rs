@@ -31,6 +31,9 @@ pub(super) trait Edges: Simd {
 
     /// From the order of [`Edges::evens`] to the rising one, and back.
     unsafe fn swap_order(v: Self::V) -> Self::V;
+
+    /// The lanes of `a` and `b` in turn, in the rising order, from that of [`Edges::evens`].
+    unsafe fn weave(a: Self::V, b: Self::V) -> [Self::V; 2];
 }
 
 impl Edges for Scalar {
@@ -68,6 +71,11 @@ impl Edges for Scalar {
     unsafe fn swap_order(v: [f32; 4]) -> [f32; 4] {
         v
     }
+    #[inline(always)]
+    unsafe fn weave(a: [f32; 4], b: [f32; 4]) -> [[f32; 4]; 2] {
+        // SAFETY: the trait's condition.
+        unsafe { Scalar::interleave(a, b) }
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -75,7 +83,7 @@ mod x86 {
     use std::arch::x86_64::*;
 
     use super::Edges;
-    use crate::cpu::ukernel::simd::{Avx2, Avx512};
+    use crate::cpu::ukernel::simd::{Avx2, Avx512, Simd};
 
     // In the functions below, the instruction set is present and pointers are valid by the trait's
     // condition.
@@ -123,6 +131,11 @@ mod x86 {
             // SAFETY: the trait's condition.
             unsafe { _mm256_castpd_ps(_mm256_permute4x64_pd::<0xD8>(_mm256_castps_pd(v))) }
         }
+        #[inline(always)]
+        unsafe fn weave(a: __m256, b: __m256) -> [__m256; 2] {
+            // SAFETY: the trait's condition.
+            unsafe { [_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b)] }
+        }
     }
 
     impl Edges for Avx512 {
@@ -168,6 +181,11 @@ mod x86 {
         #[inline(always)]
         unsafe fn swap_order(v: __m512) -> __m512 {
             v
+        }
+        #[inline(always)]
+        unsafe fn weave(a: __m512, b: __m512) -> [__m512; 2] {
+            // SAFETY: the trait's condition.
+            unsafe { Avx512::interleave(a, b) }
         }
     }
 }

@@ -11,6 +11,7 @@
 )]
 
 mod data;
+mod pairs;
 mod phases;
 mod strided;
 mod wrw;
@@ -20,7 +21,7 @@ pub use wrw::add_plane_products;
 use std::sync::atomic::{Ordering, compiler_fence};
 
 use super::edges::Edges;
-use super::simd::isa_kernel;
+use super::simd::{Simd, isa_kernel};
 use crate::cpu::isa::Isa;
 use crate::memory::MatrixMut;
 
@@ -48,7 +49,7 @@ pub struct PlaneShape {
     pub stride: usize,
     /// Whether the input comes from beyond the L2 cache.
     pub is_far: bool,
-    /// Lines of output that forward of stride 2 computes before it goes on along them.
+    /// Lines of output that are computed before it goes on along them, where lines come apart.
     pub block_lines: usize,
 }
 
@@ -81,8 +82,9 @@ impl PlaneShape {
         assert!(self.in_line >= self.in_w && self.out_line >= self.out_w);
     }
 
-    /// Whether forward takes lines apart into columns for a whole line of the filter. Those of 7 x 7 have
-    /// more weights than registers, and with a dilation the columns share no loads.
+    /// Whether lines are taken apart into columns for a whole line of the filter, see [`strided`] and
+    /// [`pairs`]. Those of 7 x 7 have more weights than registers, and with a dilation the columns share no
+    /// loads.
     pub fn come_apart(&self) -> bool {
         let is_served = matches!(self.y, 3 | 5) && self.x == self.y;
         self.stride == 2 && is_served && self.dilation_w == 1
@@ -161,6 +163,9 @@ pub fn convolve_planes(
 /// Backward-data of stride 2: the input is dy, each row of `out` a plane of dx. `shape` is that of
 /// this input and output; its pads are those of the convolution.
 ///
+/// Each sum is formed by columns of the filter, bottom to top in each; where lines
+/// [come apart](PlaneShape::come_apart) by its lines.
+///
 /// # Panics
 /// As [`convolve_planes`]; where there is dilation or a multiplier.
 pub fn convolve_phases(
@@ -175,6 +180,15 @@ pub fn convolve_phases(
     let operands = Operands::of(&inputs, out.as_mut_ptr(), out_stride);
     // SAFETY: checked just above; `out` is exclusive.
     unsafe {
+        if shape.come_apart() {
+            match (shape.y, shape.pad_w.rem_euclid(2)) {
+                (3, 0) => backward_pairs::<3, 0>(isa, operands, planes, shape),
+                (3, _) => backward_pairs::<3, 1>(isa, operands, planes, shape),
+                (_, 0) => backward_pairs::<5, 0>(isa, operands, planes, shape),
+                (_, _) => backward_pairs::<5, 1>(isa, operands, planes, shape),
+            }
+            return;
+        }
         match (shape.y, shape.pad_h.rem_euclid(2)) {
             (3, 0) => backward::<3, 0>(isa, operands, planes, shape),
             (3, _) => backward::<3, 1>(isa, operands, planes, shape),
@@ -262,6 +276,13 @@ isa_kernel! {
 
 isa_kernel! {
     /// # Safety
+    /// As for `forward`; lines come apart; `ODD` is the lowest bit of `pad_w`.
+    unsafe fn backward_pairs[Y, ODD](operands: Operands, planes: usize, shape: PlaneShape) =
+        backward_pairs_body
+}
+
+isa_kernel! {
+    /// # Safety
     /// As for `forward`; `ODD` is the lowest bit of `pad_h`.
     unsafe fn backward[Y, ODD](operands: Operands, planes: usize, shape: PlaneShape) = backward_body
 }
@@ -300,6 +321,29 @@ unsafe fn backward_body<S: Edges, const Y: usize, const ODD: usize>(
     for plane in 0..planes {
         // SAFETY: the caller's promise.
         unsafe { phases::convolve::<S, Y, ODD>(operands.plane(plane, Y * shape.x), &shape) }
+    }
+}
+
+/// # Safety
+/// As `backward_pairs`; the instruction set of `S` must be present.
+#[inline(always)]
+unsafe fn backward_pairs_body<S: Edges, const Y: usize, const ODD: usize>(
+    operands: Operands,
+    planes: usize,
+    shape: PlaneShape,
+) {
+    // Longer vectors would be half empty.
+    let is_narrow = shape.out_w <= 2 * S::Half::LANES;
+    for plane in 0..planes {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let plane = operands.plane(plane, Y * Y);
+            if is_narrow {
+                pairs::convolve::<S::Half, Y, ODD>(plane, &shape);
+            } else {
+                pairs::convolve::<S, Y, ODD>(plane, &shape);
+            }
+        }
     }
 }
 

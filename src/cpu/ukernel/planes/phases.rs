@@ -1,4 +1,4 @@
-//! Backward-data of stride 2.
+//! Backward-data of stride 2, for filters that [`super::pairs`] does not serve.
 //!
 //! Lines of dx come in pairs, and so do their columns: of a filter's lines, the even ones serve one of
 //! a pair and the odd ones the other, and likewise its columns. So there are four sums, each a
