@@ -57,7 +57,7 @@ use crate::error::Result;
 use crate::problem::{ConvProblem, Direction};
 use crate::solver::{Algorithm, Applicability, Context, Plan, Reason, Solver, SolverId};
 use plan::DataPlan;
-use shape::{Blocking, WinogradShape, phases_of, subfilters_of};
+use shape::{Blocking, WinogradShape, has_stride, phases_of, subfilters_of};
 use wrw::WrwPlan;
 use wrw_blocking::WrwShape;
 
@@ -213,7 +213,7 @@ impl Winograd {
             }
             return Ok(());
         }
-        let has_stride = [stride_h, stride_w] != [1, 1];
+        let has_stride = has_stride(problem);
         if has_stride && has_dilation {
             return Err(Reason::new("serves no dilation beside a stride"));
         }

@@ -7,9 +7,8 @@ use std::ops::Range;
 use super::filter::FilterPieces;
 use super::outputs::{Outputs, Task};
 use super::shape::{Blocking, WinogradShape, position_elems, reads_tensor};
-use super::subfilter_planes::{SubfilterChannels, SubfilterPlanes};
+use super::subfilter_planes::{SubfilterChannels, SubfilterPlanes, TileLines};
 use crate::cpu::arena;
-use crate::cpu::blocked::PixelLayout;
 use crate::cpu::element::{Element, Output};
 use crate::cpu::gather::{Gather, Order, PixelBox, gathers_of};
 use crate::cpu::isa::Isa;
@@ -253,111 +252,66 @@ impl DataPlan {
             .collect()
     }
 
-    /// The inputs of some rows of tiles, by the results of a stride of 1.
-    fn box_of(&self, tile_rows: &Range<usize>) -> PixelBox {
-        let step = self.shape.form.step();
-        let lines = tile_rows.start * step..tile_rows.end * step;
-        PixelBox { n: 0..1, o: [0..1, lines, 0..self.shape.tiles_w * step] }
-    }
-
-    /// The lines of a task's tiles, of an image whose lines begin at `line`.
-    fn tile_lines(
-        &self,
-        tile_rows: &Range<usize>,
-        line: impl Fn(usize) -> Option<usize>,
-    ) -> impl Iterator<Item = Option<usize>> {
-        let form = self.shape.form;
-        (0..tile_rows.len())
-            .flat_map(move |row| (0..form.window()).map(move |line| row * form.step() + line))
-            .map(line)
-    }
-
     /// Transforms the input of a task, block of channels by block.
     fn transform_box<T: Element>(
         &self,
         group_input: &[T],
-        task: [&Range<usize>; 2],
+        [images, tile_rows]: [&Range<usize>; 2],
         scratch: &mut Scratch<'_>,
         panels_elems: usize,
     ) {
-        let tensor = T::as_f32(group_input).filter(|_| self.is_direct);
+        let form = self.shape.form;
+        let (tiles_w, step) = (self.shape.tiles_w, form.step());
+        // By the results of a stride of 1.
+        let lines = tile_rows.start * step..tile_rows.end * step;
+        let pixels = PixelBox { n: images.clone(), o: [0..1, lines, 0..tiles_w * step] };
+        let tiles = [form.window(), step];
+        let Gather { n_stride, channel_stride, .. } = self.gather;
+        let position_stride = panels_elems / form.positions();
         let blocks = self.channel_blocks();
-        for (channels, panels) in blocks.iter().zip(scratch.panels.chunks_exact_mut(panels_elems)) {
-            match tensor {
-                Some(tensor) => {
-                    self.transform_tensor(tensor, channels, task, scratch.lines, panels);
-                }
-                None => {
-                    let Scratch { planes, lines, .. } = scratch;
-                    self.transform_planes(group_input, channels, task, [planes, lines], panels);
+        let blocks = blocks.iter().zip(scratch.panels.chunks_exact_mut(panels_elems));
+        if let Some(tensor) = T::as_f32(group_input).filter(|_| self.is_direct) {
+            let lines: Vec<_> = (0..self.shape.subfilters)
+                .map(|subfilter| self.planes.lines_in_tensor(subfilter, n_stride, &pixels, tiles))
+                .collect();
+            for (channels, panels) in blocks {
+                let (mut first, all) = (0, channels.len());
+                for SubfilterChannels { subfilter, channels } in self.subfilters_of(channels) {
+                    let source = &tensor[channels.start * channel_stride..];
+                    let TileLines { begins, before, len } = &lines[subfilter];
+                    let (lines, before, len) = (&begins[..], *before, *len);
+                    let input = InputLines {
+                        source,
+                        channel_stride,
+                        lines,
+                        before,
+                        len,
+                        tiles_w,
+                        position_stride,
+                    };
+                    let rows = PanelRows { first, count: channels.len(), all };
+                    transform_input(self.isa, form, input, rows, scratch.lines, panels);
+                    first += channels.len();
                 }
             }
+            return;
         }
-    }
-
-    /// Transforms some channels of the reduction, whose lines are read from the tensor itself.
-    fn transform_tensor(
-        &self,
-        tensor: &[f32],
-        channels: &Range<usize>,
-        [images, tile_rows]: [&Range<usize>; 2],
-        buffer: &mut [f32],
-        panels: &mut [f32],
-    ) {
-        let mut first = 0;
-        for SubfilterChannels { subfilter, channels: some } in self.subfilters_of(channels) {
-            let phases = self.planes.of_subfilter(subfilter).lines(&self.box_of(tile_rows));
-            let (shape, of_image) = &phases[0];
-            let of_image = |n: usize| {
-                let begin = n * self.gather.n_stride;
-                self.tile_lines(tile_rows, move |line| of_image[line].1.map(|from| from + begin))
-            };
-            let lines: Vec<_> = images.clone().flat_map(of_image).collect();
-            let channel_stride = self.gather.channel_stride;
+        let TileLines { begins, before, len } = self.planes.lines_in_planes(&pixels, tiles);
+        for (channels, panels) in blocks {
+            let subfilters = self.subfilters_of(channels);
+            self.planes.stage(self.isa, group_input, &subfilters, &pixels, scratch.planes);
             let input = InputLines {
-                source: &tensor[some.start * channel_stride..],
-                channel_stride,
-                lines: &lines,
-                before: shape.before,
-                len: shape.len,
-                tiles_w: self.shape.tiles_w,
-                position_stride: panels.len() / self.shape.form.positions(),
+                source: scratch.planes,
+                channel_stride: self.planes.layout().channel_stride,
+                lines: &begins,
+                before,
+                len,
+                tiles_w,
+                position_stride,
             };
-            let rows = PanelRows { first, count: some.len(), all: channels.len() };
-            transform_input(self.isa, self.shape.form, input, rows, buffer, panels);
-            first += some.len();
+            let rows = PanelRows { first: 0, count: channels.len(), all: channels.len() };
+            transform_input(self.isa, form, input, rows, scratch.lines, panels);
         }
-    }
-
-    /// The same by way of planes.
-    fn transform_planes<T: Element>(
-        &self,
-        group_input: &[T],
-        channels: &Range<usize>,
-        [images, tile_rows]: [&Range<usize>; 2],
-        [planes, buffer]: [&mut [f32]; 2],
-        panels: &mut [f32],
-    ) {
-        let form = self.shape.form;
-        let pixels = PixelBox { n: images.clone(), ..self.box_of(tile_rows) };
-        self.planes.stage(self.isa, group_input, &self.subfilters_of(channels), &pixels, planes);
-        let PixelLayout { strides: [image_stride, _, line_stride], channel_stride, .. } =
-            *self.planes.layout();
-        let of_image = |image: usize| {
-            self.tile_lines(tile_rows, move |line| Some(image * image_stride + line * line_stride))
-        };
-        let lines: Vec<_> = (0..images.len()).flat_map(of_image).collect();
-        let input = InputLines {
-            source: planes,
-            channel_stride,
-            lines: &lines,
-            before: 0,
-            len: (self.shape.tiles_w - 1) * form.step() + form.window(),
-            tiles_w: self.shape.tiles_w,
-            position_stride: panels.len() / form.positions(),
-        };
-        let rows = PanelRows { first: 0, count: channels.len(), all: channels.len() };
-        transform_input(self.isa, form, input, rows, buffer, panels);
     }
 
     /// Returns whether all of the result is finite.

@@ -25,6 +25,31 @@ pub struct SubfilterChannels {
     pub channels: Range<usize>,
 }
 
+/// Where the lines of a box's tiles begin, `None` for zeros; zeros before them, and elements that exist.
+pub struct TileLines {
+    pub begins: Vec<Option<usize>>,
+    pub before: usize,
+    pub len: usize,
+}
+
+impl TileLines {
+    /// The lines of tiles of `window` squared, `step` apart, in the images of a box.
+    fn new(
+        pixels: &PixelBox,
+        [window, step]: [usize; 2],
+        [before, len]: [usize; 2],
+        begin: impl Fn(usize, usize) -> Option<usize>,
+    ) -> Self {
+        let mut begins = Vec::new();
+        for image in pixels.n.clone() {
+            for row in 0..pixels.o[1].len() / step {
+                begins.extend((0..window).map(|line| begin(image, row * step + line)));
+            }
+        }
+        TileLines { begins, before, len }
+    }
+}
+
 impl SubfilterPlanes {
     /// For boxes of up to `lengths`, with up to `channels` of all sub-filters together.
     pub fn new(
@@ -43,9 +68,28 @@ impl SubfilterPlanes {
         SubfilterPlanes { phases: planes.len() / subfilters.len(), planes, n }
     }
 
-    /// Planes of a sub-filter and the first phase.
-    pub fn of_subfilter(&self, subfilter: usize) -> &Planes {
-        &self.planes[subfilter * self.phases]
+    /// Lines of tiles in the tensor itself, whose images are `n_stride` apart, as a sub-filter meets them.
+    pub fn lines_in_tensor(
+        &self,
+        subfilter: usize,
+        n_stride: usize,
+        pixels: &PixelBox,
+        tiles: [usize; 2],
+    ) -> TileLines {
+        let phases = self.planes[subfilter * self.phases].lines(pixels);
+        let (shape, lines) = &phases[0];
+        TileLines::new(pixels, tiles, [shape.before, shape.len], |image, line| {
+            lines[line].1.map(|begin| begin + image * n_stride)
+        })
+    }
+
+    /// Lines of tiles in planes that [`SubfilterPlanes::stage`] has filled for the box.
+    pub fn lines_in_planes(&self, pixels: &PixelBox, [window, step]: [usize; 2]) -> TileLines {
+        let [image_stride, _, line_stride] = self.layout().strides;
+        let len = pixels.o[2].len() + window - step;
+        TileLines::new(pixels, [window, step], [0, len], |image, line| {
+            Some((image - pixels.n.start) * image_stride + line * line_stride)
+        })
     }
 
     /// Where things lie, in the planes of any sub-filter and phase.

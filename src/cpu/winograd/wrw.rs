@@ -14,7 +14,7 @@ use std::num::NonZeroUsize;
 use std::ops::Range;
 
 use super::shape::position_elems;
-use super::subfilter_planes::{SubfilterChannels, SubfilterPlanes};
+use super::subfilter_planes::{SubfilterChannels, SubfilterPlanes, TileLines};
 use super::wrw_blocking::{Blocking, Cut, WrwShape, whole_vectors};
 use crate::cpu::arena;
 use crate::cpu::element::{Element, Output, Scalars};
@@ -69,9 +69,7 @@ struct Scratch<'a> {
 struct BoxLines<'a> {
     source: &'a [f32],
     channel_stride: usize,
-    lines: Vec<Option<usize>>,
-    before: usize,
-    len: usize,
+    lines: TileLines,
     tiles_w: usize,
     channels: usize,
 }
@@ -341,22 +339,12 @@ impl WrwPlan {
             TileOf::Dy => (&self.dy, &self.dy_planes, self.shape.is_direct[1], 1),
         };
         let tile = self.shape.form.tile();
-        let (side, images) = (of.lines(tile), pixels.n.clone());
-        let [_, height, tiles_w] = [0, 1, 2].map(|dim| pixels.o[dim].len() / tile);
-        let numbers = (0..height).flat_map(|row| (0..side).map(move |line| row * tile + line));
+        let (tiles, tiles_w) = ([of.lines(tile), tile], pixels.o[2].len() / tile);
         if is_direct {
-            let phases = planes.of_subfilter(0).lines(pixels);
-            let (shape, of_image) = &phases[0];
-            let of_image = |image: usize| {
-                let begin = image * gather.n_stride;
-                numbers.clone().map(move |line| of_image[line].1.map(|from| from + begin))
-            };
             return BoxLines {
                 source: &tensor[channels.start * gather.channel_stride..],
                 channel_stride: gather.channel_stride,
-                lines: images.flat_map(of_image).collect(),
-                before: shape.before,
-                len: shape.len,
+                lines: planes.lines_in_tensor(0, gather.n_stride, pixels, tiles),
                 tiles_w,
                 channels: channels.len(),
             };
@@ -364,16 +352,10 @@ impl WrwPlan {
         let of_each = |subfilter| SubfilterChannels { subfilter, channels: channels.clone() };
         let all: Vec<_> = (0..subfilters).map(of_each).collect();
         planes.stage(self.isa, tensor, &all, pixels, staged);
-        let [image_stride, _, line_stride] = planes.layout().strides;
-        let of_image = |image: usize| {
-            numbers.clone().map(move |line| Some(image * image_stride + line * line_stride))
-        };
         BoxLines {
             source: staged,
             channel_stride: planes.layout().channel_stride,
-            lines: (0..images.len()).flat_map(of_image).collect(),
-            before: 0,
-            len: tiles_w * tile + side - tile,
+            lines: planes.lines_in_planes(pixels, tiles),
             tiles_w,
             channels: subfilters * channels.len(),
         }
@@ -382,8 +364,9 @@ impl WrwPlan {
 
 impl BoxLines<'_> {
     fn input(&self, position_stride: usize) -> InputLines<'_> {
-        let &BoxLines { source, channel_stride, ref lines, before, len, tiles_w, .. } = self;
-        InputLines { source, channel_stride, lines, before, len, tiles_w, position_stride }
+        let &BoxLines { source, channel_stride, ref lines, tiles_w, .. } = self;
+        let &TileLines { ref begins, before, len } = lines;
+        InputLines { source, channel_stride, lines: begins, before, len, tiles_w, position_stride }
     }
 }
 
