@@ -19,7 +19,7 @@ const fn max_rows(registers: usize) -> usize {
 
 /// Vectors of a register block of `rows`: as many as registers are left for.
 const fn max_vectors(registers: usize, rows: usize) -> usize {
-    if registers >= 32 { [0, 8, 8, 8, 6, 5, 4, 3, 3][rows] } else { [0, 8, 6, 4, 3, 2, 2][rows] }
+    if registers >= 32 { [0, 8, 8, 8, 6, 5, 4, 3, 3][rows] } else { [0, 8, 6, 4, 2, 2, 2][rows] }
 }
 
 /// The heights of the tiles that rows are cut into: even ones.
