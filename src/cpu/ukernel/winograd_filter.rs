@@ -188,6 +188,11 @@ unsafe fn transform_vector<
                 weights[tap] = columns[i];
             }
         }
+        let out = to.first.add(row * row_stride + channel);
+        if KIND == PLAIN && SIDE == 6 {
+            store_6::<S, TAPS>(&weights, out, position_stride);
+            return;
+        }
         let mut half = [[S::splat(0.0); SIDE]; TAPS];
         for row in 0..TAPS {
             let mut line = [weights[0]; TAPS];
@@ -206,7 +211,6 @@ unsafe fn transform_vector<
             }
         }
         if KIND != PARTS {
-            let out = to.first.add(row * row_stride + channel);
             for row in 0..SIDE {
                 for col in 0..SIDE {
                     S::store(out.add((row * SIDE + col) * position_stride), result[row][col]);
@@ -220,6 +224,59 @@ unsafe fn transform_vector<
             let column = part.part * block.channels + channel;
             let out = part.filter * position_stride + row * part.parts * row_stride + column;
             S::store_first(to.first.add(out), result[part.row][part.col], count);
+        }
+    }
+}
+
+/// The transform of a filter of stride 1 to six points squared, a column or a pair of them after the other: few
+/// vectors are needed at once.
+///
+/// # Safety
+/// A vector at each of the positions from `out` on must be writable; the instruction set of `S` must be present.
+#[inline(always)]
+unsafe fn store_6<S: Simd, const TAPS: usize>(
+    weights: &[S::V; MAX_WEIGHTS],
+    out: *mut f32,
+    position_stride: usize,
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        for col in [0, 5] {
+            let mut line = [weights[0]; TAPS];
+            for row in 0..TAPS {
+                line[row] = weights[row * TAPS + if col == 0 { 0 } else { TAPS - 1 }];
+            }
+            store_column::<S, TAPS>(line, out.add(col * position_stride), position_stride);
+        }
+        for (col, [point, square]) in [(1, POINT_A), (3, POINT_B)] {
+            let (mut plus, mut minus) = ([weights[0]; TAPS], [weights[0]; TAPS]);
+            for row in 0..TAPS {
+                let mut line = [weights[0]; TAPS];
+                line.copy_from_slice(&weights[row * TAPS..(row + 1) * TAPS]);
+                [plus[row], minus[row]] = at_points::<S, TAPS>(&line, point, square);
+            }
+            let out = out.add(col * position_stride);
+            store_column::<S, TAPS>(plus, out, position_stride);
+            store_column::<S, TAPS>(minus, out.add(position_stride), position_stride);
+        }
+    }
+}
+
+/// A column of [`store_6`], whose first position is at `out`.
+///
+/// # Safety
+/// As [`store_6`].
+#[inline(always)]
+unsafe fn store_column<S: Simd, const TAPS: usize>(
+    line: [S::V; TAPS],
+    out: *mut f32,
+    position_stride: usize,
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let column = filter_line::<S, TAPS, 6>(line);
+        for row in 0..6 {
+            S::store(out.add(row * 6 * position_stride), column[row]);
         }
     }
 }
@@ -243,7 +300,12 @@ unsafe fn line_of<S: Simd, const TAPS: usize, const SIDE: usize, const KIND: usi
     }
 }
 
-/// One row or column of a filter times the filter matrix of stride 1.
+/// A point of a pair that differs in its sign, and its square.
+const POINT_A: [f32; 2] = [A, 0.5];
+const POINT_B: [f32; 2] = [B, 2.0];
+
+/// One row or column of a filter times the filter matrix of stride 1. Of six points, the values there: what
+/// the matrix divides them by, [`super::winograd_output::points_line`] does.
 ///
 /// # Safety
 /// The instruction set of `S` must be present.
@@ -255,25 +317,36 @@ pub(super) unsafe fn filter_line<S: Simd, const TAPS: usize, const SIDE: usize>(
     unsafe {
         let mut u = [g[0]; SIDE];
         u[SIDE - 1] = g[TAPS - 1];
-        let (half, two) = (S::splat(0.5), S::splat(2.0));
         if SIDE == 4 {
+            let half = S::splat(0.5);
             let sum = S::add(g[0], g[TAPS - 1]);
             u[1] = S::mul(half, S::add(sum, g[1]));
             u[2] = S::mul(half, S::sub(sum, g[1]));
             return u;
         }
-        // 1 / (2 a*a (a*a - b*b)) = -2/3 and 1 / (2 b*b (b*b - a*a)) = 1/6.
-        let (scale_a, scale_b) = (S::splat(-2.0 / 3.0), S::splat(1.0 / 6.0));
-        // a*a is 1/2, b*b is 2.
-        let odd = S::mul(S::splat(A), every_other::<S, TAPS>(&g, 1, half));
-        let even = every_other::<S, TAPS>(&g, 0, half);
-        u[1] = S::mul(scale_a, S::add(even, odd));
-        u[2] = S::mul(scale_a, S::sub(even, odd));
-        let odd = S::mul(S::splat(B), every_other::<S, TAPS>(&g, 1, two));
-        let even = every_other::<S, TAPS>(&g, 0, two);
-        u[3] = S::mul(scale_b, S::add(even, odd));
-        u[4] = S::mul(scale_b, S::sub(even, odd));
+        for (index, [point, square]) in [(1, POINT_A), (3, POINT_B)] {
+            [u[index], u[index + 1]] = at_points::<S, TAPS>(&g, point, square);
+        }
         u
+    }
+}
+
+/// The polynomial of some taps at a point and at its negative.
+///
+/// # Safety
+/// The instruction set of `S` must be present.
+#[inline(always)]
+unsafe fn at_points<S: Simd, const TAPS: usize>(
+    g: &[S::V; TAPS],
+    point: f32,
+    square: f32,
+) -> [S::V; 2] {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let (point, square) = (S::splat(point), S::splat(square));
+        let even = every_other::<S, TAPS>(g, 0, square);
+        let odd = every_other::<S, TAPS>(g, 1, square);
+        [S::mul_add(point, odd, even), S::neg_mul_add(point, odd, even)]
     }
 }
 

@@ -162,24 +162,27 @@ unsafe fn output_line<S: Simd, const SIDE: usize, const TILE: usize>(
 }
 
 /// One row or column of sums of the six points times the output matrix of 2 to 5 results: the powers of
-/// the points, and the product at infinity for the last one.
+/// the points, divided by what the filter matrix has not been, and the product at infinity for the last one.
 ///
 /// # Safety
 /// The instruction set of `S` must be present.
 #[inline(always)]
 pub(super) unsafe fn points_line<S: Simd, const TILE: usize>(m: [S::V; 6]) -> [S::V; TILE] {
-    /// a, b and their powers: a*a is 1/2, b*b is 2.
+    /// 1 / (2 a*a (a*a - b*b)) and 1 / (2 b*b (b*b - a*a)), where a*a is 1/2 and b*b is 2.
+    const SCALE: [f32; 2] = [-2.0 / 3.0, 1.0 / 6.0];
+    /// a, b and their powers.
     const POWERS: [[f32; 2]; 5] = [[1.0, 1.0], [A, B], [0.5, 2.0], [A * 0.5, B * 2.0], [0.25, 4.0]];
     // SAFETY: the caller's promise.
     unsafe {
         let (sum_a, difference_a) = (S::add(m[1], m[2]), S::sub(m[1], m[2]));
         let (sum_b, difference_b) = (S::add(m[3], m[4]), S::sub(m[3], m[4]));
         let mut y = [m[0]; TILE];
-        y[0] = S::add(S::add(m[0], sum_a), sum_b);
-        for power in 1..TILE {
-            let [of_a, of_b] = POWERS[power];
+        for power in 0..TILE {
+            let [of_a, of_b] = [0, 1].map(|index| SCALE[index] * POWERS[power][index]);
             let (a, b) = if power % 2 == 0 { (sum_a, sum_b) } else { (difference_a, difference_b) };
-            let b = if power + 1 == TILE {
+            let b = if power == 0 {
+                S::mul_add(S::splat(of_b), b, m[0])
+            } else if power + 1 == TILE {
                 S::mul_add(S::splat(of_b), b, m[5])
             } else {
                 S::mul(S::splat(of_b), b)
