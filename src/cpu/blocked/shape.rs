@@ -83,9 +83,10 @@ const FILTER_COST: f64 = 8.0;
 /// left the L1 cache when the next one comes (512 to 1024 channels, Zen 4).
 const NARROW_FILTER_COST: f64 = 24.0;
 
-/// What reading and writing sums costs for each block of channels, in steps of the reduction (3 channels of
-/// 3 x 3 taps, Zen 4).
+/// What beginning and storing sums costs for each block of channels, in steps of the reduction (3 channels of
+/// 3 x 3 taps: registers of 512 bits on Zen 4; of 256, whose steps are of half as many rows, on Zen 3).
 const UPDATE_STEPS: f64 = 4.0;
+const NARROW_UPDATE_STEPS: f64 = 8.0;
 
 /// A column that is done by itself takes as long as so many of a full vector (1 x 1 layers of 7 x 7 pixels,
 /// Zen 4).
@@ -177,9 +178,13 @@ impl Blocking {
             true => NARROW_FILTER_COST,
             false => FILTER_COST,
         };
+        let update = match isa.level() {
+            IsaLevel::Avx512 => UPDATE_STEPS,
+            IsaLevel::Scalar | IsaLevel::Avx2Fma => NARROW_UPDATE_STEPS,
+        };
         let rows = self.rows as f64;
         let blocks = shape.channels.div_ceil(self.channels) as f64;
-        let gemm_k = (shape.channels * shape.taps) as f64 + UPDATE_STEPS * blocks;
+        let gemm_k = (shape.channels * shape.taps) as f64 + update * blocks;
         let of_columns = |columns: f64| {
             let block = rows.max(MIN_EFFICIENT_ROWS as f64) * columns;
             gemm_k * (block + pack * columns + filter * rows) + TASK_COST

@@ -80,7 +80,15 @@ impl Blocking {
         let wanted = (TASKS_PER_THREAD * threads.get()).div_ceil(planes);
         let affordable = (work / MIN_TASK_MULTIPLY_ADDS) as usize;
         let parts = if threads.get() == 1 { 1 } else { wanted.min(affordable).max(1) };
-        let pixel_box = BoxLengths::choose(1, spatial, pixels.min(all_pixels.div_ceil(parts)));
+        let box_of =
+            |parts: usize| BoxLengths::choose(1, spatial, pixels.min(all_pixels.div_ceil(parts)));
+        // Fewer parts may give each thread as many pixels as the others.
+        let busiest = |pixel_box: &BoxLengths| {
+            let boxes = planes.saturating_mul(pixel_box.count(1, spatial));
+            boxes.div_ceil(threads.get()).saturating_mul(pixel_box.pixels())
+        };
+        let boxes = (1..=parts).rev().map(box_of);
+        let pixel_box = boxes.min_by_key(busiest).unwrap_or_else(|| box_of(1));
         let together = (MIN_TASK_MULTIPLY_ADDS / work.max(1.0)) as usize;
         Blocking { pixel_box, channels, groups: even_piece(problem.groups(), together) }
     }

@@ -4,11 +4,13 @@
 use std::num::NonZeroUsize;
 
 use super::{Blocking, Kernel};
+use crate::cpu::cache::CacheSizes;
 use crate::cpu::rates::{LINE_COST, PLANE_COST, STAGE_COST};
 use crate::problem::DataType;
 
-/// What starting a task costs, in multiply-adds: about 2 us at 50 G/s.
-const TASK_COST: f64 = 1e5;
+/// What starting a task costs, in multiply-adds: about 1 us at 50 G/s (two threads on 3 channels of 42 x 42,
+/// Zen 3).
+const TASK_COST: f64 = 5e4;
 
 /// What storing a sum in place costs, in multiply-adds, and loading and storing a partial one: two
 /// vectors in a cycle.
@@ -25,6 +27,10 @@ const TILE_WEIGHT_US: f64 = 0.0005;
 /// How much longer a single row takes for each multiply-add: one for each vector that is loaded, most
 /// of which cross cache lines.
 const SINGLE_ROW_COST: f64 = 2.0;
+
+/// How much longer products take whose planes lie in the L2 cache, where all rows read them, with a single tap
+/// in a line (1 x 1 layers of 48 to 256 channels, Zen 3).
+const FAR_PLANES_COST: f64 = 0.15;
 
 impl Kernel {
     /// The estimated time in multiply-adds of the busiest thread.
@@ -46,6 +52,11 @@ impl Kernel {
         let later_chunks = (self.gather.channels.div_ceil(together) - 1) as f64;
         let multiply = taps as f64 * channels * run * rows;
         let multiply = if self.rows() == 1 { SINGLE_ROW_COST * multiply } else { multiply };
+        let planes_bytes = self.planes.elems(1) * size_of::<f32>();
+        let is_far = planes_bytes > CacheSizes::get().l1_bytes;
+        let line_taps = self.gather.axes[2].taps.len().max(1) as f64;
+        let far = if is_far { FAR_PLANES_COST / line_taps } else { 0.0 };
+        let multiply = (1.0 + far) * multiply;
         let task = multiply
             + later_chunks * phases * rows * run * STORE_COST
             + (channels + 1.0) * PLANE_COST
