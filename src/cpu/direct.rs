@@ -34,7 +34,7 @@ use super::pool;
 use super::rates;
 use super::tiles::pieces;
 use super::ukernel::{
-    LineSums, RUN_SLACK_ELEMS, RowTiles, Rows, cuts_of_lines, multiply_shifted, pack_row_tiles,
+    Cut, LineSums, RUN_SLACK_ELEMS, RowTiles, Rows, cuts_of_lines, multiply_shifted, pack_row_tiles,
 };
 use crate::config::IsaLevel;
 use crate::error::Result;
@@ -66,6 +66,8 @@ struct Kernel {
     gather: Gather,
     blocking: Blocking,
     planes: Planes,
+    /// What of a run of a full box belongs to its lines.
+    cuts: Vec<Cut>,
     touches_padding: bool,
     /// The packed filter.
     workspace: WorkspaceLayout,
@@ -168,6 +170,8 @@ impl Kernel {
         }
         let mut workspace = WorkspaceLayout::default();
         workspace.book_f32(WorkspaceKey::PackedFilter, packed_begin);
+        let [_, lines, width] = blocking.pixel_box.spatial;
+        let cuts = cuts_of_lines(isa, lines, width, planes.layout.strides[2]);
         let touches_padding = gathers.iter().any(|g| g.touches_padding(&g.all_pixels(problem.n())));
         Kernel {
             isa,
@@ -177,6 +181,7 @@ impl Kernel {
             gather,
             blocking,
             planes,
+            cuts,
             touches_padding,
             workspace,
         }
@@ -294,7 +299,13 @@ impl Kernel {
         let lines = self.planes.lines(pixels);
         let [_, depth_stride, line_stride] = self.planes.layout.strides;
         let [line_count, width] = [1, 2].map(|dim| pixels.o[dim].len());
-        let cuts = cuts_of_lines(self.isa, line_count, width, line_stride);
+        let of_box: Vec<Cut>;
+        let cuts = if self.blocking.pixel_box.spatial[1..] == [line_count, width] {
+            &self.cuts
+        } else {
+            of_box = cuts_of_lines(self.isa, line_count, width, line_stride);
+            &of_box
+        };
         let chunks = pieces(&(0..self.gather.channels), self.blocking.channels);
         for (number, group) in groups.clone().enumerate() {
             let input = &input[self.gather.group_offset(group)..];
@@ -308,7 +319,7 @@ impl Kernel {
                     let first = depth * line_count * width;
                     let mut of_depth = of_group.some_cols(first..first + line_count * width);
                     let is_last = chunk + 1 == chunks.len();
-                    let to = is_last.then(|| LineSums { cuts: &cuts, out: &mut of_depth });
+                    let to = is_last.then(|| LineSums { cuts, out: &mut of_depth });
                     let source = &planes[depth * depth_stride..];
                     let is_later = chunk > 0;
                     multiply_shifted(self.isa, weights, source, offsets, &mut block, is_later, to);

@@ -65,7 +65,7 @@ pub use planes::{
     PlaneInputs, PlaneShape, add_plane_products, convolve_phases, convolve_planes, serves_filter,
 };
 pub use shifted::{
-    LineSums, RUN_SLACK_ELEMS, RowTiles, cuts_of_lines, multiply_shifted, pack_row_tiles,
+    Cut, LineSums, RUN_SLACK_ELEMS, RowTiles, cuts_of_lines, multiply_shifted, pack_row_tiles,
 };
 pub use split::{LaneRun, RunPair, SPLIT_LANES, pair_panel, split_pairs, split_panel};
 pub use taps::{PixelTap, add_tap_products, sum_taps};
