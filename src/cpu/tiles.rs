@@ -161,6 +161,30 @@ impl BoxLengths {
     }
 }
 
+/// The lengths of parts that make up a whole: even ones, the longer ones first. Divided once, for kernels whose
+/// parts take little longer than a division.
+#[derive(Clone, Copy, Debug)]
+pub struct EvenParts {
+    shorter: usize,
+    /// How many parts are one longer.
+    longer_count: usize,
+}
+
+impl EvenParts {
+    /// `count` parts of `len`.
+    #[inline(always)]
+    pub fn new(len: usize, count: usize) -> Self {
+        let count = count.max(1);
+        EvenParts { shorter: len / count, longer_count: len % count }
+    }
+
+    /// The length of a part.
+    #[inline(always)]
+    pub fn of(self, part: usize) -> usize {
+        self.shorter + usize::from(part < self.longer_count)
+    }
+}
+
 /// `range` in pieces of `piece`, the last one possibly shorter.
 pub fn pieces(range: &Range<usize>, piece: usize) -> Vec<Range<usize>> {
     let end = range.end;

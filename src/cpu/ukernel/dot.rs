@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::block::Rows;
 use super::simd::{Simd, ask_for, isa_kernel};
 use crate::cpu::isa::Isa;
+use crate::cpu::tiles::EvenParts;
 use crate::memory::MatrixMut;
 
 /// Rows of a register block. More of them need as many loads and more room in the L1 cache, so that runs
@@ -170,10 +171,11 @@ unsafe fn dots_body<S: Simd>(
     let are_few = columns.len() <= const { max_cols(S::REGISTERS, max_rows(S::REGISTERS)) };
     let most = if are_few { highest } else { MAX_ROWS };
     let tiles = rows.div_ceil(most);
+    // Even heights: the lower a block, the more loads for each product.
+    let heights = EvenParts::new(rows, tiles);
     let mut row = 0;
     for tile in 0..tiles {
-        // Even heights: the lower a block, the more loads for each product.
-        let height = (rows - row).div_ceil(tiles - tile);
+        let height = heights.of(tile);
         let after = rows - row - height;
         let next = match (after, next) {
             (0, Some(next)) => Next { rows: most.min(next.rows), ..next },
@@ -207,9 +209,10 @@ unsafe fn row_of_blocks<S: Simd, const R: usize>(
 ) {
     let most = const { max_cols(S::REGISTERS, if R <= max_rows(S::REGISTERS) { R } else { 1 }) };
     let blocks = columns.len().div_ceil(most);
+    let counts = EvenParts::new(columns.len(), blocks);
     let mut col = 0;
     for block_index in 0..blocks {
-        let count = (columns.len() - col).div_ceil(blocks - block_index);
+        let count = counts.of(block_index);
         let columns = &columns[col..col + count];
         let next = next.share(block_index, blocks);
         // SAFETY: the caller's promise.

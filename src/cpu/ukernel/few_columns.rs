@@ -8,6 +8,7 @@ use super::block::{Left, Rows, panel_columns};
 use super::dot::{DotRuns, DotStart, add_dots};
 use super::simd::{Simd, isa_kernel};
 use crate::cpu::isa::Isa;
+use crate::cpu::tiles::EvenParts;
 use crate::memory::MatrixMut;
 
 /// Columns beside the panels, each contiguous.
@@ -131,10 +132,11 @@ unsafe fn some_columns<S: Simd, const C: usize>(product: Product, rows: usize) {
     let most = if C <= 2 { MAX_VECTORS } else { MAX_VECTORS / 2 };
     let vectors = rows.div_ceil(S::LANES);
     let blocks = vectors.div_ceil(most);
+    // Even ones: the sums of a single vector would wait for each other.
+    let counts = EvenParts::new(vectors, blocks);
     let mut first = 0;
     for block in 0..blocks {
-        // Even ones: the sums of a single vector would wait for each other.
-        let count = (vectors - first).div_ceil(blocks - block);
+        let count = counts.of(block);
         let row = first * S::LANES;
         let lanes = (rows - row - (count - 1) * S::LANES).min(S::LANES);
         // SAFETY: rows from here on are the caller's.

@@ -2,6 +2,7 @@
 //! floats and of words of int8.
 
 use crate::cpu::cache::CacheSets;
+use crate::cpu::tiles::EvenParts;
 
 /// A vector register and what the loops do with it.
 ///
@@ -150,14 +151,15 @@ impl<E: Copy> Block<'_, E> {
         };
         let most_rows = most_rows.min(self.most_rows).min(S::ROWS);
         let row_tiles = rows.div_ceil(most_rows);
+        // Even heights: 64 rows are 10 + 6 times 6 less 2, not 10 times 6 and a 4.
+        let heights = EvenParts::new(rows, row_tiles);
         // Panel outside, rows inside: the panel stays in the L1 cache.
         let panels = cols.div_ceil(panel_cols);
         for panel in 0..panels {
             let left = (cols - panel * panel_cols).min(panel_cols);
             let mut row = 0;
             for tile in 0..row_tiles {
-                // Even heights: 64 rows are 10 + 6 times 6 less 2, not 10 times 6 and a 4.
-                let height = (rows - row).div_ceil(row_tiles - tile);
+                let height = heights.of(tile);
                 // Of the next register block. The last one asks for what lies behind the columns, where the
                 // next task often stores.
                 let (next_row, next_panel) = match row + height < rows {

@@ -5,6 +5,7 @@ use super::simd::{MAX_LANES, Simd, isa_kernel};
 use super::transpose::transpose_strided;
 use crate::config::IsaLevel;
 use crate::cpu::isa::Isa;
+use crate::cpu::tiles::EvenParts;
 use crate::memory::MatrixMut;
 
 /// Floats behind the last run that must be readable, and behind each row of sums writable:
@@ -26,12 +27,8 @@ const fn max_vectors(registers: usize, rows: usize) -> usize {
 fn tile_heights(isa: Isa, rows: usize) -> impl Iterator<Item = usize> {
     let registers = if isa.level() == IsaLevel::Avx512 { 32 } else { 16 };
     let tiles = rows.div_ceil(max_rows(registers));
-    let mut left = rows;
-    (0..tiles).map(move |tile| {
-        let height = left.div_ceil(tiles - tile);
-        left -= height;
-        height
-    })
+    let heights = EvenParts::new(rows, tiles);
+    (0..tiles).map(move |tile| heights.of(tile))
 }
 
 /// Regroups `rows` of `gemm_k` floats into the tiles of [`multiply_shifted`]: in each of them the
@@ -226,10 +223,11 @@ macro_rules! by_width {
 unsafe fn shifted_body<S: Simd>(run: Run<'_>, rows: usize, len: usize) {
     let vectors = len.div_ceil(S::LANES);
     let tiles = rows.div_ceil(max_rows(S::REGISTERS));
+    // As in `tile_heights`.
+    let heights = EvenParts::new(rows, tiles);
     let mut row = 0;
     for tile in 0..tiles {
-        // As in `tile_heights`.
-        let height = (rows - row).div_ceil(tiles - tile);
+        let height = heights.of(tile);
         // SAFETY: rows from here on lie inside by the caller's promise.
         unsafe {
             let mut of_tile = Run {
@@ -252,10 +250,11 @@ unsafe fn shifted_body<S: Simd>(run: Run<'_>, rows: usize, len: usize) {
 unsafe fn run_tile<S: Simd, const R: usize>(run: Run<'_>, vectors: usize) {
     let most = const { max_vectors(S::REGISTERS, if R <= max_rows(S::REGISTERS) { R } else { 1 }) };
     let blocks = vectors.div_ceil(most);
+    // Even ones: a single vector would wait for its own sums.
+    let counts = EvenParts::new(vectors, blocks);
     let mut at = 0;
     for block in 0..blocks {
-        // Even ones: a single vector would wait for its own sums.
-        let count = (vectors - at).div_ceil(blocks - block);
+        let count = counts.of(block);
         // SAFETY: the caller's promise.
         unsafe {
             by_width!(count, most, S, R(run, at); 1 2 3 4 5 6 7 8);
