@@ -170,8 +170,8 @@ const STRIDED_LINE_COST: f64 = 8.0;
 const PLANE_COST: f64 = 18.0;
 
 /// What backward-weights costs: a multiply-add with stride 1, one with stride 2, and a tap once a plane, whose
-/// lanes are added up. Fitted to planes of 4 x 4 to 150 x 150 and filters of 3, 5 and 7, within a tenth at
-/// both levels (Zen 4). Sixteen registers do not hold all that stride 2 uses, nor all sums of larger filters.
+/// lanes are added up. Fitted to planes of 4 x 4 to 150 x 150 and filters of 3, 5 and 7 (AVX-512 on Zen 4, AVX2 on
+/// Zen 3, where it is 1.1 to 1.3 times slower beside the estimates of tiles than on Zen 4). Sixteen registers do not hold all that stride 2 uses, nor all sums of larger filters.
 struct WrwCosts {
     tap: f64,
     strided_tap: f64,
@@ -181,7 +181,7 @@ struct WrwCosts {
 fn wrw_costs(level: IsaLevel) -> WrwCosts {
     match level {
         IsaLevel::Avx512 => WrwCosts { tap: 0.92, strided_tap: 1.35, sum: 6.0 },
-        IsaLevel::Scalar | IsaLevel::Avx2Fma => WrwCosts { tap: 0.95, strided_tap: 1.95, sum: 8.5 },
+        IsaLevel::Scalar | IsaLevel::Avx2Fma => WrwCosts { tap: 1.05, strided_tap: 2.2, sum: 11.5 },
     }
 }
 
