@@ -123,13 +123,17 @@ unsafe fn along_rows_body<S: Simd>(product: Product, rows: usize, cols: usize) {
     }
 }
 
+/// Vectors of rows that are summed together for some columns: at least eight sums must be under way to fill two
+/// pipelines of four cycles, and beside them a vector of each row and a column fit the registers.
+const fn max_vectors(registers: usize, columns: usize) -> usize {
+    if registers >= 32 { [0, 8, 8, 4, 4][columns] } else { [0, 8, 4, 3, 2][columns] }
+}
+
 /// # Safety
 /// As `along_rows` for `C` columns.
 #[inline(always)]
 unsafe fn some_columns<S: Simd, const C: usize>(product: Product, rows: usize) {
-    /// Vectors of rows: at least eight sums must be under way to fill two pipelines of four cycles.
-    const MAX_VECTORS: usize = 8;
-    let most = if C <= 2 { MAX_VECTORS } else { MAX_VECTORS / 2 };
+    let most = const { max_vectors(S::REGISTERS, C) };
     let vectors = rows.div_ceil(S::LANES);
     let blocks = vectors.div_ceil(most);
     // Even ones: the sums of a single vector would wait for each other.
@@ -144,12 +148,12 @@ unsafe fn some_columns<S: Simd, const C: usize>(product: Product, rows: usize) {
             match count {
                 1 => some_rows::<S, C, 1>(product, row, lanes),
                 2 => some_rows::<S, C, 2>(product, row, lanes),
-                3 => some_rows::<S, C, 3>(product, row, lanes),
-                4 => some_rows::<S, C, 4>(product, row, lanes),
-                5 if C <= 2 => some_rows::<S, C, 5>(product, row, lanes),
-                6 if C <= 2 => some_rows::<S, C, 6>(product, row, lanes),
-                7 if C <= 2 => some_rows::<S, C, 7>(product, row, lanes),
-                8 if C <= 2 => some_rows::<S, C, 8>(product, row, lanes),
+                3 if most >= 3 => some_rows::<S, C, 3>(product, row, lanes),
+                4 if most >= 4 => some_rows::<S, C, 4>(product, row, lanes),
+                5 if most >= 5 => some_rows::<S, C, 5>(product, row, lanes),
+                6 if most >= 6 => some_rows::<S, C, 6>(product, row, lanes),
+                7 if most >= 7 => some_rows::<S, C, 7>(product, row, lanes),
+                8 if most >= 8 => some_rows::<S, C, 8>(product, row, lanes),
                 _ => unreachable!("no block has so many vectors"),
             }
         }
