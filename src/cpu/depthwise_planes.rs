@@ -170,8 +170,9 @@ const STRIDED_LINE_COST: f64 = 8.0;
 const PLANE_COST: f64 = 18.0;
 
 /// What backward-weights costs: a multiply-add with stride 1, one with stride 2, and a tap once a plane, whose
-/// lanes are added up. Fitted to planes of 4 x 4 to 150 x 150 and filters of 3, 5 and 7 (AVX-512 on Zen 4, AVX2 on
-/// Zen 3, where it is 1.1 to 1.3 times slower beside the estimates of tiles than on Zen 4). Sixteen registers do not hold all that stride 2 uses, nor all sums of larger filters.
+/// lanes are added up. Fitted to planes of 4 x 4 to 150 x 150 and filters of 3, 5 and 7: AVX-512 on Zen 4, AVX2 on
+/// Zen 3, beside the estimates of tiles (on Zen 4 it takes 0.8 to 0.9 of that). Sixteen registers do not hold all
+/// that stride 2 uses, nor all sums of larger filters.
 struct WrwCosts {
     tap: f64,
     strided_tap: f64,

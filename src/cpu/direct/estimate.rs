@@ -28,8 +28,8 @@ const TILE_WEIGHT_US: f64 = 0.0005;
 /// of which cross cache lines.
 const SINGLE_ROW_COST: f64 = 2.0;
 
-/// How much longer products take whose planes lie in the L2 cache, where all rows read them, with a single tap
-/// in a line (1 x 1 layers of 48 to 256 channels, Zen 3).
+/// What products cost more whose planes lie in the L2 cache, from where all rows read them, as a part of it; for
+/// a single tap in a line, since others find the line near (1 x 1 layers of 48 to 256 channels, Zen 3).
 const FAR_PLANES_COST: f64 = 0.15;
 
 impl Kernel {

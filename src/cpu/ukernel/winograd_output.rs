@@ -178,7 +178,7 @@ pub(super) unsafe fn points_line<S: Simd, const TILE: usize>(m: [S::V; 6]) -> [S
         let (sum_b, difference_b) = (S::add(m[3], m[4]), S::sub(m[3], m[4]));
         let mut y = [m[0]; TILE];
         for power in 0..TILE {
-            let [of_a, of_b] = [0, 1].map(|index| SCALE[index] * POWERS[power][index]);
+            let (of_a, of_b) = (SCALE[0] * POWERS[power][0], SCALE[1] * POWERS[power][1]);
             let (a, b) = if power % 2 == 0 { (sum_a, sum_b) } else { (difference_a, difference_b) };
             let b = if power == 0 {
                 S::mul_add(S::splat(of_b), b, m[0])
