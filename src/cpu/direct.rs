@@ -66,8 +66,6 @@ struct Kernel {
     gather: Gather,
     blocking: Blocking,
     planes: Planes,
-    /// What of a run of a full box belongs to its lines.
-    cuts: Vec<Cut>,
     touches_padding: bool,
     /// The packed filter.
     workspace: WorkspaceLayout,
@@ -81,6 +79,15 @@ struct Phase {
     offsets: Vec<usize>,
     /// Where this phase begins in the packed filter.
     packed_begin: usize,
+}
+
+/// What a thread works with.
+struct Scratch<'a> {
+    planes: &'a mut [f32],
+    sums: &'a mut [f32],
+    /// The lines and their width of the box before, and what of its runs belongs to lines: most boxes are
+    /// alike.
+    last_cuts: &'a mut Option<([usize; 2], Vec<Cut>)>,
 }
 
 /// A box of one image and some groups, and its part of the output, all phases.
@@ -170,8 +177,6 @@ impl Kernel {
         }
         let mut workspace = WorkspaceLayout::default();
         workspace.book_f32(WorkspaceKey::PackedFilter, packed_begin);
-        let [_, lines, width] = blocking.pixel_box.spatial;
-        let cuts = cuts_of_lines(isa, lines, width, planes.layout.strides[2]);
         let touches_padding = gathers.iter().any(|g| g.touches_padding(&g.all_pixels(problem.n())));
         Kernel {
             isa,
@@ -181,7 +186,6 @@ impl Kernel {
             gather,
             blocking,
             planes,
-            cuts,
             touches_padding,
             workspace,
         }
@@ -234,18 +238,18 @@ impl Kernel {
         &self,
         input: &[T],
         packed_filter: &[f32],
-        scratch: &mut [f32],
+        scratch: Scratch<'_>,
         task: Task<'_, O>,
     ) {
-        let (planes, sums) = scratch.split_at_mut(self.scratch_elems()[0]);
         let Task { groups, pixels, mut out } = task;
         if self.phases.len() == 1
             && let Some(mut result) = out.as_matrix(1).and_then(O::as_f32_matrix)
             && (result.shape().1 == 1 || result.strides().1 == 1)
         {
-            self.sum_in_place(input, packed_filter, [planes, sums], &groups, &pixels, &mut result);
+            self.sum_in_place(input, packed_filter, scratch, &groups, &pixels, &mut result);
             return;
         }
+        let Scratch { planes, sums, .. } = scratch;
         let phases = self.phases_of(&out);
         let mut outs = split_outer_phases(&self.problem, out);
         let runs = self.runs(&pixels);
@@ -284,12 +288,12 @@ impl Kernel {
     }
 
     /// The same where there is one phase, and the lines of the result follow each other: the last
-    /// channels' sums go there at once. `scratch` are planes and sums, `out` has all groups' rows.
+    /// channels' sums go there at once. `out` has all groups' rows.
     fn sum_in_place<T: Element>(
         &self,
         input: &[T],
         packed_filter: &[f32],
-        [planes, sums]: [&mut [f32]; 2],
+        scratch: Scratch<'_>,
         groups: &Range<usize>,
         pixels: &PixelBox,
         out: &mut MatrixMut<'_, f32>,
@@ -299,13 +303,13 @@ impl Kernel {
         let lines = self.planes.lines(pixels);
         let [_, depth_stride, line_stride] = self.planes.layout.strides;
         let [line_count, width] = [1, 2].map(|dim| pixels.o[dim].len());
-        let of_box: Vec<Cut>;
-        let cuts = if self.blocking.pixel_box.spatial[1..] == [line_count, width] {
-            &self.cuts
-        } else {
-            of_box = cuts_of_lines(self.isa, line_count, width, line_stride);
-            &of_box
-        };
+        let Scratch { planes, sums, last_cuts } = scratch;
+        let lengths = [line_count, width];
+        if last_cuts.as_ref().is_none_or(|last| last.0 != lengths) {
+            let cuts = cuts_of_lines(self.isa, line_count, width, line_stride);
+            *last_cuts = Some((lengths, cuts));
+        }
+        let Some((_, cuts)) = last_cuts else { unreachable!("they are there now") };
         let chunks = pieces(&(0..self.gather.channels), self.blocking.channels);
         for (number, group) in groups.clone().enumerate() {
             let input = &input[self.gather.group_offset(group)..];
@@ -454,8 +458,10 @@ impl FloatKernel for Kernel {
         pool::for_each(
             threads,
             self.tasks(out),
-            || arena::take(self.scratch_elems().iter().sum()),
-            |scratch, task| {
+            || Ok((arena::take(self.scratch_elems().iter().sum())?, None)),
+            |(scratch, last_cuts), task| {
+                let (planes, sums) = scratch.split_at_mut(self.scratch_elems()[0]);
+                let scratch = Scratch { planes, sums, last_cuts };
                 self.run_task(input, &packed_filter, scratch, task);
                 Ok(())
             },
