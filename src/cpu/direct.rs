@@ -305,11 +305,9 @@ impl Kernel {
         let [line_count, width] = [1, 2].map(|dim| pixels.o[dim].len());
         let Scratch { planes, sums, last_cuts } = scratch;
         let lengths = [line_count, width];
-        if last_cuts.as_ref().is_none_or(|last| last.0 != lengths) {
-            let cuts = cuts_of_lines(self.isa, line_count, width, line_stride);
-            *last_cuts = Some((lengths, cuts));
-        }
-        let Some((_, cuts)) = last_cuts else { unreachable!("they are there now") };
+        let alike = last_cuts.take().filter(|last| last.0 == lengths);
+        let of_box = || (lengths, cuts_of_lines(self.isa, line_count, width, line_stride));
+        let (_, cuts) = last_cuts.insert(alike.unwrap_or_else(of_box));
         let chunks = pieces(&(0..self.gather.channels), self.blocking.channels);
         for (number, group) in groups.clone().enumerate() {
             let input = &input[self.gather.group_offset(group)..];

@@ -10,6 +10,7 @@ use super::simd::{MAX_LANES, Simd, isa_kernel};
 use super::taps::PixelTap;
 use crate::config::IsaLevel;
 use crate::cpu::isa::Isa;
+use crate::cpu::tiles::EvenParts;
 use crate::memory::MatrixMut;
 
 /// Pixels behind the last line that a tile must have room for: lines are written by fours.
@@ -354,10 +355,11 @@ unsafe fn sum_lines<S: Simd, const STEP: usize>(
     accumulate: bool,
 ) {
     let blocks = shape.pixels.div_ceil(MAX_PIXELS);
+    let lengths = EvenParts::new(shape.pixels, blocks);
     for line in 0..shape.lines {
         let mut pixel = 0;
         for block in 0..blocks {
-            let pixels = (shape.pixels - pixel).div_ceil(blocks - block);
+            let pixels = lengths.of(block);
             // SAFETY: the caller's promise.
             unsafe {
                 let sums = Sums {
@@ -452,9 +454,10 @@ unsafe fn add_body<S: Simd>(
     /// Sums that hide each other's latency, and pointers that still fit the registers.
     const MAX_TAPS: usize = 9;
     let parts = taps.len().div_ceil(MAX_TAPS);
+    let counts = EvenParts::new(taps.len(), parts);
     let mut rest = taps;
     for part in 0..parts {
-        let (taps, after) = rest.split_at(rest.len().div_ceil(parts - part));
+        let (taps, after) = rest.split_at(counts.of(part));
         rest = after;
         // SAFETY: the caller's promise, and `taps` has as many.
         unsafe {
