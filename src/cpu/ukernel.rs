@@ -30,6 +30,8 @@ mod simd;
 mod split;
 mod taps;
 mod transpose;
+#[cfg(target_arch = "x86_64")]
+mod wide_block_asm;
 mod winograd;
 mod winograd_channels;
 mod winograd_filter;

@@ -99,7 +99,7 @@ impl WrwPlan {
         debug_assert!(x.taps() > 0);
         let (blocking, _) = Blocking::choose(problem, [&x, &dy], isa, threads);
         let panel_row_bytes = panel_columns(isa) * size_of::<f32>();
-        let max_pixels = max_panel_bytes(CacheSizes::get()) / panel_row_bytes;
+        let max_pixels = max_panel_bytes(CacheSizes::get(), isa) / panel_row_bytes;
         let lengths = BoxLengths::choose(1, problem.out_spatial(), max_pixels);
         let images = problem.n();
         WrwPlan {

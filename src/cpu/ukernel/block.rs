@@ -274,6 +274,7 @@ unsafe fn multiply(
             c_stride,
             accumulate,
             most_rows: if is_low { fitting_rows } else { usize::MAX },
+            has_wide_blocks: isa.is_wide(),
         };
         // SAFETY: `a` is long enough by the assertion, the panels by the caller's promise; `c` is an
         // exclusive matrix of these rows and more columns, which are contiguous.
@@ -363,6 +364,12 @@ impl<S: Simd> BlockSimd for Floats<S> {
     unsafe fn run_block(reduction: &Reduction<f32>, height: usize, vectors: usize) -> bool {
         // SAFETY: the trait's condition.
         unsafe { S::run_block(reduction, height, vectors) }
+    }
+    const HAS_WIDE_BLOCKS: bool = S::HAS_WIDE_BLOCKS;
+    #[inline(always)]
+    unsafe fn run_wide_block(reduction: &Reduction<f32>, height: usize) {
+        // SAFETY: the trait's condition.
+        unsafe { S::run_wide_block(reduction, height) }
     }
 }
 

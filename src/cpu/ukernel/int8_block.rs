@@ -84,6 +84,7 @@ pub fn multiply_words(
         c_stride,
         accumulate,
         most_rows: usize::MAX,
+        has_wide_blocks: false,
     };
     // SAFETY: `a` and `panels` are long enough by the assertions; `c` is an exclusive matrix of
     // `rows` x `cols` whose columns are contiguous; `isa` proves that the machine has the

@@ -1,6 +1,8 @@
 //! Rows times packed panels of columns, block by block of registers: the loops of the GEMM kernels, of
 //! floats and of words of int8.
 
+use std::ops::Range;
+
 use crate::cpu::cache::CacheSets;
 use crate::cpu::tiles::EvenParts;
 
@@ -37,6 +39,15 @@ pub(super) trait BlockSimd: Copy {
     unsafe fn run_block(_reduction: &Reduction<Self::E>, _height: usize, _vectors: usize) -> bool {
         false
     }
+
+    /// Whether [`BlockSimd::run_wide_block`] is there.
+    const HAS_WIDE_BLOCKS: bool = false;
+
+    /// A register block of `height` rows, at most [`WIDE_ROWS`], and two panels.
+    #[inline(always)]
+    unsafe fn run_wide_block(_reduction: &Reduction<Self::E>, _height: usize) {
+        unreachable!("there are no wide blocks");
+    }
 }
 
 /// Vectors in a panel.
@@ -47,6 +58,13 @@ const MAX_COLUMNS: usize = VECTORS * super::simd::MAX_LANES;
 
 /// Rows of the highest register block.
 const MAX_ROWS: usize = 14;
+
+/// Rows of a register block of two panels.
+pub(super) const WIDE_ROWS: usize = 6;
+
+/// Steps of the reduction of two panels at most, for blocks of both: with 256 they take 1.3 times an L1 cache of
+/// 48 KiB, and come from the L2 cache in order; with 512 a block took 1.5 times as long (Ice Lake).
+const WIDE_STEPS: usize = 256;
 
 /// Steps of the reduction by which lines of columns are asked for before they are gathered: a step of
 /// 14 rows takes 14 cycles, and a line from the L3 cache of a large Xeon some 200.
@@ -105,6 +123,8 @@ pub(super) struct Block<'a, E> {
     pub accumulate: bool,
     /// Rows of a register block at most.
     pub most_rows: usize,
+    /// Whether blocks of two panels are worth their loads: [`Isa::is_wide`].
+    pub has_wide_blocks: bool,
 }
 
 /// The part of a [`Block`] that one register block takes, as the assembly reads it.
@@ -139,8 +159,6 @@ impl<E: Copy> Block<'_, E> {
     /// and the instructions of `S` present.
     #[inline(always)]
     pub(super) unsafe fn run<S: BlockSimd<E = E>>(self, rows: usize, cols: usize) {
-        /// Steps at each of which a step of the next panel is asked for.
-        const STEPS_ASKED: usize = 4;
         let panel_cols = VECTORS * S::LANES;
         // Lines of sums that displace each other before they are stored: 32 channels of 160 x 160 took 1.2
         // times as long with 13 rows as with 7 (Zen 4); 320 channels of 64 x 64 took 4 % less.
@@ -150,63 +168,168 @@ impl<E: Copy> Block<'_, E> {
             _ => S::ROWS,
         };
         let most_rows = most_rows.min(self.most_rows).min(S::ROWS);
-        let row_tiles = rows.div_ceil(most_rows);
-        // Even heights: 64 rows are 10 + 6 times 6 less 2, not 10 times 6 and a 4.
-        let heights = EvenParts::new(rows, row_tiles);
+        let is_wide = S::HAS_WIDE_BLOCKS && self.has_wide_blocks && self.gemm_k <= WIDE_STEPS;
         // Panel outside, rows inside: the panel stays in the L1 cache.
-        let panels = cols.div_ceil(panel_cols);
-        for panel in 0..panels {
-            let left = (cols - panel * panel_cols).min(panel_cols);
-            let mut row = 0;
-            for tile in 0..row_tiles {
-                let height = heights.of(tile);
-                // Of the next register block. The last one asks for what lies behind the columns, where the
-                // next task often stores.
-                let (next_row, next_panel) = match row + height < rows {
-                    true => (row + height, panel),
-                    false => (0, panel + 1),
-                };
-                // SAFETY: the row and the panel lie inside by the caller's promise.
-                unsafe {
-                    let mut block = Reduction {
-                        gemm_k: self.gemm_k,
-                        c: self.c.add(row * self.c_stride + panel * panel_cols),
-                        c_stride_bytes: self.c_stride * size_of::<E>(),
-                        next_c: self
-                            .c
-                            .wrapping_add(next_row * self.c_stride + next_panel * panel_cols),
-                        next_last_row: (rows - next_row).min(most_rows) - 1,
-                        starts: match self.starts.is_null() {
-                            true => self.starts,
-                            false => self.starts.add(row),
-                        },
-                        accumulate: self.accumulate,
-                        a: self.a.add(row * self.a_stride),
-                        a_stride: self.a_stride,
-                        a_step: self.a_step,
-                        b: self.b.add(panel * self.gemm_k * panel_cols),
-                        gathered: None,
-                        next: None,
-                    };
-                    if let Some(gather) = self.gather {
-                        let asked = tile * (self.gemm_k / STEPS_ASKED);
-                        if tile == 0 {
-                            // The first rows pack the panel for the others.
-                            block.gathered = gather.of_panel(panel, 0);
-                        }
-                        if asked < self.gemm_k {
-                            block.next = gather.of_panel(panel + 1, asked);
-                        }
-                    }
-                    if left.is_multiple_of(S::LANES) {
-                        block.run::<S>(height, left / S::LANES);
-                    } else {
-                        block.run_partial::<S>(height, left);
+        let mut column = 0;
+        while column < cols {
+            let left = cols - column;
+            // SAFETY: the caller's promise; where there are wide blocks, two whole panels are left.
+            column += unsafe {
+                match is_wide && left >= 2 * panel_cols {
+                    true => self.run_two_panels::<S>(rows, column, most_rows),
+                    false => {
+                        self.run_rows::<S>(0..rows, rows, column, left.min(panel_cols), most_rows)
                     }
                 }
+            };
+        }
+    }
+
+    /// Some rows of two panels, of wide blocks but for rows that pack the panels. Returns the columns.
+    ///
+    /// # Safety
+    /// As [`Block::run`]; two whole panels must begin at the column.
+    #[inline(always)]
+    unsafe fn run_two_panels<S: BlockSimd<E = E>>(
+        &self,
+        rows: usize,
+        column: usize,
+        most_rows: usize,
+    ) -> usize {
+        let panel_cols = VECTORS * S::LANES;
+        let panel = column / panel_cols;
+        let is_gathered = self.gather.is_some_and(|gather| {
+            [panel, panel + 1].iter().any(|&of| gather.starts.get(of).copied().flatten().is_some())
+        });
+        let wide_rows = WIDE_ROWS.min(most_rows);
+        // The first rows pack; so many that the others make whole blocks.
+        let first_rows = match is_gathered {
+            false => 0,
+            true if rows <= most_rows => rows,
+            true => most_rows - (most_rows + wide_rows - rows % wide_rows) % wide_rows,
+        };
+        // SAFETY: rows and columns lie inside by the caller's promise.
+        unsafe {
+            if is_gathered {
+                for column in [column, column + panel_cols] {
+                    self.run_rows::<S>(0..first_rows, rows, column, panel_cols, most_rows);
+                }
+            }
+            let tiles = (rows - first_rows).div_ceil(wide_rows);
+            let heights = EvenParts::new(rows - first_rows, tiles);
+            let mut row = first_rows;
+            for tile in 0..tiles {
+                let height = heights.of(tile);
+                let (next_row, next_column) = match row + height < rows {
+                    true => (row + height, column),
+                    false => (0, column + 2 * panel_cols),
+                };
+                let mut block =
+                    self.part::<S>([row, column], [next_row, next_column], rows, wide_rows);
+                block.next = self.next(panel + 2, tile);
+                S::run_wide_block(&block, height);
                 row += height;
             }
         }
+        2 * panel_cols
+    }
+
+    /// The rows `range` of `rows` and a panel of `cols` columns, which it returns.
+    ///
+    /// # Safety
+    /// As [`Block::run`].
+    #[inline(always)]
+    unsafe fn run_rows<S: BlockSimd<E = E>>(
+        &self,
+        range: Range<usize>,
+        rows: usize,
+        column: usize,
+        cols: usize,
+        most_rows: usize,
+    ) -> usize {
+        let panel_cols = VECTORS * S::LANES;
+        let panel = column / panel_cols;
+        let tiles = range.len().div_ceil(most_rows);
+        // Even heights: 64 rows are 10 + 6 times 6 less 2, not 10 times 6 and a 4.
+        let heights = EvenParts::new(range.len(), tiles);
+        let mut row = range.start;
+        for tile in 0..tiles {
+            let height = heights.of(tile);
+            // Of the next register block. The last one asks for what lies behind the columns, where the
+            // next task often stores.
+            let (next_row, next_column) = match row + height < range.end {
+                true => (row + height, column),
+                false => (range.start, column + panel_cols),
+            };
+            // SAFETY: the row and the panel lie inside by the caller's promise.
+            unsafe {
+                let mut block =
+                    self.part::<S>([row, column], [next_row, next_column], rows, most_rows);
+                if tile == 0
+                    && let Some(gather) = self.gather
+                {
+                    // The first rows pack the panel for the others.
+                    block.gathered = gather.of_panel(panel, 0);
+                }
+                block.next = self.next(panel + 1, tile);
+                if cols.is_multiple_of(S::LANES) {
+                    block.run::<S>(height, cols / S::LANES);
+                } else {
+                    block.run_partial::<S>(height, cols);
+                }
+            }
+            row += height;
+        }
+        cols
+    }
+
+    /// What a register block at a row and a column takes, and where the next one is.
+    ///
+    /// # Safety
+    /// As [`Block::run`]; both must lie inside.
+    #[inline(always)]
+    unsafe fn part<S: BlockSimd<E = E>>(
+        &self,
+        [row, column]: [usize; 2],
+        [next_row, next_column]: [usize; 2],
+        rows: usize,
+        most_rows: usize,
+    ) -> Reduction<E> {
+        // SAFETY: the caller's promise.
+        unsafe {
+            Reduction {
+                gemm_k: self.gemm_k,
+                c: self.c.add(row * self.c_stride + column),
+                c_stride_bytes: self.c_stride * size_of::<E>(),
+                next_c: self.c.wrapping_add(next_row * self.c_stride + next_column),
+                next_last_row: (rows - next_row).min(most_rows) - 1,
+                starts: match self.starts.is_null() {
+                    true => self.starts,
+                    false => self.starts.add(row),
+                },
+                accumulate: self.accumulate,
+                a: self.a.add(row * self.a_stride),
+                a_stride: self.a_stride,
+                a_step: self.a_step,
+                b: self.b.add(self.gemm_k * column),
+                gathered: None,
+                next: None,
+            }
+        }
+    }
+
+    /// What a block of rows asks for of a panel, of those that are packed later.
+    ///
+    /// # Safety
+    /// As [`Block::run`].
+    #[inline(always)]
+    unsafe fn next(&self, panel: usize, tile: usize) -> Option<GatheredColumns<E>> {
+        /// Steps at each of which a step of the next panel is asked for.
+        const STEPS_ASKED: usize = 4;
+        let asked = tile * (self.gemm_k / STEPS_ASKED);
+        let gather = self.gather.filter(|_| asked < self.gemm_k)?;
+        // SAFETY: there are more steps than have been asked for.
+        unsafe { gather.of_panel(panel, asked) }
     }
 }
 

@@ -149,6 +149,15 @@ pub(super) trait Simd: Copy {
     unsafe fn run_block(_reduction: &Reduction<f32>, _height: usize, _vectors: usize) -> bool {
         false
     }
+
+    /// Whether [`Simd::run_wide_block`] is there.
+    const HAS_WIDE_BLOCKS: bool = false;
+
+    /// A register block of the GEMM kernel of two panels.
+    #[inline(always)]
+    unsafe fn run_wide_block(_reduction: &Reduction<f32>, _height: usize) {
+        unreachable!("there are no wide blocks");
+    }
 }
 
 /// Asks for a cache line that will be read soon; any address will do.

@@ -92,6 +92,7 @@ pub fn multiply_positions(
         sums_stride: tiles,
         position_strides: products.position_strides,
         accumulate: products.accumulate,
+        has_wide_blocks: isa.is_wide(),
     };
     // SAFETY: all matrices lie inside their slices, by the assertions.
     unsafe { multiply(isa, matrices, filter.as_ptr(), panels.as_ptr(), sums.as_mut_ptr()) }
@@ -142,6 +143,7 @@ pub fn sum_tiles(isa: Isa, products: TileSums, dy: &[f32], panels: &[f32], sums:
         sums_stride,
         position_strides: products.position_strides,
         accumulate: products.accumulate,
+        has_wide_blocks: isa.is_wide(),
     };
     // SAFETY: all matrices lie inside their slices, by the assertions.
     unsafe { multiply(isa, matrices, dy.as_ptr(), panels.as_ptr(), sums.as_mut_ptr()) }
@@ -160,6 +162,8 @@ struct Matrices {
     sums_stride: usize,
     position_strides: [usize; 3],
     accumulate: bool,
+    /// As of [`Block`].
+    has_wide_blocks: bool,
 }
 
 isa_kernel! {
@@ -197,6 +201,7 @@ unsafe fn multiply_body<S: Simd>(
                 c_stride: matrices.sums_stride,
                 accumulate: matrices.accumulate,
                 most_rows: usize::MAX,
+                has_wide_blocks: matrices.has_wide_blocks,
             };
             block.run::<Floats<S>>(matrices.rows, matrices.columns);
         }

@@ -6,7 +6,7 @@ use half::f16;
 
 use super::{MAX_LANES, Simd};
 use crate::cpu::ukernel::register_block::Reduction;
-use crate::cpu::ukernel::{block_asm, quads_512};
+use crate::cpu::ukernel::{block_asm, quads_512, wide_block_asm};
 
 /// AVX2 and FMA.
 #[derive(Clone, Copy)]
@@ -446,5 +446,11 @@ impl Simd for Avx512 {
         // SAFETY: the trait's condition; there are no more rows than `ROWS`.
         unsafe { block_asm::floats_512(r, height, vectors) };
         true
+    }
+    const HAS_WIDE_BLOCKS: bool = true;
+    #[inline(always)]
+    unsafe fn run_wide_block(r: &Reduction<f32>, height: usize) {
+        // SAFETY: the trait's condition.
+        unsafe { wide_block_asm::wide_floats_512(r, height) }
     }
 }

@@ -1,0 +1,340 @@
+//! Register blocks of four vectors of columns, two panels beside each other, in assembly.
+//!
+//! For processors that multiply 512 bits at once: a block of 14 rows and two vectors loads 16 registers for 28
+//! products, and those do not load two registers of 512 bits a cycle for long (Ice Lake: 1.1 of them, though it
+//! loads two of 256). 6 rows and four vectors load 10 for 24: 14 x 2 reached 0.91 of the FMA peak, 6 x 4 0.97
+//! (504 rows, 192 columns, 256 to 768 steps). Each of the columns' lines is read more often, so this serves
+//! panels that stay in the L1 cache.
+//!
+//! Of 32 registers 24 hold sums, four the columns, and weights take turns in the others.
+
+use std::arch::asm;
+use std::mem::offset_of;
+
+use super::register_block::{GatheredColumns, Reduction, WIDE_ROWS};
+
+/// The number of the register of a row's sums in the first vector; the others follow.
+#[rustfmt::skip]
+macro_rules! sums {
+    ($row:tt, $what:tt, $with:tt) => { sums!(@$row $what $with) };
+    (@0 $what:tt $with:tt) => { $what!($with, 0, "28", "0", "1", "2", "3") };
+    (@1 $what:tt $with:tt) => { $what!($with, 1, "29", "4", "5", "6", "7") };
+    (@2 $what:tt $with:tt) => { $what!($with, 2, "30", "8", "9", "10", "11") };
+    (@3 $what:tt $with:tt) => { $what!($with, 3, "31", "12", "13", "14", "15") };
+    (@4 $what:tt $with:tt) => { $what!($with, 4, "28", "16", "17", "18", "19") };
+    (@5 $what:tt $with:tt) => { $what!($with, 5, "29", "20", "21", "22", "23") };
+}
+
+/// What is done with each of the first so many rows.
+#[rustfmt::skip]
+macro_rules! rows {
+    (1, $what:tt, $with:tt) => { sums!(0, $what, $with) };
+    (2, $what:tt, $with:tt) => { concat!(rows!(1, $what, $with), sums!(1, $what, $with)) };
+    (3, $what:tt, $with:tt) => { concat!(rows!(2, $what, $with), sums!(2, $what, $with)) };
+    (4, $what:tt, $with:tt) => { concat!(rows!(3, $what, $with), sums!(3, $what, $with)) };
+    (5, $what:tt, $with:tt) => { concat!(rows!(4, $what, $with), sums!(4, $what, $with)) };
+    (6, $what:tt, $with:tt) => { concat!(rows!(5, $what, $with), sums!(5, $what, $with)) };
+}
+
+/// Where the weight of a row lies: in one of rows that are contiguous, or beside those of its step.
+#[rustfmt::skip]
+macro_rules! weight {
+    (rows, 0) => { "{a0}" };
+    (rows, 1) => { "{a0} + {stride}" };
+    (rows, 2) => { "{a0} + 2*{stride}" };
+    (rows, 3) => { "{a3}" };
+    (rows, 4) => { "{a3} + {stride}" };
+    (rows, 5) => { "{a3} + 2*{stride}" };
+    (columns, $row:tt) => { concat!("{a0} + 4*", $row) };
+}
+
+/// A row's products at a step whose weights are `$at` bytes on.
+macro_rules! products {
+    ([$a:tt $at:literal], $row:tt, $w:literal, $s0:literal, $s1:literal, $s2:literal, $s3:literal) => {
+        concat!(
+            "vbroadcastss zmm",
+            $w,
+            ", dword ptr [",
+            weight!($a, $row),
+            " + ",
+            $at,
+            "]\n",
+            "vfmadd231ps zmm",
+            $s0,
+            ", zmm",
+            $w,
+            ", zmm24\n",
+            "vfmadd231ps zmm",
+            $s1,
+            ", zmm",
+            $w,
+            ", zmm25\n",
+            "vfmadd231ps zmm",
+            $s2,
+            ", zmm",
+            $w,
+            ", zmm26\n",
+            "vfmadd231ps zmm",
+            $s3,
+            ", zmm",
+            $w,
+            ", zmm27\n",
+        )
+    };
+}
+
+/// A row's sums begin with zero.
+macro_rules! begin {
+    ($with:tt, $row:tt, $w:literal, $($sum:literal),*) => {
+        concat!($("vpxord zmm", $sum, ", zmm", $sum, ", zmm", $sum, "\n",)*)
+    };
+}
+
+/// What is there is added to a row's sums.
+macro_rules! add {
+    ($with:tt, $row:tt, $w:literal, $s0:literal, $s1:literal, $s2:literal, $s3:literal) => {
+        concat!(
+            "vaddps zmm",
+            $s0,
+            ", zmm",
+            $s0,
+            ", zmmword ptr [{a0}]\n",
+            "vaddps zmm",
+            $s1,
+            ", zmm",
+            $s1,
+            ", zmmword ptr [{a0} + 64]\n",
+            "vaddps zmm",
+            $s2,
+            ", zmm",
+            $s2,
+            ", zmmword ptr [{a0} + 128]\n",
+            "vaddps zmm",
+            $s3,
+            ", zmm",
+            $s3,
+            ", zmmword ptr [{a0} + 192]\n",
+            "add {a0}, {stride}\n",
+        )
+    };
+}
+
+/// A row's sums are stored.
+macro_rules! store {
+    ($with:tt, $row:tt, $w:literal, $s0:literal, $s1:literal, $s2:literal, $s3:literal) => {
+        concat!(
+            "vmovups zmmword ptr [{a0}], zmm",
+            $s0,
+            "\n",
+            "vmovups zmmword ptr [{a0} + 64], zmm",
+            $s1,
+            "\n",
+            "vmovups zmmword ptr [{a0} + 128], zmm",
+            $s2,
+            "\n",
+            "vmovups zmmword ptr [{a0} + 192], zmm",
+            $s3,
+            "\n",
+            "add {a0}, {stride}\n",
+        )
+    };
+}
+
+/// Asks for the lines at `{at}` where a row will be stored.
+macro_rules! ask_row {
+    () => {
+        concat!(
+            "prefetchw byte ptr [{at}]\nprefetchw byte ptr [{at} + 64]\n",
+            "prefetchw byte ptr [{at} + 128]\nprefetchw byte ptr [{at} + 192]\n",
+        )
+    };
+}
+
+/// [`ask_row!`], row after row.
+macro_rules! expect {
+    ($with:tt, $row:tt, $w:literal, $($sum:literal),*) => {
+        concat!(ask_row!(), "add {at}, {stride}\n")
+    };
+}
+
+/// One step of the reduction: its columns, and its weights `$at` bytes from where the rows are.
+macro_rules! step {
+    ($a:tt, $rows:tt, $step:literal, $at:literal) => {
+        concat!(
+            "vmovups zmm24, zmmword ptr [{b} + 128*", $step, "]\n",
+            "vmovups zmm25, zmmword ptr [{b} + 128*", $step, " + 64]\n",
+            "vmovups zmm26, zmmword ptr [{b} + {panel} + 128*", $step, "]\n",
+            "vmovups zmm27, zmmword ptr [{b} + {panel} + 128*", $step, " + 64]\n",
+            rows!($rows, products, [$a $at]),
+        )
+    };
+}
+
+/// Four steps, or the one after them, which leave the rows where the next ones are.
+#[rustfmt::skip]
+macro_rules! steps {
+    (rows, $rows:tt, 4) => {
+        concat!(
+            step!(rows, $rows, 0, 0), step!(rows, $rows, 1, 4),
+            step!(rows, $rows, 2, 8), step!(rows, $rows, 3, 12),
+            "add {a0}, 16\nadd {a3}, 16\nadd {b}, 512\n",
+        )
+    };
+    (rows, $rows:tt, 1) => {
+        concat!(step!(rows, $rows, 0, 0), "add {a0}, 4\nadd {a3}, 4\nadd {b}, 128\n")
+    };
+    (columns, $rows:tt, 4) => {
+        concat!(
+            step!(columns, $rows, 0, 0), "add {a0}, {stride}\n",
+            step!(columns, $rows, 1, 0), "add {a0}, {stride}\n",
+            step!(columns, $rows, 2, 0), "add {a0}, {stride}\n",
+            step!(columns, $rows, 3, 0), "add {a0}, {stride}\nadd {b}, 512\n",
+        )
+    };
+    (columns, $rows:tt, 1) => {
+        concat!(step!(columns, $rows, 0, 0), "add {a0}, {stride}\nadd {b}, 128\n")
+    };
+}
+
+/// Asks for a step of the next two panels.
+macro_rules! ask_next {
+    (alone) => {
+        ""
+    };
+    (then_next) => {
+        concat!(
+            "mov {at}, qword ptr [{offsets}]\n",
+            "add {offsets}, 8\n",
+            "prefetcht1 byte ptr [{source} + 4*{at}]\n",
+            "prefetcht1 byte ptr [{source} + 4*{at} + 64]\n",
+            "prefetcht1 byte ptr [{source} + 4*{at} + 128]\n",
+            "prefetcht1 byte ptr [{source} + 4*{at} + 192]\n",
+        )
+    };
+}
+
+/// Rounds of four steps in which each row of a register block gets its turn to be asked for.
+const TURN: usize = 8;
+
+/// A register block, by one of the ways to weights.
+macro_rules! block {
+    (
+        $r:ident, $a:tt, $b:tt, $rows:tt, [$($pointer:ident $first:literal)*], [$($operands:tt)*]
+    ) => {
+        asm!(
+            // What will be written, unless the block before has asked for it.
+            "cmp qword ptr [{r} + {gemm_k}], {turn_steps}",
+            "jae 7f",
+            "mov {panel}, {stride}",
+            "mov {stride}, qword ptr [{r} + {c_stride}]",
+            "mov {at}, qword ptr [{r} + {c}]",
+            rows!($rows, expect, []),
+            "mov {stride}, {panel}",
+            "7:",
+            rows!($rows, begin, []),
+            "mov {quads}, qword ptr [{r} + {gemm_k}]",
+            "mov {panel}, {quads}",
+            "shl {panel}, 7",
+            "shr {quads}, 2",
+            "jz 3f",
+            ".p2align 4",
+            "2:",
+            steps!($a, $rows, 4),
+            ask_next!($b),
+            // A row of where the next register block will store, in each round another one.
+            "mov {at}, {quads}",
+            "neg {at}",
+            "and {at}, {turn} - 1",
+            "cmp {at}, qword ptr [{r} + {next_last_row}]",
+            "cmova {at}, qword ptr [{r} + {next_last_row}]",
+            "imul {at}, qword ptr [{r} + {c_stride}]",
+            "add {at}, qword ptr [{r} + {next_c}]",
+            ask_row!(),
+            "dec {quads}",
+            "jnz 2b",
+            "3:",
+            "mov {quads}, qword ptr [{r} + {gemm_k}]",
+            "and {quads}, 3",
+            "jz 5f",
+            "4:",
+            steps!($a, $rows, 1),
+            "dec {quads}",
+            "jnz 4b",
+            "5:",
+            "mov {stride}, qword ptr [{r} + {c_stride}]",
+            "cmp byte ptr [{r} + {accumulate}], 0",
+            "je 6f",
+            "mov {a0}, qword ptr [{r} + {c}]",
+            rows!($rows, add, []),
+            "6:",
+            "mov {a0}, qword ptr [{r} + {c}]",
+            rows!($rows, store, []),
+            r = in(reg) $r,
+            c = const offset_of!(Reduction<f32>, c),
+            c_stride = const offset_of!(Reduction<f32>, c_stride_bytes),
+            turn = const TURN,
+            turn_steps = const 4 * TURN,
+            next_c = const offset_of!(Reduction<f32>, next_c),
+            next_last_row = const offset_of!(Reduction<f32>, next_last_row),
+            gemm_k = const offset_of!(Reduction<f32>, gemm_k),
+            accumulate = const offset_of!(Reduction<f32>, accumulate),
+            $($pointer = inout(reg) $r.a.wrapping_add($first * $r.a_stride) => _,)*
+            stride = inout(reg) size_of::<f32>() * $r.a_stride.max($r.a_step) => _,
+            b = inout(reg) $r.b => _,
+            panel = out(reg) _,
+            quads = out(reg) _,
+            at = out(reg) _,
+            out("zmm0") _, out("zmm1") _, out("zmm2") _, out("zmm3") _, out("zmm4") _, out("zmm5") _,
+            out("zmm6") _, out("zmm7") _, out("zmm8") _, out("zmm9") _, out("zmm10") _,
+            out("zmm11") _, out("zmm12") _, out("zmm13") _, out("zmm14") _, out("zmm15") _,
+            out("zmm16") _, out("zmm17") _, out("zmm18") _, out("zmm19") _, out("zmm20") _,
+            out("zmm21") _, out("zmm22") _, out("zmm23") _, out("zmm24") _, out("zmm25") _,
+            out("zmm26") _, out("zmm27") _, out("zmm28") _, out("zmm29") _, out("zmm30") _,
+            out("zmm31") _,
+            $($operands)*
+            options(nostack),
+        )
+    };
+}
+
+/// The block of a height, by what there is to ask for.
+macro_rules! by_next {
+    ($r:ident, $a:tt, $rows:tt, $pointers:tt) => {
+        match $r.next {
+            None => block!($r, $a, alone, $rows, $pointers, []),
+            Some(GatheredColumns { source, offsets }) => block!(
+                $r, $a, then_next, $rows, $pointers,
+                [source = in(reg) source, offsets = inout(reg) offsets => _,]
+            ),
+        }
+    };
+}
+
+/// The block of a height, by what of the left matrix is contiguous.
+macro_rules! by_height {
+    ($r:ident, $height:ident; $($rows:tt)*) => {
+        match $height {
+            // SAFETY: the instructions are present; the assembly reads weights of so many rows, two panels,
+            // and writes sums, all of which the caller vouches for, and nothing but registers that are named.
+            // Pointers beyond the last row are not read from.
+            $($rows => unsafe {
+                match $r.a_step {
+                    1 => by_next!($r, rows, $rows, [a0 0 a3 3]),
+                    _ => by_next!($r, columns, $rows, [a0 0]),
+                }
+            },)*
+            _ => unreachable!("no such height"),
+        }
+    };
+}
+
+/// A register block of some rows, at most [`WIDE_ROWS`], and two panels of columns; sums are formed in the
+/// order of the reduction.
+///
+/// # Safety
+/// The instructions must be present, and all that the reduction tells of be valid for two panels.
+#[target_feature(enable = "avx512f")]
+pub(super) unsafe fn wide_floats_512(r: &Reduction<f32>, height: usize) {
+    debug_assert!(r.gathered.is_none() && height <= WIDE_ROWS);
+    by_height!(r, height; 1 2 3 4 5 6);
+}
