@@ -367,9 +367,9 @@ impl<S: Simd> BlockSimd for Floats<S> {
     }
     const HAS_WIDE_BLOCKS: bool = S::HAS_WIDE_BLOCKS;
     #[inline(always)]
-    unsafe fn run_wide_block(reduction: &Reduction<f32>, height: usize) {
+    unsafe fn run_wide_block(reduction: &Reduction<f32>, height: usize, vectors: usize) {
         // SAFETY: the trait's condition.
-        unsafe { S::run_wide_block(reduction, height) }
+        unsafe { S::run_wide_block(reduction, height, vectors) }
     }
 }
 
@@ -379,7 +379,7 @@ mod tests {
     use super::*;
 
     const UNTOUCHED: f32 = 12345.0;
-    const COLS: [usize; 11] = [1, 7, 8, 9, 15, 16, 17, 31, 32, 33, 65];
+    const COLS: [usize; 13] = [1, 7, 8, 9, 15, 16, 17, 31, 32, 33, 65, 97, 130];
 
     fn value(index: usize) -> f32 {
         ((index * 7919) % 13) as f32 - 6.0

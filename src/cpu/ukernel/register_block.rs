@@ -43,9 +43,9 @@ pub(super) trait BlockSimd: Copy {
     /// Whether [`BlockSimd::run_wide_block`] is there.
     const HAS_WIDE_BLOCKS: bool = false;
 
-    /// A register block of `height` rows, at most [`WIDE_ROWS`], and two panels.
+    /// A register block of `height` rows, at most [`wide_rows`], and three or four vectors of two panels.
     #[inline(always)]
-    unsafe fn run_wide_block(_reduction: &Reduction<Self::E>, _height: usize) {
+    unsafe fn run_wide_block(_reduction: &Reduction<Self::E>, _height: usize, _vectors: usize) {
         unreachable!("there are no wide blocks");
     }
 }
@@ -59,10 +59,13 @@ const MAX_COLUMNS: usize = VECTORS * super::simd::MAX_LANES;
 /// Rows of the highest register block.
 const MAX_ROWS: usize = 14;
 
-/// Rows of a register block of two panels.
-pub(super) const WIDE_ROWS: usize = 6;
+/// Rows of a register block of three or four vectors: 9 x 3 or 6 x 4 sums fit the registers beside what they are
+/// formed from.
+pub(super) const fn wide_rows(vectors: usize) -> usize {
+    if vectors == 3 { 9 } else { 6 }
+}
 
-/// Steps of the reduction of two panels at most, for blocks of both: with 256 they take 1.3 times an L1 cache of
+/// Steps of the reduction at most for wide blocks: with 256 two panels take 1.3 times an L1 cache of
 /// 48 KiB, and come from the L2 cache in order; with 512 a block took 1.5 times as long (Ice Lake).
 const WIDE_STEPS: usize = 256;
 
@@ -173,10 +176,15 @@ impl<E: Copy> Block<'_, E> {
         let mut column = 0;
         while column < cols {
             let left = cols - column;
-            // SAFETY: the caller's promise; where there are wide blocks, two whole panels are left.
+            // Five vectors are two and three: a block of one would load as much as one of two.
+            let vectors = match left / S::LANES {
+                5 => 2,
+                count => count.min(2 * VECTORS),
+            };
+            // SAFETY: the caller's promise; where there are wide blocks, so many whole vectors are left.
             column += unsafe {
-                match is_wide && left >= 2 * panel_cols {
-                    true => self.run_two_panels::<S>(rows, column, most_rows),
+                match is_wide && vectors > VECTORS {
+                    true => self.run_wide::<S>(rows, column, vectors, most_rows),
                     false => {
                         self.run_rows::<S>(0..rows, rows, column, left.min(panel_cols), most_rows)
                     }
@@ -185,35 +193,36 @@ impl<E: Copy> Block<'_, E> {
         }
     }
 
-    /// Some rows of two panels, of wide blocks but for rows that pack the panels. Returns the columns.
+    /// Three or four vectors of two panels, in wide blocks but for rows that pack the panels. Returns the columns.
     ///
     /// # Safety
-    /// As [`Block::run`]; two whole panels must begin at the column.
+    /// As [`Block::run`]; so many whole vectors must begin at the column, which begins a panel.
     #[inline(always)]
-    unsafe fn run_two_panels<S: BlockSimd<E = E>>(
+    unsafe fn run_wide<S: BlockSimd<E = E>>(
         &self,
         rows: usize,
         column: usize,
+        vectors: usize,
         most_rows: usize,
     ) -> usize {
-        let panel_cols = VECTORS * S::LANES;
+        let (panel_cols, cols) = (VECTORS * S::LANES, vectors * S::LANES);
         let panel = column / panel_cols;
         let is_gathered = self.gather.is_some_and(|gather| {
             [panel, panel + 1].iter().any(|&of| gather.starts.get(of).copied().flatten().is_some())
         });
-        let wide_rows = WIDE_ROWS.min(most_rows);
+        let wide_rows = wide_rows(vectors).min(most_rows);
         // The first rows pack; so many that the others make whole blocks.
         let first_rows = match is_gathered {
             false => 0,
             true if rows <= most_rows => rows,
-            true => most_rows - (most_rows + wide_rows - rows % wide_rows) % wide_rows,
+            true => most_rows - (most_rows - rows % wide_rows) % wide_rows,
         };
         // SAFETY: rows and columns lie inside by the caller's promise.
         unsafe {
             if is_gathered {
-                for column in [column, column + panel_cols] {
-                    self.run_rows::<S>(0..first_rows, rows, column, panel_cols, most_rows);
-                }
+                self.run_rows::<S>(0..first_rows, rows, column, panel_cols, most_rows);
+                let second = column + panel_cols;
+                self.run_rows::<S>(0..first_rows, rows, second, cols - panel_cols, most_rows);
             }
             let tiles = (rows - first_rows).div_ceil(wide_rows);
             let heights = EvenParts::new(rows - first_rows, tiles);
@@ -222,16 +231,16 @@ impl<E: Copy> Block<'_, E> {
                 let height = heights.of(tile);
                 let (next_row, next_column) = match row + height < rows {
                     true => (row + height, column),
-                    false => (0, column + 2 * panel_cols),
+                    false => (0, column + cols),
                 };
                 let mut block =
                     self.part::<S>([row, column], [next_row, next_column], rows, wide_rows);
                 block.next = self.next(panel + 2, tile);
-                S::run_wide_block(&block, height);
+                S::run_wide_block(&block, height, vectors);
                 row += height;
             }
         }
-        2 * panel_cols
+        cols
     }
 
     /// The rows `range` of `rows` and a panel of `cols` columns, which it returns.

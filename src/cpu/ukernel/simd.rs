@@ -153,9 +153,9 @@ pub(super) trait Simd: Copy {
     /// Whether [`Simd::run_wide_block`] is there.
     const HAS_WIDE_BLOCKS: bool = false;
 
-    /// A register block of the GEMM kernel of two panels.
+    /// A register block of the GEMM kernel, of three or four vectors.
     #[inline(always)]
-    unsafe fn run_wide_block(_reduction: &Reduction<f32>, _height: usize) {
+    unsafe fn run_wide_block(_reduction: &Reduction<f32>, _height: usize, _vectors: usize) {
         unreachable!("there are no wide blocks");
     }
 }

@@ -1,39 +1,50 @@
-//! Register blocks of four vectors of columns, two panels beside each other, in assembly.
+//! Register blocks of three and four vectors of columns, of two panels beside each other, in assembly.
 //!
 //! For processors that multiply 512 bits at once: a block of 14 rows and two vectors loads 16 registers for 28
 //! products, and those do not load two registers of 512 bits a cycle for long (Ice Lake: 1.1 of them, though it
-//! loads two of 256). 6 rows and four vectors load 10 for 24: 14 x 2 reached 0.91 of the FMA peak, 6 x 4 0.97
-//! (504 rows, 192 columns, 256 to 768 steps). Each of the columns' lines is read more often, so this serves
-//! panels that stay in the L1 cache.
+//! loads two of 256). 6 rows and four vectors load 10 for 24, 9 and three 12 for 27: 14 x 2 reached 0.91 of the FMA
+//! peak, these 0.97 (504 rows, 192 columns, 256 to 768 steps). Each of the columns' lines is read more often, so
+//! this serves panels that stay in the L1 cache.
 //!
-//! Of 32 registers 24 hold sums, four the columns, and weights take turns in the others.
+//! Of 32 registers 24 hold sums, four the columns, or 27 and three; weights take turns in the others.
 
 use std::arch::asm;
 use std::mem::offset_of;
 
-use super::register_block::{GatheredColumns, Reduction, WIDE_ROWS};
+use super::register_block::{GatheredColumns, Reduction, wide_rows};
 
-/// The number of the register of a row's sums in the first vector; the others follow.
+/// Does something with a row: `$what!($with, row, register of its weight, registers of its sums)`.
 #[rustfmt::skip]
-macro_rules! sums {
-    ($row:tt, $what:tt, $with:tt) => { sums!(@$row $what $with) };
-    (@0 $what:tt $with:tt) => { $what!($with, 0, "28", "0", "1", "2", "3") };
-    (@1 $what:tt $with:tt) => { $what!($with, 1, "29", "4", "5", "6", "7") };
-    (@2 $what:tt $with:tt) => { $what!($with, 2, "30", "8", "9", "10", "11") };
-    (@3 $what:tt $with:tt) => { $what!($with, 3, "31", "12", "13", "14", "15") };
-    (@4 $what:tt $with:tt) => { $what!($with, 4, "28", "16", "17", "18", "19") };
-    (@5 $what:tt $with:tt) => { $what!($with, 5, "29", "20", "21", "22", "23") };
+macro_rules! row {
+    (three, 0, $what:tt, $with:tt) => { $what!($with, 0, "30", "0" "1" "2") };
+    (three, 1, $what:tt, $with:tt) => { $what!($with, 1, "31", "3" "4" "5") };
+    (three, 2, $what:tt, $with:tt) => { $what!($with, 2, "30", "6" "7" "8") };
+    (three, 3, $what:tt, $with:tt) => { $what!($with, 3, "31", "9" "10" "11") };
+    (three, 4, $what:tt, $with:tt) => { $what!($with, 4, "30", "12" "13" "14") };
+    (three, 5, $what:tt, $with:tt) => { $what!($with, 5, "31", "15" "16" "17") };
+    (three, 6, $what:tt, $with:tt) => { $what!($with, 6, "30", "18" "19" "20") };
+    (three, 7, $what:tt, $with:tt) => { $what!($with, 7, "31", "21" "22" "23") };
+    (three, 8, $what:tt, $with:tt) => { $what!($with, 8, "30", "24" "25" "26") };
+    (four, 0, $what:tt, $with:tt) => { $what!($with, 0, "28", "0" "1" "2" "3") };
+    (four, 1, $what:tt, $with:tt) => { $what!($with, 1, "29", "4" "5" "6" "7") };
+    (four, 2, $what:tt, $with:tt) => { $what!($with, 2, "30", "8" "9" "10" "11") };
+    (four, 3, $what:tt, $with:tt) => { $what!($with, 3, "31", "12" "13" "14" "15") };
+    (four, 4, $what:tt, $with:tt) => { $what!($with, 4, "28", "16" "17" "18" "19") };
+    (four, 5, $what:tt, $with:tt) => { $what!($with, 5, "29", "20" "21" "22" "23") };
 }
 
-/// What is done with each of the first so many rows.
+/// [`row!`] of the first so many rows.
 #[rustfmt::skip]
 macro_rules! rows {
-    (1, $what:tt, $with:tt) => { sums!(0, $what, $with) };
-    (2, $what:tt, $with:tt) => { concat!(rows!(1, $what, $with), sums!(1, $what, $with)) };
-    (3, $what:tt, $with:tt) => { concat!(rows!(2, $what, $with), sums!(2, $what, $with)) };
-    (4, $what:tt, $with:tt) => { concat!(rows!(3, $what, $with), sums!(3, $what, $with)) };
-    (5, $what:tt, $with:tt) => { concat!(rows!(4, $what, $with), sums!(4, $what, $with)) };
-    (6, $what:tt, $with:tt) => { concat!(rows!(5, $what, $with), sums!(5, $what, $with)) };
+    ($v:tt, 1, $what:tt, $with:tt) => { row!($v, 0, $what, $with) };
+    ($v:tt, 2, $what:tt, $with:tt) => { concat!(rows!($v, 1, $what, $with), row!($v, 1, $what, $with)) };
+    ($v:tt, 3, $what:tt, $with:tt) => { concat!(rows!($v, 2, $what, $with), row!($v, 2, $what, $with)) };
+    ($v:tt, 4, $what:tt, $with:tt) => { concat!(rows!($v, 3, $what, $with), row!($v, 3, $what, $with)) };
+    ($v:tt, 5, $what:tt, $with:tt) => { concat!(rows!($v, 4, $what, $with), row!($v, 4, $what, $with)) };
+    ($v:tt, 6, $what:tt, $with:tt) => { concat!(rows!($v, 5, $what, $with), row!($v, 5, $what, $with)) };
+    ($v:tt, 7, $what:tt, $with:tt) => { concat!(rows!($v, 6, $what, $with), row!($v, 6, $what, $with)) };
+    ($v:tt, 8, $what:tt, $with:tt) => { concat!(rows!($v, 7, $what, $with), row!($v, 7, $what, $with)) };
+    ($v:tt, 9, $what:tt, $with:tt) => { concat!(rows!($v, 8, $what, $with), row!($v, 8, $what, $with)) };
 }
 
 /// Where the weight of a row lies: in one of rows that are contiguous, or beside those of its step.
@@ -45,12 +56,41 @@ macro_rules! weight {
     (rows, 3) => { "{a3}" };
     (rows, 4) => { "{a3} + {stride}" };
     (rows, 5) => { "{a3} + 2*{stride}" };
+    (rows, 6) => { "{a6}" };
+    (rows, 7) => { "{a6} + {stride}" };
+    (rows, 8) => { "{a6} + 2*{stride}" };
     (columns, $row:tt) => { concat!("{a0} + 4*", $row) };
 }
 
 /// A row's products at a step whose weights are `$at` bytes on.
 macro_rules! products {
-    ([$a:tt $at:literal], $row:tt, $w:literal, $s0:literal, $s1:literal, $s2:literal, $s3:literal) => {
+    ([$a:tt $at:literal], $row:tt, $w:literal, $s0:literal $s1:literal $s2:literal) => {
+        concat!(
+            "vbroadcastss zmm",
+            $w,
+            ", dword ptr [",
+            weight!($a, $row),
+            " + ",
+            $at,
+            "]\n",
+            "vfmadd231ps zmm",
+            $s0,
+            ", zmm",
+            $w,
+            ", zmm27\n",
+            "vfmadd231ps zmm",
+            $s1,
+            ", zmm",
+            $w,
+            ", zmm28\n",
+            "vfmadd231ps zmm",
+            $s2,
+            ", zmm",
+            $w,
+            ", zmm29\n",
+        )
+    };
+    ([$a:tt $at:literal], $row:tt, $w:literal, $s0:literal $s1:literal $s2:literal $s3:literal) => {
         concat!(
             "vbroadcastss zmm",
             $w,
@@ -85,35 +125,19 @@ macro_rules! products {
 
 /// A row's sums begin with zero.
 macro_rules! begin {
-    ($with:tt, $row:tt, $w:literal, $($sum:literal),*) => {
+    ($with:tt, $row:tt, $w:literal, $($sum:literal)*) => {
         concat!($("vpxord zmm", $sum, ", zmm", $sum, ", zmm", $sum, "\n",)*)
     };
 }
 
 /// What is there is added to a row's sums.
 macro_rules! add {
-    ($with:tt, $row:tt, $w:literal, $s0:literal, $s1:literal, $s2:literal, $s3:literal) => {
+    ($with:tt, $row:tt, $w:literal, $s0:literal $s1:literal $s2:literal $($s3:literal)?) => {
         concat!(
-            "vaddps zmm",
-            $s0,
-            ", zmm",
-            $s0,
-            ", zmmword ptr [{a0}]\n",
-            "vaddps zmm",
-            $s1,
-            ", zmm",
-            $s1,
-            ", zmmword ptr [{a0} + 64]\n",
-            "vaddps zmm",
-            $s2,
-            ", zmm",
-            $s2,
-            ", zmmword ptr [{a0} + 128]\n",
-            "vaddps zmm",
-            $s3,
-            ", zmm",
-            $s3,
-            ", zmmword ptr [{a0} + 192]\n",
+            "vaddps zmm", $s0, ", zmm", $s0, ", zmmword ptr [{a0}]\n",
+            "vaddps zmm", $s1, ", zmm", $s1, ", zmmword ptr [{a0} + 64]\n",
+            "vaddps zmm", $s2, ", zmm", $s2, ", zmmword ptr [{a0} + 128]\n",
+            $("vaddps zmm", $s3, ", zmm", $s3, ", zmmword ptr [{a0} + 192]\n",)?
             "add {a0}, {stride}\n",
         )
     };
@@ -121,20 +145,12 @@ macro_rules! add {
 
 /// A row's sums are stored.
 macro_rules! store {
-    ($with:tt, $row:tt, $w:literal, $s0:literal, $s1:literal, $s2:literal, $s3:literal) => {
+    ($with:tt, $row:tt, $w:literal, $s0:literal $s1:literal $s2:literal $($s3:literal)?) => {
         concat!(
-            "vmovups zmmword ptr [{a0}], zmm",
-            $s0,
-            "\n",
-            "vmovups zmmword ptr [{a0} + 64], zmm",
-            $s1,
-            "\n",
-            "vmovups zmmword ptr [{a0} + 128], zmm",
-            $s2,
-            "\n",
-            "vmovups zmmword ptr [{a0} + 192], zmm",
-            $s3,
-            "\n",
+            "vmovups zmmword ptr [{a0}], zmm", $s0, "\n",
+            "vmovups zmmword ptr [{a0} + 64], zmm", $s1, "\n",
+            "vmovups zmmword ptr [{a0} + 128], zmm", $s2, "\n",
+            $("vmovups zmmword ptr [{a0} + 192], zmm", $s3, "\n",)?
             "add {a0}, {stride}\n",
         )
     };
@@ -152,47 +168,75 @@ macro_rules! ask_row {
 
 /// [`ask_row!`], row after row.
 macro_rules! expect {
-    ($with:tt, $row:tt, $w:literal, $($sum:literal),*) => {
+    ($with:tt, $row:tt, $w:literal, $($sum:literal)*) => {
         concat!(ask_row!(), "add {at}, {stride}\n")
     };
 }
 
-/// One step of the reduction: its columns, and its weights `$at` bytes from where the rows are.
-macro_rules! step {
-    ($a:tt, $rows:tt, $step:literal, $at:literal) => {
+/// The columns of a step: of a panel, and of the next one or its first half.
+macro_rules! columns {
+    (three, $step:literal) => {
         concat!(
-            "vmovups zmm24, zmmword ptr [{b} + 128*", $step, "]\n",
-            "vmovups zmm25, zmmword ptr [{b} + 128*", $step, " + 64]\n",
-            "vmovups zmm26, zmmword ptr [{b} + {panel} + 128*", $step, "]\n",
-            "vmovups zmm27, zmmword ptr [{b} + {panel} + 128*", $step, " + 64]\n",
-            rows!($rows, products, [$a $at]),
+            "vmovups zmm27, zmmword ptr [{b} + 128*",
+            $step,
+            "]\n",
+            "vmovups zmm28, zmmword ptr [{b} + 128*",
+            $step,
+            " + 64]\n",
+            "vmovups zmm29, zmmword ptr [{b} + {panel} + 128*",
+            $step,
+            "]\n",
         )
+    };
+    (four, $step:literal) => {
+        concat!(
+            "vmovups zmm24, zmmword ptr [{b} + 128*",
+            $step,
+            "]\n",
+            "vmovups zmm25, zmmword ptr [{b} + 128*",
+            $step,
+            " + 64]\n",
+            "vmovups zmm26, zmmword ptr [{b} + {panel} + 128*",
+            $step,
+            "]\n",
+            "vmovups zmm27, zmmword ptr [{b} + {panel} + 128*",
+            $step,
+            " + 64]\n",
+        )
+    };
+}
+
+/// One step of the reduction, whose weights are `$at` bytes from where the rows are.
+macro_rules! step {
+    ($v:tt, $a:tt, $rows:tt, $step:literal, $at:literal) => {
+        concat!(columns!($v, $step), rows!($v, $rows, products, [$a $at]))
     };
 }
 
 /// Four steps, or the one after them, which leave the rows where the next ones are.
 #[rustfmt::skip]
 macro_rules! steps {
-    (rows, $rows:tt, 4) => {
+    ($v:tt, rows, $rows:tt, 4, $($pointer:literal)*) => {
         concat!(
-            step!(rows, $rows, 0, 0), step!(rows, $rows, 1, 4),
-            step!(rows, $rows, 2, 8), step!(rows, $rows, 3, 12),
-            "add {a0}, 16\nadd {a3}, 16\nadd {b}, 512\n",
+            step!($v, rows, $rows, 0, 0), step!($v, rows, $rows, 1, 4),
+            step!($v, rows, $rows, 2, 8), step!($v, rows, $rows, 3, 12),
+            $("add ", $pointer, ", 16\n",)*
+            "add {b}, 512\n",
         )
     };
-    (rows, $rows:tt, 1) => {
-        concat!(step!(rows, $rows, 0, 0), "add {a0}, 4\nadd {a3}, 4\nadd {b}, 128\n")
+    ($v:tt, rows, $rows:tt, 1, $($pointer:literal)*) => {
+        concat!(step!($v, rows, $rows, 0, 0), $("add ", $pointer, ", 4\n",)* "add {b}, 128\n")
     };
-    (columns, $rows:tt, 4) => {
+    ($v:tt, columns, $rows:tt, 4, $($pointer:literal)*) => {
         concat!(
-            step!(columns, $rows, 0, 0), "add {a0}, {stride}\n",
-            step!(columns, $rows, 1, 0), "add {a0}, {stride}\n",
-            step!(columns, $rows, 2, 0), "add {a0}, {stride}\n",
-            step!(columns, $rows, 3, 0), "add {a0}, {stride}\nadd {b}, 512\n",
+            step!($v, columns, $rows, 0, 0), "add {a0}, {stride}\n",
+            step!($v, columns, $rows, 1, 0), "add {a0}, {stride}\n",
+            step!($v, columns, $rows, 2, 0), "add {a0}, {stride}\n",
+            step!($v, columns, $rows, 3, 0), "add {a0}, {stride}\nadd {b}, 512\n",
         )
     };
-    (columns, $rows:tt, 1) => {
-        concat!(step!(columns, $rows, 0, 0), "add {a0}, {stride}\nadd {b}, 128\n")
+    ($v:tt, columns, $rows:tt, 1, $($pointer:literal)*) => {
+        concat!(step!($v, columns, $rows, 0, 0), "add {a0}, {stride}\nadd {b}, 128\n")
     };
 }
 
@@ -214,12 +258,13 @@ macro_rules! ask_next {
 }
 
 /// Rounds of four steps in which each row of a register block gets its turn to be asked for.
-const TURN: usize = 8;
+const TURN: usize = 16;
 
 /// A register block, by one of the ways to weights.
 macro_rules! block {
     (
-        $r:ident, $a:tt, $b:tt, $rows:tt, [$($pointer:ident $first:literal)*], [$($operands:tt)*]
+        $r:ident, $v:tt, $a:tt, $b:tt, $rows:tt, [$($pointer:ident $spelled:literal $first:literal)*],
+        [$($operands:tt)*]
     ) => {
         asm!(
             // What will be written, unless the block before has asked for it.
@@ -228,10 +273,10 @@ macro_rules! block {
             "mov {panel}, {stride}",
             "mov {stride}, qword ptr [{r} + {c_stride}]",
             "mov {at}, qword ptr [{r} + {c}]",
-            rows!($rows, expect, []),
+            rows!($v, $rows, expect, []),
             "mov {stride}, {panel}",
             "7:",
-            rows!($rows, begin, []),
+            rows!($v, $rows, begin, []),
             "mov {quads}, qword ptr [{r} + {gemm_k}]",
             "mov {panel}, {quads}",
             "shl {panel}, 7",
@@ -239,7 +284,7 @@ macro_rules! block {
             "jz 3f",
             ".p2align 4",
             "2:",
-            steps!($a, $rows, 4),
+            steps!($v, $a, $rows, 4, $($spelled)*),
             ask_next!($b),
             // A row of where the next register block will store, in each round another one.
             "mov {at}, {quads}",
@@ -257,7 +302,7 @@ macro_rules! block {
             "and {quads}, 3",
             "jz 5f",
             "4:",
-            steps!($a, $rows, 1),
+            steps!($v, $a, $rows, 1, $($spelled)*),
             "dec {quads}",
             "jnz 4b",
             "5:",
@@ -265,10 +310,10 @@ macro_rules! block {
             "cmp byte ptr [{r} + {accumulate}], 0",
             "je 6f",
             "mov {a0}, qword ptr [{r} + {c}]",
-            rows!($rows, add, []),
+            rows!($v, $rows, add, []),
             "6:",
             "mov {a0}, qword ptr [{r} + {c}]",
-            rows!($rows, store, []),
+            rows!($v, $rows, store, []),
             r = in(reg) $r,
             c = const offset_of!(Reduction<f32>, c),
             c_stride = const offset_of!(Reduction<f32>, c_stride_bytes),
@@ -299,11 +344,11 @@ macro_rules! block {
 
 /// The block of a height, by what there is to ask for.
 macro_rules! by_next {
-    ($r:ident, $a:tt, $rows:tt, $pointers:tt) => {
+    ($r:ident, $v:tt, $a:tt, $rows:tt, $pointers:tt) => {
         match $r.next {
-            None => block!($r, $a, alone, $rows, $pointers, []),
+            None => block!($r, $v, $a, alone, $rows, $pointers, []),
             Some(GatheredColumns { source, offsets }) => block!(
-                $r, $a, then_next, $rows, $pointers,
+                $r, $v, $a, then_next, $rows, $pointers,
                 [source = in(reg) source, offsets = inout(reg) offsets => _,]
             ),
         }
@@ -312,15 +357,15 @@ macro_rules! by_next {
 
 /// The block of a height, by what of the left matrix is contiguous.
 macro_rules! by_height {
-    ($r:ident, $height:ident; $($rows:tt)*) => {
+    ($r:ident, $height:ident, $v:tt, $pointers:tt, $($rows:tt)*) => {
         match $height {
-            // SAFETY: the instructions are present; the assembly reads weights of so many rows, two panels,
+            // SAFETY: the instructions are present; the assembly reads weights of so many rows and the panels,
             // and writes sums, all of which the caller vouches for, and nothing but registers that are named.
             // Pointers beyond the last row are not read from.
             $($rows => unsafe {
                 match $r.a_step {
-                    1 => by_next!($r, rows, $rows, [a0 0 a3 3]),
-                    _ => by_next!($r, columns, $rows, [a0 0]),
+                    1 => by_next!($r, $v, rows, $rows, $pointers),
+                    _ => by_next!($r, $v, columns, $rows, [a0 "{a0}" 0]),
                 }
             },)*
             _ => unreachable!("no such height"),
@@ -328,13 +373,97 @@ macro_rules! by_height {
     };
 }
 
-/// A register block of some rows, at most [`WIDE_ROWS`], and two panels of columns; sums are formed in the
-/// order of the reduction.
+/// A register block of some rows, at most [`wide_rows`], and three or four vectors of columns, of two panels
+/// beside each other; sums are formed in the order of the reduction.
 ///
 /// # Safety
-/// The instructions must be present, and all that the reduction tells of be valid for two panels.
+/// The instructions must be present, and all that the reduction tells of be valid for these vectors.
 #[target_feature(enable = "avx512f")]
-pub(super) unsafe fn wide_floats_512(r: &Reduction<f32>, height: usize) {
-    debug_assert!(r.gathered.is_none() && height <= WIDE_ROWS);
-    by_height!(r, height; 1 2 3 4 5 6);
+pub(super) unsafe fn wide_floats_512(r: &Reduction<f32>, height: usize, vectors: usize) {
+    debug_assert!(r.gathered.is_none() && height <= wide_rows(vectors));
+    match vectors {
+        3 => by_height!(r, height, three, [a0 "{a0}" 0 a3 "{a3}" 3 a6 "{a6}" 6], 1 2 3 4 5 6 7 8 9),
+        4 => by_height!(r, height, four, [a0 "{a0}" 0 a3 "{a3}" 3], 1 2 3 4 5 6),
+        _ => unreachable!("no such width"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::IsaLevel;
+    use crate::cpu::isa::Isa;
+    use crate::cpu::ukernel::register_block::AHEAD;
+
+    const COLUMNS: usize = 64;
+    const PANEL_COLUMNS: usize = COLUMNS / 2;
+    const LANES: usize = 16;
+    const UNTOUCHED: f32 = 12345.0;
+
+    fn value(index: usize) -> f32 {
+        ((index * 7919) % 13) as f32 - 6.0
+    }
+
+    /// Every height, reductions round the unrolled steps, rows and columns of the left matrix, with and without
+    /// something to ask for; small integers, which are exact.
+    #[test]
+    fn all_heights_and_forms() {
+        if Isa::supported(IsaLevel::Avx512).is_none() {
+            return;
+        }
+        let offsets = [0; 70 + AHEAD];
+        let blocks = [3, 4].into_iter().flat_map(|vectors| {
+            (1..=wide_rows(vectors))
+                .flat_map(move |rows| [1, 3, 4, 9, 70].map(|k| (vectors, rows, k)))
+        });
+        for (vectors, rows, gemm_k) in blocks {
+            let panels: Vec<f32> = (0..COLUMNS * gemm_k).map(value).collect();
+            for (by_columns, asks) in [(false, false), (false, true), (true, false), (true, true)] {
+                let stride = if by_columns { rows + 3 } else { gemm_k + 3 };
+                let data: Vec<f32> =
+                    (0..stride * gemm_k.max(rows)).map(|at| value(3 * at)).collect();
+                let (a_stride, a_step) = if by_columns { (1, stride) } else { (stride, 1) };
+                let c_stride = COLUMNS + 5;
+                let mut c = vec![UNTOUCHED; (rows + 1) * c_stride];
+                for call in 1..=2 {
+                    let block = Reduction {
+                        gemm_k,
+                        c: c.as_mut_ptr(),
+                        c_stride_bytes: c_stride * size_of::<f32>(),
+                        next_c: c.as_mut_ptr(),
+                        next_last_row: rows - 1,
+                        starts: std::ptr::null(),
+                        accumulate: call > 1,
+                        a: data.as_ptr(),
+                        a_stride,
+                        a_step,
+                        b: panels.as_ptr().cast_mut(),
+                        gathered: None,
+                        next: asks.then(|| GatheredColumns {
+                            source: panels.as_ptr(),
+                            offsets: offsets.as_ptr(),
+                        }),
+                    };
+                    // SAFETY: the machine has the instructions; all matrices have room for the block.
+                    unsafe { wide_floats_512(&block, rows, vectors) };
+                    for (at, &got) in c.iter().enumerate() {
+                        let (row, col) = (at / c_stride, at % c_stride);
+                        let panel =
+                            col / PANEL_COLUMNS * PANEL_COLUMNS * gemm_k + col % PANEL_COLUMNS;
+                        let product = |k: usize| {
+                            data[row * a_stride + k * a_step] * panels[panel + k * PANEL_COLUMNS]
+                        };
+                        let want = match row < rows && col < vectors * LANES {
+                            true => call as f32 * (0..gemm_k).map(product).sum::<f32>(),
+                            false => UNTOUCHED,
+                        };
+                        assert_eq!(
+                            got, want,
+                            "{vectors} {rows} x {gemm_k} at {at}, {by_columns} {asks}"
+                        );
+                    }
+                }
+            }
+        }
+    }
 }

@@ -449,8 +449,8 @@ impl Simd for Avx512 {
     }
     const HAS_WIDE_BLOCKS: bool = true;
     #[inline(always)]
-    unsafe fn run_wide_block(r: &Reduction<f32>, height: usize) {
+    unsafe fn run_wide_block(r: &Reduction<f32>, height: usize, vectors: usize) {
         // SAFETY: the trait's condition.
-        unsafe { wide_block_asm::wide_floats_512(r, height) }
+        unsafe { wide_block_asm::wide_floats_512(r, height, vectors) }
     }
 }
