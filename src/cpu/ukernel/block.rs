@@ -80,11 +80,13 @@ impl<'a> Left<'a> {
     /// reached 71 % of the FMA peak of Zen 4, copied 89 %; at distance 512, where they just fit, a copy took 4 %
     /// longer. Of columns, all `gemm_k`, in the L2 cache: 512 at distance 2048 gained 7 %, at distance 1024 they
     /// lost 3. With register blocks of 6 rows in the L1 cache: 256 at distance 1024 took 1.35 times as long as
-    /// a copy (AVX2, Zen 4).
+    /// a copy (AVX2, Zen 4). With wide blocks of 6 and 9 rows, 192 at distance 1024 and 2048 took 1.25 and 1.5
+    /// times as long, but at distance 256 and 512 the copy took 1.05 to 1.1 times as long (Ice Lake).
     fn shares_sets(self, isa: Isa, rows: usize, gemm_k: usize) -> bool {
         let (stride, wanted, sets) = match self.column_stride {
             1 => (self.row_stride, rows.min(block_rows(isa)), CacheSets::l1()),
             // Each line serves several register blocks.
+            stride if isa.is_wide() => (stride, gemm_k / 12, CacheSets::l1()),
             stride if block_rows(isa) < LINE_ELEMS / 2 => {
                 let l1 = CacheSets::l1();
                 (stride, (gemm_k / 2).min(l1.all_lines()), l1)
