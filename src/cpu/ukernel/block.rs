@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use super::few_columns::{FewColumns, multiply_few};
 use super::panel::ReduceOffsets;
-use super::register_block::{Block, BlockSimd, Gather, GatheredColumns, Reduction};
+use super::register_block::{Block, BlockSimd, Gather, GatheredColumns, Reduction, wide_rows};
 use super::simd::{Simd, isa_kernel};
 use crate::config::IsaLevel;
 use crate::cpu::cache::{CacheSets, CacheSizes};
@@ -31,6 +31,11 @@ pub fn block_rows(isa: Isa) -> usize {
         IsaLevel::Scalar | IsaLevel::Avx2Fma => 6,
         IsaLevel::Avx512 => 14,
     }
+}
+
+/// Rows that most register blocks have: those of wide ones, where there are any.
+fn most_block_rows(isa: Isa) -> usize {
+    if isa.is_wide() { wide_rows(3) } else { block_rows(isa) }
 }
 
 /// Rows of f32 at one distance, each contiguous.
@@ -84,7 +89,7 @@ impl<'a> Left<'a> {
     /// times as long, but at distance 256 and 512 the copy took 1.05 to 1.1 times as long (Ice Lake).
     fn shares_sets(self, isa: Isa, rows: usize, gemm_k: usize) -> bool {
         let (stride, wanted, sets) = match self.column_stride {
-            1 => (self.row_stride, rows.min(block_rows(isa)), CacheSets::l1()),
+            1 => (self.row_stride, rows.min(most_block_rows(isa)), CacheSets::l1()),
             // Each line serves several register blocks.
             stride if isa.is_wide() => (stride, gemm_k / 12, CacheSets::l1()),
             stride if block_rows(isa) < LINE_ELEMS / 2 => {
