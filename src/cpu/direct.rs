@@ -45,6 +45,7 @@ use crate::solver::{
     WorkspaceLayout,
 };
 use blocking::{Blocking, phase_counts};
+use estimate::WIDE_PACE;
 use store::Runs;
 
 /// Rows in a group at most: beyond it packing pays.
@@ -138,7 +139,8 @@ impl Solver for Direct {
         };
         let kernel = Kernel::new(problem, isa, context.cpu_threads);
         let memory = rates::memory_us(problem);
-        kernel.cost(context.cpu_threads) / rates::kernel_multiply_adds_per_us(self.0)
+        let pace = if isa.is_wide() { WIDE_PACE } else { 1.0 };
+        pace * kernel.cost(context.cpu_threads) / rates::kernel_multiply_adds_per_us(self.0)
             + kernel.pack_us()
             + kernel.memory_share() * memory
             + rates::scatter_us(problem, context, false)

@@ -2,21 +2,22 @@
 #![forbid(unsafe_code)]
 
 use super::cache::CacheSizes;
-use super::isa::{Int8Kernel, halves_512_bits};
+use super::isa::{Int8Kernel, Isa, halves_512_bits};
 use crate::config::IsaLevel;
 use crate::problem::{ConvProblem, DataType, Direction, Role};
 use crate::solver::Context;
 
 /// Multiply-adds a microsecond and thread that the GEMM kernel attains on
 /// blocks in cache: 92 % of the FMA peak of a 3.2 GHz Zen 3 core (51 G/s)
-/// for AVX2, twice that for AVX-512 unless it works in halves, an eighth for what SSE2 leaves of it.
+/// for AVX2, 87 % of that of a 2.8 GHz Ice Lake core for AVX-512 unless it works in halves, an eighth for what
+/// SSE2 leaves of it.
 pub fn kernel_multiply_adds_per_us(level: IsaLevel) -> f64 {
     match level {
         // Half as many instructions, and fewer loads of weights.
         IsaLevel::Avx512 if halves_512_bits() => 49_000.0,
         IsaLevel::Scalar => 6_000.0,
         IsaLevel::Avx2Fma => 47_000.0,
-        IsaLevel::Avx512 => 94_000.0,
+        IsaLevel::Avx512 => 78_000.0,
     }
 }
 
@@ -54,23 +55,37 @@ const MEMORY_BYTES_PER_US: f64 = 15_000.0;
 /// layers of 1 to 6 MiB, which take that much longer than their arithmetic).
 const L3_BYTES_PER_US: f64 = 45_000.0;
 
+/// The same where 512 bits are multiplied at once: servers, whose L3 cache is far (Ice Lake: reads and writes of
+/// 2 to 64 MiB).
+const SERVER_L3_BYTES_PER_US: f64 = 16_000.0;
+const SERVER_MEMORY_BYTES_PER_US: f64 = 11_000.0;
+
 /// What moving the tensors takes, once each.
 pub fn memory_us(problem: &ConvProblem) -> f64 {
     let bytes = problem.tensor_bytes();
-    let fits = bytes <= CacheSizes::get().l3_bytes as f64 / 2.0;
-    bytes / if fits { L3_BYTES_PER_US } else { MEMORY_BYTES_PER_US }
+    let caches = CacheSizes::get();
+    let fits = bytes <= caches.l3_bytes as f64 / 2.0;
+    let is_near = bytes <= caches.l2_bytes as f64;
+    let rate = match (Isa::of_machine().is_wide() && !is_near, fits) {
+        (true, true) => SERVER_L3_BYTES_PER_US,
+        (true, false) => SERVER_MEMORY_BYTES_PER_US,
+        (false, true) => L3_BYTES_PER_US,
+        (false, false) => MEMORY_BYTES_PER_US,
+    };
+    bytes / rate
 }
 
 /// The same of the blocked GEMM kernels, which ask for what comes two panels later: with AVX2 half of it is
 /// hidden (1 x 1 layers of 13 to 27 MB, Zen 4). Panels of 512 bits keep more lines waiting at once than a
-/// core that halves them has places for; but two threads took 0.8 of the time of AVX2 with them. Elsewhere
-/// AVX-512 was not measured since.
+/// core that halves them has places for; but two threads took 0.8 of the time of AVX2 with them. Where 512 bits are
+/// multiplied at once half of it is hidden of 1 x 1 filters (layers of 26 MB, Ice Lake).
 pub fn panels_memory_us(problem: &ConvProblem, context: &Context, level: IsaLevel) -> f64 {
     let is_alone = context.cpu_threads.get() == 1;
     let share = match (level, problem.direction()) {
-        (IsaLevel::Avx512, _) if !halves_512_bits() => 1.0,
         // They pack what they multiply, and ask for nothing.
         (_, Direction::Wrw) => 0.95,
+        (IsaLevel::Avx512, _) if !halves_512_bits() && problem.filter_spatial() == [1; 3] => 0.5,
+        (IsaLevel::Avx512, _) if !halves_512_bits() => 1.0,
         (IsaLevel::Avx512, _) if is_alone => 1.2,
         (IsaLevel::Avx512, _) => 0.6,
         (IsaLevel::Scalar | IsaLevel::Avx2Fma, _) => 0.5,

@@ -172,7 +172,8 @@ impl Solver for Winograd {
                 Blocking::choose(&shape, isa, threads).cost(&shape, isa, threads)
             }
         };
-        cost / rates::kernel_multiply_adds_per_us(self.level)
+        let pace = if isa.is_wide() { wide_pace(self.form, problem.direction()) } else { 1.0 };
+        pace * cost / rates::kernel_multiply_adds_per_us(self.level)
             + rates::memory_us(problem)
             + widen::estimate_us(problem, threads)
             + rates::scatter_us(problem, context, false)
@@ -190,6 +191,13 @@ impl Solver for Winograd {
         };
         Ok(FloatPlan::boxed(problem, kernel, Blocked(self.level)))
     }
+}
+
+/// How much longer than in multiply-adds of the GEMM kernel transforms, and moving what they give, take where 512
+/// bits are multiplied at once: twice as many multiply-adds fit the time of a load or a store (fitted to the layers
+/// of `benches/shapes.tsv` on Ice Lake, `miopen-bypass conv --check-selection`).
+fn wide_pace(form: Form, direction: Direction) -> f64 {
+    if direction == Direction::Wrw || form.has_stride_2() { 1.3 } else { 1.1 }
 }
 
 impl Winograd {

@@ -43,6 +43,10 @@ use crate::solver::{Algorithm, Applicability, Context, Plan, Reason, Solver, Sol
 /// What dot products attain of the GEMM kernel's rate (1 x 1 layers of 512 and 1024 channels, Zen 4).
 const PACE: f64 = 0.95;
 
+/// The same where 512 bits are multiplied at once: both factors are loaded, most of them across cache lines (3 to
+/// 128 channels, Ice Lake).
+const WIDE_PACE: f64 = 0.6;
+
 /// Multiply-adds that are worth a task of their own: some twenty microseconds.
 const TASK_MULTIPLY_ADDS: usize = 1 << 20;
 
@@ -142,7 +146,8 @@ impl Solver for WrwDirect {
             return f64::INFINITY;
         };
         let kernel = Kernel::new(problem, isa, context.cpu_threads);
-        kernel.cost(context.cpu_threads) / (PACE * rates::kernel_multiply_adds_per_us(self.0))
+        let pace = if isa.is_wide() { WIDE_PACE } else { PACE };
+        kernel.cost(context.cpu_threads) / (pace * rates::kernel_multiply_adds_per_us(self.0))
             + rates::memory_us(problem)
             + widen::estimate_us(problem, context.cpu_threads)
             + rates::scatter_us(problem, context, problem.c() == problem.groups())

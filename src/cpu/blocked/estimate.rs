@@ -4,7 +4,7 @@
 use std::num::NonZeroUsize;
 
 use super::data::Packing;
-use super::shape::{BlockShape, Blocking};
+use super::shape::{BlockShape, Blocking, beside_products};
 use crate::cpu::cache::CacheSizes;
 use crate::cpu::filter::FilterMatrix;
 use crate::cpu::gather::{Gather, Order, Regions, gathers_of};
@@ -43,7 +43,7 @@ pub fn cost(problem: &ConvProblem, isa: Isa, threads: NonZeroUsize) -> f64 {
     let out_elems = out.iter().map(|&len| len as f64).product::<f64>();
     let far = if is_large { FAR_STORE_COST } else { 0.0 };
     let narrow = if problem.output_dtype() == DataType::F32 { 0.0 } else { NARROW_COST };
-    let store = out_elems * (far + narrow);
+    let store = beside_products(isa) * out_elems * (far + narrow);
     cost_of(problem, &gathers, isa, threads) + store / threads.get() as f64
 }
 
@@ -69,7 +69,7 @@ fn cost_of(problem: &ConvProblem, gathers: &[Gather], isa: Isa, threads: NonZero
         _ if is_far => weights * PACK_FAR_FILTER_COST,
         _ => weights * PACK_FILTER_COST / threads,
     };
-    blocks + pack
+    blocks + beside_products(isa) * pack
 }
 
 /// The gathers of a problem, cut into regions where that is cheaper: what is not multiplied with padding saves

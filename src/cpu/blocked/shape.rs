@@ -182,9 +182,10 @@ impl Blocking {
         let rows = self.rows as f64;
         let blocks = shape.channels.div_ceil(self.channels) as f64;
         let gemm_k = (shape.channels * shape.taps) as f64 + update * blocks;
+        let beside = beside_products(isa);
         let of_columns = |columns: f64| {
             let block = rows.max(MIN_EFFICIENT_ROWS as f64) * columns;
-            gemm_k * (block + pack * columns + filter * rows) + TASK_COST
+            gemm_k * (block + beside * (pack * columns + filter * rows)) + beside * TASK_COST
         };
         let few = self.few(shape, isa);
         let of_few = FEW_COST * few as f64;
@@ -200,6 +201,12 @@ impl Blocking {
     }
 }
 
+/// What is not multiplied, as the costs here have it, takes the time of so many times as many multiply-adds: twice
+/// where 512 bits are multiplied at once.
+pub(super) fn beside_products(isa: Isa) -> f64 {
+    if isa.is_wide() { 2.0 } else { 1.0 }
+}
+
 /// Columns that a block of so many pixels takes: its last panel may be of one vector.
 ///
 /// That one takes a broadcast for each product, of which a processor that halves 512 bits does one at a
@@ -207,8 +214,13 @@ impl Blocking {
 fn padded(pixels: usize, isa: Isa) -> usize {
     let vector = panel_columns(isa) / 2;
     let vectors = pixels.div_ceil(vector);
-    let waits = isa.level() == IsaLevel::Avx512 && halves_512_bits() && vectors % 2 == 1;
-    vectors * vector + if waits { vector / 4 } else { 0 }
+    let waiting = match isa.level() {
+        IsaLevel::Avx512 if halves_512_bits() => vectors % 2 * vector / 4,
+        // Else wide register blocks leave none but a matrix's only one, which loads as much as two.
+        IsaLevel::Avx512 if vectors == 1 => vector,
+        _ => 0,
+    };
+    vectors * vector + waiting
 }
 
 /// Columns of all boxes, of each less `few`.

@@ -17,8 +17,10 @@ const TASK_COST: f64 = 5e4;
 const STORE_COST: f64 = 2.0;
 
 /// How much of the way to memory is left where sums go to the output while others are formed (fitted
-/// to 3 input channels and 16 to 96 output channels of 44 x 44 to 224 x 224, Emerald Rapids, AVX-512).
+/// to 3 input channels and 16 to 96 output channels of 44 x 44 to 224 x 224, Emerald Rapids, AVX-512); and where 512
+/// bits are multiplied at once (32 and 48 channels of 160 x 160, Ice Lake).
 const HIDDEN_MEMORY: f64 = 0.5;
+const WIDE_HIDDEN_MEMORY: f64 = 0.7;
 
 /// What bringing a weight into order takes, once from rows to tiles: 128 x 128 filters of 3 x 3,
 /// Emerald Rapids.
@@ -31,6 +33,10 @@ const SINGLE_ROW_COST: f64 = 2.0;
 /// What products cost more whose planes lie in the L2 cache, from where all rows read them, as a part of it; for
 /// a single tap in a line, since others find the line near (1 x 1 layers of 48 to 256 channels, Zen 3).
 const FAR_PLANES_COST: f64 = 0.15;
+
+/// How much longer it takes where 512 bits are multiplied at once: staging and storing do not take half as long (3
+/// to 128 channels, Ice Lake).
+pub(super) const WIDE_PACE: f64 = 1.25;
 
 impl Kernel {
     /// The estimated time in multiply-adds of the busiest thread.
@@ -78,7 +84,11 @@ impl Kernel {
 
     /// How much of the way to memory is left beside the multiplications.
     pub fn memory_share(&self) -> f64 {
-        if self.sums_in_place() { HIDDEN_MEMORY } else { 1.0 }
+        match (self.sums_in_place(), self.isa.is_wide()) {
+            (true, true) => WIDE_HIDDEN_MEMORY,
+            (true, false) => HIDDEN_MEMORY,
+            (false, _) => 1.0,
+        }
     }
 
     /// What packing the filter takes.

@@ -184,8 +184,6 @@ struct Costs {
     /// What moving a byte costs, beside one of [`byte_cost`]: of panels that are written, of those that are
     /// read, of sums, of the filter that is read, of the one that is written for all tasks.
     bytes: [f64; 5],
-    /// Whether sums leave the cache where panels and the filter do not fit beside them.
-    sums_give_way: bool,
     /// The whole, beside the sum of the parts.
     pace: f64,
 }
@@ -201,25 +199,6 @@ impl Costs {
             store_steps: 2.3,
             piece: 900.0,
             bytes: [0.0, 0.2, 2.45, 1.3, 4.3],
-            sums_give_way: false,
-            pace: 1.0,
-        }
-    }
-
-    /// Of AVX-512 that is not done in halves. Transforms fitted to the times of layers of 3 to 1280 channels on
-    /// Emerald Rapids; writing sums to 3 to 512 channels on Zen 3.
-    ///
-    /// Bytes: sums are read and written in the order of memory, so is the filter, and far ahead; panels are
-    /// written at all positions at once. With [`byte_cost`], fitted to the times of 64 to 512 channels in boxes
-    /// of 16 to 160 tiles on Emerald Rapids: beyond the L2 cache, larger boxes lose more than they gain by
-    /// reading the filter less often.
-    const fn of_wide_stride_1(transforms: [f64; 3]) -> Self {
-        Costs {
-            transforms,
-            store_steps: 10.0,
-            piece: 0.0,
-            bytes: [4.0, 1.0, 0.7, 0.5, 1.0],
-            sums_give_way: true,
             pace: 1.0,
         }
     }
@@ -232,25 +211,19 @@ impl Costs {
             store_steps: 4.0,
             piece: 0.0,
             bytes: [0.6, 0.02, 3.3, 0.3, 6.0],
-            sums_give_way: false,
             pace: 0.86,
         }
     }
 
-    fn of(form: Form, isa: Isa) -> Self {
-        match (form, isa.is_wide()) {
-            (Form::Tile2Taps3, false) => Self::of_stride_1([200.0, 120.0, 130.0]),
-            (Form::Tile2Taps3, true) => Self::of_wide_stride_1([150.0, 90.0, 170.0]),
-            (Form::Tile4Taps3, false) => Self::of_stride_1([450.0, 340.0, 260.0]),
-            (Form::Tile4Taps3, true) => Self::of_wide_stride_1([330.0, 260.0, 350.0]),
-            (Form::Tile5Taps2, false) => Self::of_stride_1([450.0, 480.0, 220.0]),
-            (Form::Tile5Taps2, true) => Self::of_wide_stride_1([330.0, 370.0, 300.0]),
-            (Form::Tile3Taps4, false) => Self::of_stride_1([450.0, 280.0, 390.0]),
-            (Form::Tile3Taps4, true) => Self::of_wide_stride_1([330.0, 210.0, 500.0]),
-            (Form::Tile2Taps5, false) => Self::of_stride_1([450.0, 210.0, 520.0]),
-            (Form::Tile2Taps5, true) => Self::of_wide_stride_1([330.0, 160.0, 700.0]),
-            (Form::Tile4Taps3Stride2, _) => Self::of_stride_2([700.0, 800.0, 900.0]),
-            (Form::Tile8Taps3Stride2 { .. }, _) => Self::of_stride_2([800.0, 700.0, 500.0]),
+    fn of(form: Form) -> Self {
+        match form {
+            Form::Tile2Taps3 => Self::of_stride_1([200.0, 120.0, 130.0]),
+            Form::Tile4Taps3 => Self::of_stride_1([450.0, 340.0, 260.0]),
+            Form::Tile5Taps2 => Self::of_stride_1([450.0, 480.0, 220.0]),
+            Form::Tile3Taps4 => Self::of_stride_1([450.0, 280.0, 390.0]),
+            Form::Tile2Taps5 => Self::of_stride_1([450.0, 210.0, 520.0]),
+            Form::Tile4Taps3Stride2 => Self::of_stride_2([700.0, 800.0, 900.0]),
+            Form::Tile8Taps3Stride2 { .. } => Self::of_stride_2([800.0, 700.0, 500.0]),
         }
     }
 }
@@ -259,8 +232,20 @@ impl Costs {
 /// (Zen 4).
 const AVX512_PACE: f64 = 0.96;
 
-/// What a panel of one vector costs more, as a part of it (estimated from the loads of weights).
+/// What a panel of one vector costs more, as a part of it, since it takes a weight for each product (estimated
+/// from the loads of weights); and where wide register blocks leave none but a matrix's only one.
 const NARROW_COST: f64 = 0.3;
+const ONLY_VECTOR_COST: f64 = 0.9;
+
+/// The same of so many vectors, in columns.
+pub(super) fn single_vector_cost(isa: Isa, vectors: usize) -> f64 {
+    let share = match (isa.is_wide(), vectors) {
+        (true, 1) => ONLY_VECTOR_COST,
+        (true, _) => 0.0,
+        (false, _) => NARROW_COST * (vectors % 2) as f64,
+    };
+    share * tile_vector(isa) as f64
+}
 
 /// What a filter costs more whose taps have to be brought together first: 11 to 24 ns (channels-last, 512 x 512
 /// channels, Zen 4).
@@ -288,7 +273,6 @@ const FUSED_ROWS: usize = 24;
 
 /// Channels of a block, at least and at most: with fewer, writing sums takes a fifth of the time; up to 320
 /// channels at once were as fast as blocks of them (Emerald Rapids, boxes of 32 to 64 tiles).
-const MIN_BLOCK_CHANNELS: usize = 48;
 const MAX_BLOCK_CHANNELS: usize = 384;
 
 impl Blocking {
@@ -382,8 +366,7 @@ impl Blocking {
 
     /// Time in lane multiply-adds of the busiest thread.
     pub fn cost(&self, shape: &WinogradShape, isa: Isa, threads: NonZeroUsize) -> f64 {
-        let Costs { transforms, store_steps, piece, bytes, sums_give_way, pace } =
-            Costs::of(shape.form, isa);
+        let Costs { transforms, store_steps, piece, bytes, pace } = Costs::of(shape.form);
         let pace = if isa.level() == IsaLevel::Avx512 { pace * AVX512_PACE } else { pace };
         let [input_cost, output_cost, filter_cost] = transforms;
         let filter_cost = filter_cost + if shape.filter_is_contiguous { 0.0 } else { PACK_COST };
@@ -391,8 +374,7 @@ impl Blocking {
         let byte_cost = |bytes_in_use| byte_cost(isa, bytes_in_use);
         let vectors = self.tiles(shape).div_ceil(tile_vector(isa));
         let tiles = (vectors * tile_vector(isa)) as f64;
-        // A panel of one vector takes a weight for each product.
-        let columns = tiles + NARROW_COST * (vectors % 2 * tile_vector(isa)) as f64;
+        let columns = tiles + single_vector_cost(isa, vectors);
         let (channels, positions) = (shape.channels as f64, shape.form.positions() as f64);
         let (sums, weights) = (shape.form.products().len() as f64, shape.form.weights() as f64);
         let chunks_of_all = shape.rows.div_ceil(self.chunk_rows);
@@ -411,7 +393,6 @@ impl Blocking {
         let pieces = (self.chunk_rows as f64 / self.piece_rows as f64).ceil();
         let filter_reach =
             if self.is_fused { in_use } else { all_filter_bytes + panels_bytes + sums_bytes };
-        let sums_reach = if sums_give_way { in_use } else { sums_bytes };
         let filter_passes = if self.is_fused { 2.0 } else { 1.0 };
         let tile_results = (shape.form.tile() * shape.form.tile()) as f64;
         let scattered = if shape.row_phases > 1 { SCATTER_COST * tile_results } else { 0.0 };
@@ -421,7 +402,7 @@ impl Blocking {
             + panels_read
                 * panels_bytes
                 * (2.0 * byte_cost(panels_bytes) + (pieces - 1.0) * byte_cost(in_use))
-            + sums_byte * 2.0 * sums_bytes * blocks * byte_cost(sums_reach)
+            + sums_byte * 2.0 * sums_bytes * blocks * byte_cost(sums_bytes)
             + filter_read * filter_passes * filter_bytes * byte_cost(filter_reach)
             + rows * tiles * (output_cost + scattered)
             + if self.is_fused { rows * channels * filter_cost } else { 0.0 };
@@ -461,14 +442,12 @@ fn block_channels(shape: &WinogradShape, isa: Isa) -> Vec<usize> {
         CacheSizes::get().l2_bytes / 2 / channel_bytes
     };
     // Of few tiles, panels and a piece of the filter take half the L2 cache; of many, boxes are cut to fit.
-    let of_fitting = |least: usize| match tiles <= max_tiles(shape.form, isa) {
-        true => block(of_l2().clamp(least, MAX_BLOCK_CHANNELS)),
-        false => block(MAX_BLOCK_CHANNELS),
-    };
-    match (shape.form.has_stride_2(), isa.is_wide()) {
-        (true, _) => vec![of_fitting(128)],
-        (false, true) => vec![of_fitting(MIN_BLOCK_CHANNELS)],
-        (false, false) => {
+    match shape.form.has_stride_2() {
+        true if tiles <= max_tiles(shape.form, isa) => {
+            vec![block(of_l2().clamp(128, MAX_BLOCK_CHANNELS))]
+        }
+        true => vec![block(MAX_BLOCK_CHANNELS)],
+        false => {
             let mut blocks = [1, 2, 4, 8].map(|part| block(MAX_BLOCK_CHANNELS / part)).to_vec();
             blocks.dedup();
             blocks
@@ -480,7 +459,7 @@ fn block_channels(shape: &WinogradShape, isa: Isa) -> Vec<usize> {
 /// L2, L3 and memory, of which the GEMM kernel hides about half. AVX2 on Zen 3 and Emerald Rapids;
 /// AVX-512 on Emerald Rapids, whose 26 GB/s from L3 are few for it.
 pub(super) fn byte_cost(isa: Isa, bytes_in_use: f64) -> f64 {
-    let [near, l3, memory] = if isa.is_wide() { [0.5, 4.0, 7.0] } else { [0.25, 1.2, 2.7] };
+    let [near, l3, memory] = if isa.is_wide() { [0.5, 2.4, 5.4] } else { [0.25, 1.2, 2.7] };
     let caches = CacheSizes::get();
     let room = 0.8 * caches.l2_bytes as f64;
     if bytes_in_use <= room {

@@ -3,7 +3,7 @@
 
 use std::num::NonZeroUsize;
 
-use super::shape::{byte_cost, is_cut, phases_of, stage_cost, subfilters_of};
+use super::shape::{byte_cost, is_cut, phases_of, single_vector_cost, stage_cost, subfilters_of};
 use crate::cpu::isa::Isa;
 use crate::cpu::tiles::{BoxLengths, even_piece};
 use crate::cpu::ukernel::{Form, MIN_EFFICIENT_ROWS, ROW_PAIRS, max_tiles_w, tile_vector};
@@ -34,9 +34,6 @@ const WEIGHTS_COST: f64 = 300.0;
 
 /// What writing sums costs, in steps of the reduction, beside bringing them near.
 const STORE_STEPS: f64 = 5.0;
-
-/// What a panel of one vector costs more, as in [`super::shape`].
-const NARROW_COST: f64 = 0.3;
 
 /// What moving a byte of the sums costs, beside one that is read here and there: they are asked for
 /// ahead.
@@ -165,7 +162,7 @@ impl Blocking {
         let all_c = self.c * shape.subfilters;
         let (k, c, positions) = (self.k as f64, all_c as f64, shape.form.positions() as f64);
         let vectors = all_c.div_ceil(lanes);
-        let columns = (vectors * lanes) as f64 + NARROW_COST * (vectors % 2 * lanes) as f64;
+        let columns = (vectors * lanes) as f64 + single_vector_cost(isa, vectors);
         let k_lanes = self.k.next_multiple_of(lanes) as f64;
         let c_lanes = (vectors * lanes) as f64;
         let floats = size_of::<f32>() as f64;
