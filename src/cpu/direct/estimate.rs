@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 
 use super::{Blocking, Kernel};
 use crate::cpu::cache::CacheSizes;
+use crate::cpu::isa::Isa;
 use crate::cpu::rates::{LINE_COST, PLANE_COST, STAGE_COST};
 use crate::problem::DataType;
 
@@ -20,7 +21,7 @@ const STORE_COST: f64 = 2.0;
 /// to 3 input channels and 16 to 96 output channels of 44 x 44 to 224 x 224, Emerald Rapids, AVX-512); and where 512
 /// bits are multiplied at once (32 and 48 channels of 160 x 160, Ice Lake).
 const HIDDEN_MEMORY: f64 = 0.5;
-const WIDE_HIDDEN_MEMORY: f64 = 0.7;
+const WIDE_HIDDEN_MEMORY: f64 = 0.75;
 
 /// What bringing a weight into order takes, once from rows to tiles: 128 x 128 filters of 3 x 3,
 /// Emerald Rapids.
@@ -84,7 +85,7 @@ impl Kernel {
 
     /// How much of the way to memory is left beside the multiplications.
     pub fn memory_share(&self) -> f64 {
-        match (self.sums_in_place(), self.isa.is_wide()) {
+        match (self.sums_in_place(), Isa::of_machine().is_wide()) {
             (true, true) => WIDE_HIDDEN_MEMORY,
             (true, false) => HIDDEN_MEMORY,
             (false, _) => 1.0,

@@ -8,6 +8,9 @@ use crate::cpu::isa::Isa;
 /// Weights of the largest filter, 5 x 5.
 const MAX_WEIGHTS: usize = 25;
 
+/// Floats of a cache line.
+const LINE_ELEMS: usize = 16;
+
 /// Filters of some rows and channels, each with contiguous taps.
 #[derive(Clone, Copy, Debug)]
 pub struct FilterRows<'a> {
@@ -161,33 +164,27 @@ unsafe fn transform_vector<
     // is the caller's promise.
     unsafe {
         let mut at = [from; MAX_LANES];
-        if channel + S::LANES <= block.channels {
+        let is_whole = channel + S::LANES <= block.channels;
+        let weights = if is_whole && block.channel_stride == len {
+            // At constant distances the lanes need no addresses of their own.
+            let first = from.add(channel * len);
             for lane in 0..S::LANES {
-                at[lane] = at[lane].add((channel + lane) * block.channel_stride);
+                at[lane] = first.add(lane * len);
             }
+            for line in 0..(S::LANES * len).div_ceil(LINE_ELEMS) {
+                ask_for(first.wrapping_add(ahead + line * LINE_ELEMS));
+            }
+            load_weights::<S, TAPS, REVERSED>(at)
         } else {
             for lane in 0..S::LANES {
                 let channel = (channel + lane).min(block.channels - 1);
                 at[lane] = at[lane].add(channel * block.channel_stride);
             }
-        }
-        for lane in 0..S::LANES {
-            ask_for(at[lane].wrapping_add(ahead));
-        }
-        let mut weights = [S::splat(0.0); MAX_WEIGHTS];
-        // Four at a time; the last four overlap with those before.
-        for quad in 0..len.div_ceil(4) {
-            let first = (quad * 4).min(len - 4);
-            let mut shifted = at;
             for lane in 0..S::LANES {
-                shifted[lane] = shifted[lane].add(first);
+                ask_for(at[lane].wrapping_add(ahead));
             }
-            let columns = S::load_4_columns(shifted);
-            for i in 0..4 {
-                let tap = if REVERSED == 1 { len - 1 - first - i } else { first + i };
-                weights[tap] = columns[i];
-            }
-        }
+            load_weights::<S, TAPS, REVERSED>(at)
+        };
         let out = to.first.add(row * row_stride + channel);
         if KIND == PLAIN && SIDE == 6 {
             store_6::<S, TAPS>(&weights, out, position_stride);
@@ -225,6 +222,35 @@ unsafe fn transform_vector<
             let out = part.filter * position_stride + row * part.parts * row_stride + column;
             S::store_first(to.first.add(out), result[part.row][part.col], count);
         }
+    }
+}
+
+/// The filters of all lanes, tap by tap.
+///
+/// # Safety
+/// Each must be readable; the instruction set of `S` must be present.
+#[inline(always)]
+unsafe fn load_weights<S: Simd, const TAPS: usize, const REVERSED: usize>(
+    at: [*const f32; MAX_LANES],
+) -> [S::V; MAX_WEIGHTS] {
+    let len = TAPS * TAPS;
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut weights = [S::splat(0.0); MAX_WEIGHTS];
+        // Four at a time; the last four overlap with those before.
+        for quad in 0..len.div_ceil(4) {
+            let first = (quad * 4).min(len - 4);
+            let mut shifted = at;
+            for lane in 0..S::LANES {
+                shifted[lane] = shifted[lane].add(first);
+            }
+            let columns = S::load_4_columns(shifted);
+            for i in 0..4 {
+                let tap = if REVERSED == 1 { len - 1 - first - i } else { first + i };
+                weights[tap] = columns[i];
+            }
+        }
+        weights
     }
 }
 
