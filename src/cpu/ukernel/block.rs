@@ -400,7 +400,7 @@ mod tests {
 
     /// Every height of register block, with reductions round the unrolled steps.
     fn heights() -> impl Iterator<Item = (usize, usize)> {
-        (1..=30).flat_map(|rows| [1, 3, 4, 9, 70].map(|gemm_k| (rows, gemm_k)))
+        (1..=30).flat_map(|rows| [1, 3, 4, 9, 70, 600].map(|gemm_k| (rows, gemm_k)))
     }
 
     /// Runs `multiply` twice, the second time accumulating, and compares with the sums of `a` and `b`,

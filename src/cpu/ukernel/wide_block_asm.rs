@@ -439,7 +439,7 @@ mod tests {
                         a_step,
                         b: panels.as_ptr().cast_mut(),
                         gathered: None,
-                        next: asks.then(|| GatheredColumns {
+                        next: asks.then_some(GatheredColumns {
                             source: panels.as_ptr(),
                             offsets: offsets.as_ptr(),
                         }),
