@@ -176,10 +176,11 @@ impl<E: Copy> Block<'_, E> {
         let mut column = 0;
         while column < cols {
             let left = cols - column;
-            // Five vectors are two and three: a block of one would load as much as one of two.
-            let vectors = match left / S::LANES {
-                5 => 2,
-                count => count.min(2 * VECTORS),
+            // Three vectors end inside a panel, so nothing may follow them. Five are two and three: a block of one
+            // would load as much as one of two.
+            let vectors = match (left / S::LANES, left.is_multiple_of(S::LANES)) {
+                (5, true) | (3, false) => VECTORS,
+                (count, _) => count.min(2 * VECTORS),
             };
             // SAFETY: the caller's promise; where there are wide blocks, so many whole vectors are left.
             column += unsafe {
