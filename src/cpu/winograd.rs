@@ -197,7 +197,7 @@ impl Solver for Winograd {
 /// bits are multiplied at once: twice as many multiply-adds fit the time of a load or a store (fitted to the layers
 /// of `benches/shapes.tsv` on Ice Lake, `miopen-bypass conv --check-selection`).
 fn wide_pace(form: Form, direction: Direction) -> f64 {
-    if direction == Direction::Wrw || form.has_stride_2() { 1.3 } else { 1.1 }
+    if direction == Direction::Wrw || form.has_stride_2() { 1.3 } else { 1.2 }
 }
 
 impl Winograd {

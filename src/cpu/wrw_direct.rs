@@ -45,7 +45,7 @@ const PACE: f64 = 0.95;
 
 /// The same where 512 bits are multiplied at once: both factors are loaded, most of them across cache lines (3 to
 /// 128 channels, Ice Lake).
-const WIDE_PACE: f64 = 0.6;
+const WIDE_PACE: f64 = 0.62;
 
 /// Multiply-adds that are worth a task of their own: some twenty microseconds.
 const TASK_MULTIPLY_ADDS: usize = 1 << 20;

@@ -21,7 +21,7 @@ const STORE_COST: f64 = 2.0;
 /// to 3 input channels and 16 to 96 output channels of 44 x 44 to 224 x 224, Emerald Rapids, AVX-512); and where 512
 /// bits are multiplied at once (32 and 48 channels of 160 x 160, Ice Lake).
 const HIDDEN_MEMORY: f64 = 0.5;
-const WIDE_HIDDEN_MEMORY: f64 = 0.75;
+const WIDE_HIDDEN_MEMORY: f64 = 0.9;
 
 /// What bringing a weight into order takes, once from rows to tiles: 128 x 128 filters of 3 x 3,
 /// Emerald Rapids.
