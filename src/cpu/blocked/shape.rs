@@ -99,11 +99,18 @@ const MAX_WHOLE_PIXELS: usize = 256;
 /// What starting a task costs, in multiply-adds: about 1 us at 50 G/s.
 const TASK_COST: f64 = 5e4;
 
-/// Half of the L1 cache: there a panel stays while filter rows stream past it. Two thirds of it where register
-/// blocks take two panels at once, which come from the L2 cache as fast as they are multiplied, and longer ones
-/// save reading and writing sums: of 48 KiB (Ice Lake) 24 to 32 KiB are the best, 80 take 1.05 times as long.
+/// Half of the L1 cache: there a panel stays while filter rows stream past it. Or a sixteenth of the
+/// L2 cache, where that is large: then a panel comes from there as fast as it is multiplied, and longer
+/// ones save reading and writing sums: with 512 KiB (Zen 3) 16 KiB are the best, with 2 MiB (Emerald Rapids, blocks of
+/// 14 x 2 registers) 128 KiB. Two thirds of the L1 cache where register blocks take two panels at once: of 48 KiB (Ice
+/// Lake) 24 to 32 KiB are the best, 80 take 1.05 times as long.
 pub(super) fn max_panel_bytes(caches: CacheSizes, isa: Isa) -> usize {
-    if isa.is_wide() { caches.l1_bytes / 3 * 2 } else { caches.l1_bytes / 2 }
+    const LARGE_L2_BYTES: usize = 1 << 20;
+    if isa.is_wide() {
+        return caches.l1_bytes / 3 * 2;
+    }
+    let of_l2 = if caches.l2_bytes >= LARGE_L2_BYTES { caches.l2_bytes / 16 } else { 0 };
+    of_l2.max(caches.l1_bytes / 2)
 }
 
 impl Blocking {

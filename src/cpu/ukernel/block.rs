@@ -91,6 +91,7 @@ impl<'a> Left<'a> {
         let (stride, wanted, sets) = match self.column_stride {
             1 => (self.row_stride, rows.min(most_block_rows(isa)), CacheSets::l1()),
             // Each line serves several register blocks.
+            // The part of them that parts what gained from a copy from what lost by it.
             stride if isa.is_wide() => (stride, gemm_k / 12, CacheSets::l1()),
             stride if block_rows(isa) < LINE_ELEMS / 2 => {
                 let l1 = CacheSets::l1();
