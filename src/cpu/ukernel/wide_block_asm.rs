@@ -6,7 +6,7 @@
 //! peak, these 0.97 (504 rows, 192 columns, 256 to 768 steps). Each of the columns' lines is read more often, so
 //! this serves panels that stay in the L1 cache.
 //!
-//! Of 32 registers 24 hold sums, four the columns, or 27 and three; weights take turns in the others.
+//! The first three or four registers hold columns, the next 27 or 24 sums; weights take turns in the others.
 
 use std::arch::asm;
 use std::mem::offset_of;
@@ -16,21 +16,21 @@ use super::register_block::{GatheredColumns, Reduction, wide_rows};
 /// Does something with a row: `$what!($with, row, register of its weight, registers of its sums)`.
 #[rustfmt::skip]
 macro_rules! row {
-    (three, 0, $what:tt, $with:tt) => { $what!($with, 0, "30", "0" "1" "2") };
-    (three, 1, $what:tt, $with:tt) => { $what!($with, 1, "31", "3" "4" "5") };
-    (three, 2, $what:tt, $with:tt) => { $what!($with, 2, "30", "6" "7" "8") };
-    (three, 3, $what:tt, $with:tt) => { $what!($with, 3, "31", "9" "10" "11") };
-    (three, 4, $what:tt, $with:tt) => { $what!($with, 4, "30", "12" "13" "14") };
-    (three, 5, $what:tt, $with:tt) => { $what!($with, 5, "31", "15" "16" "17") };
-    (three, 6, $what:tt, $with:tt) => { $what!($with, 6, "30", "18" "19" "20") };
-    (three, 7, $what:tt, $with:tt) => { $what!($with, 7, "31", "21" "22" "23") };
-    (three, 8, $what:tt, $with:tt) => { $what!($with, 8, "30", "24" "25" "26") };
-    (four, 0, $what:tt, $with:tt) => { $what!($with, 0, "28", "0" "1" "2" "3") };
-    (four, 1, $what:tt, $with:tt) => { $what!($with, 1, "29", "4" "5" "6" "7") };
-    (four, 2, $what:tt, $with:tt) => { $what!($with, 2, "30", "8" "9" "10" "11") };
-    (four, 3, $what:tt, $with:tt) => { $what!($with, 3, "31", "12" "13" "14" "15") };
-    (four, 4, $what:tt, $with:tt) => { $what!($with, 4, "28", "16" "17" "18" "19") };
-    (four, 5, $what:tt, $with:tt) => { $what!($with, 5, "29", "20" "21" "22" "23") };
+    (three, 0, $what:tt, $with:tt) => { $what!($with, 0, "30", "3" "4" "5") };
+    (three, 1, $what:tt, $with:tt) => { $what!($with, 1, "31", "6" "7" "8") };
+    (three, 2, $what:tt, $with:tt) => { $what!($with, 2, "30", "9" "10" "11") };
+    (three, 3, $what:tt, $with:tt) => { $what!($with, 3, "31", "12" "13" "14") };
+    (three, 4, $what:tt, $with:tt) => { $what!($with, 4, "30", "15" "16" "17") };
+    (three, 5, $what:tt, $with:tt) => { $what!($with, 5, "31", "18" "19" "20") };
+    (three, 6, $what:tt, $with:tt) => { $what!($with, 6, "30", "21" "22" "23") };
+    (three, 7, $what:tt, $with:tt) => { $what!($with, 7, "31", "24" "25" "26") };
+    (three, 8, $what:tt, $with:tt) => { $what!($with, 8, "30", "27" "28" "29") };
+    (four, 0, $what:tt, $with:tt) => { $what!($with, 0, "28", "4" "5" "6" "7") };
+    (four, 1, $what:tt, $with:tt) => { $what!($with, 1, "29", "8" "9" "10" "11") };
+    (four, 2, $what:tt, $with:tt) => { $what!($with, 2, "30", "12" "13" "14" "15") };
+    (four, 3, $what:tt, $with:tt) => { $what!($with, 3, "31", "16" "17" "18" "19") };
+    (four, 4, $what:tt, $with:tt) => { $what!($with, 4, "28", "20" "21" "22" "23") };
+    (four, 5, $what:tt, $with:tt) => { $what!($with, 5, "29", "24" "25" "26" "27") };
 }
 
 /// [`row!`] of the first so many rows.
@@ -63,62 +63,15 @@ macro_rules! weight {
 }
 
 /// A row's products at a step whose weights are `$at` bytes on.
+#[rustfmt::skip]
 macro_rules! products {
-    ([$a:tt $at:literal], $row:tt, $w:literal, $s0:literal $s1:literal $s2:literal) => {
+    ([$a:tt $at:literal], $row:tt, $w:literal, $s0:literal $s1:literal $s2:literal $($s3:literal)?) => {
         concat!(
-            "vbroadcastss zmm",
-            $w,
-            ", dword ptr [",
-            weight!($a, $row),
-            " + ",
-            $at,
-            "]\n",
-            "vfmadd231ps zmm",
-            $s0,
-            ", zmm",
-            $w,
-            ", zmm27\n",
-            "vfmadd231ps zmm",
-            $s1,
-            ", zmm",
-            $w,
-            ", zmm28\n",
-            "vfmadd231ps zmm",
-            $s2,
-            ", zmm",
-            $w,
-            ", zmm29\n",
-        )
-    };
-    ([$a:tt $at:literal], $row:tt, $w:literal, $s0:literal $s1:literal $s2:literal $s3:literal) => {
-        concat!(
-            "vbroadcastss zmm",
-            $w,
-            ", dword ptr [",
-            weight!($a, $row),
-            " + ",
-            $at,
-            "]\n",
-            "vfmadd231ps zmm",
-            $s0,
-            ", zmm",
-            $w,
-            ", zmm24\n",
-            "vfmadd231ps zmm",
-            $s1,
-            ", zmm",
-            $w,
-            ", zmm25\n",
-            "vfmadd231ps zmm",
-            $s2,
-            ", zmm",
-            $w,
-            ", zmm26\n",
-            "vfmadd231ps zmm",
-            $s3,
-            ", zmm",
-            $w,
-            ", zmm27\n",
+            "vbroadcastss zmm", $w, ", dword ptr [", weight!($a, $row), " + ", $at, "]\n",
+            "vfmadd231ps zmm", $s0, ", zmm", $w, ", zmm0\n",
+            "vfmadd231ps zmm", $s1, ", zmm", $w, ", zmm1\n",
+            "vfmadd231ps zmm", $s2, ", zmm", $w, ", zmm2\n",
+            $("vfmadd231ps zmm", $s3, ", zmm", $w, ", zmm3\n",)?
         )
     };
 }
@@ -174,34 +127,19 @@ macro_rules! expect {
 }
 
 /// The columns of a step: of a panel, and of the next one or its first half.
+#[rustfmt::skip]
 macro_rules! columns {
     (three, $step:literal) => {
         concat!(
-            "vmovups zmm27, zmmword ptr [{b} + 128*",
-            $step,
-            "]\n",
-            "vmovups zmm28, zmmword ptr [{b} + 128*",
-            $step,
-            " + 64]\n",
-            "vmovups zmm29, zmmword ptr [{b} + {panel} + 128*",
-            $step,
-            "]\n",
+            "vmovups zmm0, zmmword ptr [{b} + 128*", $step, "]\n",
+            "vmovups zmm1, zmmword ptr [{b} + 128*", $step, " + 64]\n",
+            "vmovups zmm2, zmmword ptr [{b} + {panel} + 128*", $step, "]\n",
         )
     };
     (four, $step:literal) => {
         concat!(
-            "vmovups zmm24, zmmword ptr [{b} + 128*",
-            $step,
-            "]\n",
-            "vmovups zmm25, zmmword ptr [{b} + 128*",
-            $step,
-            " + 64]\n",
-            "vmovups zmm26, zmmword ptr [{b} + {panel} + 128*",
-            $step,
-            "]\n",
-            "vmovups zmm27, zmmword ptr [{b} + {panel} + 128*",
-            $step,
-            " + 64]\n",
+            columns!(three, $step),
+            "vmovups zmm3, zmmword ptr [{b} + {panel} + 128*", $step, " + 64]\n",
         )
     };
 }
