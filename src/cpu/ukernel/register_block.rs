@@ -208,11 +208,15 @@ impl<E: Copy> Block<'_, E> {
     ) -> usize {
         let (panel_cols, cols) = (VECTORS * S::LANES, vectors * S::LANES);
         let panel = column / panel_cols;
-        let is_gathered = self.gather.is_some_and(|gather| {
-            [panel, panel + 1].iter().any(|&of| gather.starts.get(of).copied().flatten().is_some())
+        let [start, second_start] = [panel, panel + 1].map(|panel| {
+            self.gather.and_then(|gather| gather.starts.get(panel).copied().flatten())
         });
         let wide_rows = wide_rows(vectors).min(most_rows);
-        // The first rows pack; so many that the others make whole blocks.
+        // The first rows pack: in wide blocks too where both panels are one run.
+        let is_run = rows > most_rows
+            && start.zip(second_start).is_some_and(|(start, second)| second == start + panel_cols);
+        let is_gathered = !is_run && (start.is_some() || second_start.is_some());
+        // So many that the others make whole blocks.
         let first_rows = match is_gathered {
             false => 0,
             true if rows <= most_rows => rows,
@@ -236,7 +240,12 @@ impl<E: Copy> Block<'_, E> {
                 };
                 let mut block =
                     self.part::<S>([row, column], [next_row, next_column], rows, wide_rows);
-                block.next = self.next(panel + 2, tile);
+                match self.gather {
+                    Some(gather) if is_run && tile == 0 => {
+                        block.gathered = gather.of_panel(panel, 0);
+                    }
+                    _ => block.next = self.next(panel + 2, tile - usize::from(is_run)),
+                }
                 S::run_wide_block(&block, height, vectors);
                 row += height;
             }

@@ -11,7 +11,7 @@
 use std::arch::asm;
 use std::mem::offset_of;
 
-use super::register_block::{GatheredColumns, Reduction, wide_rows};
+use super::register_block::{AHEAD, GatheredColumns, Reduction, wide_rows};
 
 /// Does something with a row: `$what!($with, row, register of its weight, registers of its sums)`.
 #[rustfmt::skip]
@@ -126,72 +126,103 @@ macro_rules! expect {
     };
 }
 
-/// The columns of a step: of a panel, and of the next one or its first half.
+/// The columns of a step: of a panel, and of the next one or its first half. `gathered`: of both from the offset
+/// that the table has for the step, and then to the panels, while what comes later is asked for.
 #[rustfmt::skip]
 macro_rules! columns {
-    (three, $step:literal) => {
+    (four, gathered, $step:literal) => {
+        concat!(
+            "mov {at}, qword ptr [{offsets} + 8*", $step, "]\n",
+            "vmovups zmm0, zmmword ptr [{source} + 4*{at}]\n",
+            "vmovups zmm1, zmmword ptr [{source} + 4*{at} + 64]\n",
+            "vmovups zmm2, zmmword ptr [{source} + 4*{at} + 128]\n",
+            "vmovups zmm3, zmmword ptr [{source} + 4*{at} + 192]\n",
+            "mov {at}, qword ptr [{offsets} + 8*", $step, " + 8*{ahead}]\n",
+            "vmovups zmmword ptr [{b} + 128*", $step, "], zmm0\n",
+            "vmovups zmmword ptr [{b} + 128*", $step, " + 64], zmm1\n",
+            "vmovups zmmword ptr [{b} + {panel} + 128*", $step, "], zmm2\n",
+            "vmovups zmmword ptr [{b} + {panel} + 128*", $step, " + 64], zmm3\n",
+            ask_columns!("0"),
+        )
+    };
+    (three, $b:tt, $step:literal) => {
         concat!(
             "vmovups zmm0, zmmword ptr [{b} + 128*", $step, "]\n",
             "vmovups zmm1, zmmword ptr [{b} + 128*", $step, " + 64]\n",
             "vmovups zmm2, zmmword ptr [{b} + {panel} + 128*", $step, "]\n",
         )
     };
-    (four, $step:literal) => {
+    (four, $b:tt, $step:literal) => {
         concat!(
-            columns!(three, $step),
+            columns!(three, $b, $step),
             "vmovups zmm3, zmmword ptr [{b} + {panel} + 128*", $step, " + 64]\n",
         )
     };
 }
 
+/// Asks for a step's columns of two panels, for a level of the caches.
+#[rustfmt::skip]
+macro_rules! ask_columns {
+    ($level:literal) => {
+        concat!(
+            "prefetcht", $level, " byte ptr [{source} + 4*{at}]\n",
+            "prefetcht", $level, " byte ptr [{source} + 4*{at} + 64]\n",
+            "prefetcht", $level, " byte ptr [{source} + 4*{at} + 128]\n",
+            "prefetcht", $level, " byte ptr [{source} + 4*{at} + 192]\n",
+        )
+    };
+}
+
+/// Moves on by some steps in what [`columns!`] reads and writes.
+macro_rules! advance {
+    (gathered, $steps:literal) => {
+        concat!("add {b}, 128*", $steps, "\nadd {offsets}, 8*", $steps, "\n")
+    };
+    ($b:tt, $steps:literal) => {
+        concat!("add {b}, 128*", $steps, "\n")
+    };
+}
+
 /// One step of the reduction, whose weights are `$at` bytes from where the rows are.
 macro_rules! step {
-    ($v:tt, $a:tt, $rows:tt, $step:literal, $at:literal) => {
-        concat!(columns!($v, $step), rows!($v, $rows, products, [$a $at]))
+    ($v:tt, $a:tt, $b:tt, $rows:tt, $step:literal, $at:literal) => {
+        concat!(columns!($v, $b, $step), rows!($v, $rows, products, [$a $at]))
     };
 }
 
 /// Four steps, or the one after them, which leave the rows where the next ones are.
 #[rustfmt::skip]
 macro_rules! steps {
-    ($v:tt, rows, $rows:tt, 4, $($pointer:literal)*) => {
+    ($v:tt, rows, $b:tt, $rows:tt, 4, $($pointer:literal)*) => {
         concat!(
-            step!($v, rows, $rows, 0, 0), step!($v, rows, $rows, 1, 4),
-            step!($v, rows, $rows, 2, 8), step!($v, rows, $rows, 3, 12),
+            step!($v, rows, $b, $rows, 0, 0), step!($v, rows, $b, $rows, 1, 4),
+            step!($v, rows, $b, $rows, 2, 8), step!($v, rows, $b, $rows, 3, 12),
             $("add ", $pointer, ", 16\n",)*
-            "add {b}, 512\n",
         )
     };
-    ($v:tt, rows, $rows:tt, 1, $($pointer:literal)*) => {
-        concat!(step!($v, rows, $rows, 0, 0), $("add ", $pointer, ", 4\n",)* "add {b}, 128\n")
+    ($v:tt, rows, $b:tt, $rows:tt, 1, $($pointer:literal)*) => {
+        concat!(step!($v, rows, $b, $rows, 0, 0), $("add ", $pointer, ", 4\n",)*)
     };
-    ($v:tt, columns, $rows:tt, 4, $($pointer:literal)*) => {
+    ($v:tt, columns, $b:tt, $rows:tt, 4, $($pointer:literal)*) => {
         concat!(
-            step!($v, columns, $rows, 0, 0), "add {a0}, {stride}\n",
-            step!($v, columns, $rows, 1, 0), "add {a0}, {stride}\n",
-            step!($v, columns, $rows, 2, 0), "add {a0}, {stride}\n",
-            step!($v, columns, $rows, 3, 0), "add {a0}, {stride}\nadd {b}, 512\n",
+            step!($v, columns, $b, $rows, 0, 0), "add {a0}, {stride}\n",
+            step!($v, columns, $b, $rows, 1, 0), "add {a0}, {stride}\n",
+            step!($v, columns, $b, $rows, 2, 0), "add {a0}, {stride}\n",
+            step!($v, columns, $b, $rows, 3, 0), "add {a0}, {stride}\n",
         )
     };
-    ($v:tt, columns, $rows:tt, 1, $($pointer:literal)*) => {
-        concat!(step!($v, columns, $rows, 0, 0), "add {a0}, {stride}\nadd {b}, 128\n")
+    ($v:tt, columns, $b:tt, $rows:tt, 1, $($pointer:literal)*) => {
+        concat!(step!($v, columns, $b, $rows, 0, 0), "add {a0}, {stride}\n")
     };
 }
 
 /// Asks for a step of the next two panels.
 macro_rules! ask_next {
-    (alone) => {
-        ""
-    };
     (then_next) => {
-        concat!(
-            "mov {at}, qword ptr [{offsets}]\n",
-            "add {offsets}, 8\n",
-            "prefetcht1 byte ptr [{source} + 4*{at}]\n",
-            "prefetcht1 byte ptr [{source} + 4*{at} + 64]\n",
-            "prefetcht1 byte ptr [{source} + 4*{at} + 128]\n",
-            "prefetcht1 byte ptr [{source} + 4*{at} + 192]\n",
-        )
+        concat!("mov {at}, qword ptr [{offsets}]\nadd {offsets}, 8\n", ask_columns!("1"))
+    };
+    ($b:tt) => {
+        ""
     };
 }
 
@@ -222,7 +253,8 @@ macro_rules! block {
             "jz 3f",
             ".p2align 4",
             "2:",
-            steps!($v, $a, $rows, 4, $($spelled)*),
+            steps!($v, $a, $b, $rows, 4, $($spelled)*),
+            advance!($b, 4),
             ask_next!($b),
             // A row of where the next register block will store, in each round another one.
             "mov {at}, {quads}",
@@ -240,7 +272,8 @@ macro_rules! block {
             "and {quads}, 3",
             "jz 5f",
             "4:",
-            steps!($v, $a, $rows, 1, $($spelled)*),
+            steps!($v, $a, $b, $rows, 1, $($spelled)*),
+            advance!($b, 1),
             "dec {quads}",
             "jnz 4b",
             "5:",
@@ -293,17 +326,30 @@ macro_rules! by_next {
     };
 }
 
+/// The block of a height that gathers its columns.
+macro_rules! gathered {
+    ($r:ident, $v:tt, $a:tt, $rows:tt, $pointers:tt) => {{
+        let Some(GatheredColumns { source, offsets }) = $r.gathered else {
+            unreachable!("there are columns to gather");
+        };
+        block!(
+            $r, $v, $a, gathered, $rows, $pointers,
+            [source = in(reg) source, offsets = inout(reg) offsets => _, ahead = const AHEAD,]
+        )
+    }};
+}
+
 /// The block of a height, by what of the left matrix is contiguous.
 macro_rules! by_height {
-    ($r:ident, $height:ident, $v:tt, $pointers:tt, $($rows:tt)*) => {
+    ($r:ident, $height:ident, $block:ident, $v:tt, $pointers:tt, $($rows:tt)*) => {
         match $height {
             // SAFETY: the instructions are present; the assembly reads weights of so many rows and the panels,
             // and writes sums, all of which the caller vouches for, and nothing but registers that are named.
             // Pointers beyond the last row are not read from.
             $($rows => unsafe {
                 match $r.a_step {
-                    1 => by_next!($r, $v, rows, $rows, $pointers),
-                    _ => by_next!($r, $v, columns, $rows, [a0 "{a0}" 0]),
+                    1 => $block!($r, $v, rows, $rows, $pointers),
+                    _ => $block!($r, $v, columns, $rows, [a0 "{a0}" 0]),
                 }
             },)*
             _ => unreachable!("no such height"),
@@ -312,16 +358,21 @@ macro_rules! by_height {
 }
 
 /// A register block of some rows, at most [`wide_rows`], and three or four vectors of columns, of two panels
-/// beside each other; sums are formed in the order of the reduction.
+/// beside each other, of which four may be gathered; sums are formed in the order of the reduction.
 ///
 /// # Safety
 /// The instructions must be present, and all that the reduction tells of be valid for these vectors.
 #[target_feature(enable = "avx512f")]
 pub(super) unsafe fn wide_floats_512(r: &Reduction<f32>, height: usize, vectors: usize) {
-    debug_assert!(r.gathered.is_none() && height <= wide_rows(vectors));
-    match vectors {
-        3 => by_height!(r, height, three, [a0 "{a0}" 0 a3 "{a3}" 3 a6 "{a6}" 6], 1 2 3 4 5 6 7 8 9),
-        4 => by_height!(r, height, four, [a0 "{a0}" 0 a3 "{a3}" 3], 1 2 3 4 5 6),
+    debug_assert!(height <= wide_rows(vectors));
+    match (vectors, r.gathered) {
+        (3, None) => {
+            by_height!(r, height, by_next, three, [a0 "{a0}" 0 a3 "{a3}" 3 a6 "{a6}" 6], 1 2 3 4 5 6 7 8 9)
+        }
+        (4, None) => by_height!(r, height, by_next, four, [a0 "{a0}" 0 a3 "{a3}" 3], 1 2 3 4 5 6),
+        (4, Some(_)) => {
+            by_height!(r, height, gathered, four, [a0 "{a0}" 0 a3 "{a3}" 3], 1 2 3 4 5 6)
+        }
         _ => unreachable!("no such width"),
     }
 }
