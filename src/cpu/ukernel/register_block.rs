@@ -142,6 +142,8 @@ pub(super) struct Reduction<E> {
     /// to be asked for.
     pub next_c: *mut E,
     pub next_last_row: usize,
+    /// Where that row is stored.
+    pub next_last_c: *mut E,
     pub starts: *const E,
     pub accumulate: bool,
     pub a: *const E,
@@ -316,12 +318,15 @@ impl<E: Copy> Block<'_, E> {
     ) -> Reduction<E> {
         // SAFETY: the caller's promise.
         unsafe {
+            let next_last_row = (rows - next_row).min(most_rows) - 1;
+            let next_c = self.c.wrapping_add(next_row * self.c_stride + next_column);
             Reduction {
                 gemm_k: self.gemm_k,
                 c: self.c.add(row * self.c_stride + column),
                 c_stride_bytes: self.c_stride * size_of::<E>(),
-                next_c: self.c.wrapping_add(next_row * self.c_stride + next_column),
-                next_last_row: (rows - next_row).min(most_rows) - 1,
+                next_c,
+                next_last_row,
+                next_last_c: next_c.wrapping_add(next_last_row * self.c_stride),
                 starts: match self.starts.is_null() {
                     true => self.starts,
                     false => self.starts.add(row),

@@ -183,51 +183,97 @@ macro_rules! advance {
     };
 }
 
-/// One step of the reduction, whose weights are `$at` bytes from where the rows are.
-macro_rules! step {
-    ($v:tt, $a:tt, $b:tt, $rows:tt, $step:literal, $at:literal) => {
-        concat!(columns!($v, $b, $step), rows!($v, $rows, products, [$a $at]))
-    };
-}
-
-/// Four steps, or the one after them, which leave the rows where the next ones are.
+/// Asks for one of the four lines of the next two panels at a step, the one whose number is the step's.
 #[rustfmt::skip]
-macro_rules! steps {
-    ($v:tt, rows, $b:tt, $rows:tt, 4, $($pointer:literal)*) => {
-        concat!(
-            step!($v, rows, $b, $rows, 0, 0), step!($v, rows, $b, $rows, 1, 4),
-            step!($v, rows, $b, $rows, 2, 8), step!($v, rows, $b, $rows, 3, 12),
-            $("add ", $pointer, ", 16\n",)*
-        )
-    };
-    ($v:tt, rows, $b:tt, $rows:tt, 1, $($pointer:literal)*) => {
-        concat!(step!($v, rows, $b, $rows, 0, 0), $("add ", $pointer, ", 4\n",)*)
-    };
-    ($v:tt, columns, $b:tt, $rows:tt, 4, $($pointer:literal)*) => {
-        concat!(
-            step!($v, columns, $b, $rows, 0, 0), "add {a0}, {stride}\n",
-            step!($v, columns, $b, $rows, 1, 0), "add {a0}, {stride}\n",
-            step!($v, columns, $b, $rows, 2, 0), "add {a0}, {stride}\n",
-            step!($v, columns, $b, $rows, 3, 0), "add {a0}, {stride}\n",
-        )
-    };
-    ($v:tt, columns, $b:tt, $rows:tt, 1, $($pointer:literal)*) => {
-        concat!(step!($v, columns, $b, $rows, 0, 0), "add {a0}, {stride}\n")
-    };
-}
-
-/// Asks for a step of the next two panels.
 macro_rules! ask_next {
-    (then_next) => {
-        concat!("mov {at}, qword ptr [{offsets}]\nadd {offsets}, 8\n", ask_columns!("1"))
+    (then_next, $step:literal) => {
+        concat!("prefetcht1 byte ptr [{source} + 4*{at} + 64*", $step, "]\n")
     };
-    ($b:tt) => {
-        ""
+    ($b:tt, $step:literal) => { "" };
+}
+
+/// Asks for one of the lines of where a row of sums will be stored, likewise.
+#[rustfmt::skip]
+macro_rules! ask_sums {
+    (asking, $step:literal) => { concat!("prefetchw byte ptr [{sums} + 64*", $step, "]\n") };
+    (silent, $step:literal) => { "" };
+}
+
+/// One step of the reduction, whose weights are `$at` bytes from where the rows are. One line of each kind is asked
+/// for: several at once would take all of the processor's places for misses (12 on Ice Lake), and the loads of columns
+/// wait (64 x 64 channels: reading and writing beside products took as long as one after the other).
+macro_rules! step {
+    ($v:tt, $a:tt, $b:tt, $asks:tt, $rows:tt, $step:literal, $at:literal) => {
+        concat!(
+            columns!($v, $b, $step),
+            ask_next!($b, $step),
+            ask_sums!($asks, $step),
+            rows!($v, $rows, products, [$a $at]),
+        )
     };
 }
 
-/// Rounds of four steps in which each row of a register block gets its turn to be asked for.
-const TURN: usize = 16;
+/// Four steps, which leave the rows where the next ones are; then each kind of line is asked for in the next row.
+#[rustfmt::skip]
+macro_rules! round {
+    ($v:tt, $a:tt, then_next, $asks:tt, $rows:tt, $($pointer:literal)*) => {
+        concat!(
+            "mov {at}, qword ptr [{offsets}]\nadd {offsets}, 8\n",
+            round!(@$a $v, then_next, $asks, $rows, $($pointer)*),
+        )
+    };
+    ($v:tt, $a:tt, $b:tt, $asks:tt, $rows:tt, $($pointer:literal)*) => {
+        round!(@$a $v, $b, $asks, $rows, $($pointer)*)
+    };
+    (@rows $v:tt, $b:tt, $asks:tt, $rows:tt, $($pointer:literal)*) => {
+        concat!(
+            step!($v, rows, $b, $asks, $rows, 0, 0), step!($v, rows, $b, $asks, $rows, 1, 4),
+            step!($v, rows, $b, $asks, $rows, 2, 8), step!($v, rows, $b, $asks, $rows, 3, 12),
+            $("add ", $pointer, ", 16\n",)*
+            advance!($b, 4),
+        )
+    };
+    (@columns $v:tt, $b:tt, $asks:tt, $rows:tt, $($pointer:literal)*) => {
+        concat!(
+            step!($v, columns, $b, $asks, $rows, 0, 0), "add {a0}, {stride}\n",
+            step!($v, columns, $b, $asks, $rows, 1, 0), "add {a0}, {stride}\n",
+            step!($v, columns, $b, $asks, $rows, 2, 0), "add {a0}, {stride}\n",
+            step!($v, columns, $b, $asks, $rows, 3, 0), "add {a0}, {stride}\n",
+            advance!($b, 4),
+        )
+    };
+}
+
+/// One step after them, likewise.
+#[rustfmt::skip]
+macro_rules! last_step {
+    ($v:tt, rows, gathered, $rows:tt, $($pointer:literal)*) => {
+        concat!(
+            step!($v, rows, gathered, silent, $rows, 0, 0), $("add ", $pointer, ", 4\n",)* advance!(gathered, 1),
+        )
+    };
+    ($v:tt, columns, gathered, $rows:tt, $($pointer:literal)*) => {
+        concat!(
+            step!($v, columns, gathered, silent, $rows, 0, 0), "add {a0}, {stride}\n", advance!(gathered, 1),
+        )
+    };
+    ($v:tt, rows, $b:tt, $rows:tt, $($pointer:literal)*) => {
+        concat!(step!($v, rows, alone, silent, $rows, 0, 0), $("add ", $pointer, ", 4\n",)* advance!(alone, 1))
+    };
+    ($v:tt, columns, $b:tt, $rows:tt, $($pointer:literal)*) => {
+        concat!(step!($v, columns, alone, silent, $rows, 0, 0), "add {a0}, {stride}\n", advance!(alone, 1))
+    };
+}
+
+/// Rounds of four steps in each of which a row of the next block's sums is asked for.
+macro_rules! turns {
+    (three) => {
+        9
+    };
+    (four) => {
+        6
+    };
+}
 
 /// A register block, by one of the ways to weights.
 macro_rules! block {
@@ -237,7 +283,7 @@ macro_rules! block {
     ) => {
         asm!(
             // What will be written, unless the block before has asked for it.
-            "cmp qword ptr [{r} + {gemm_k}], {turn_steps}",
+            "cmp qword ptr [{r} + {gemm_k}], 4*{turns}",
             "jae 7f",
             "mov {panel}, {stride}",
             "mov {stride}, qword ptr [{r} + {c_stride}]",
@@ -251,29 +297,33 @@ macro_rules! block {
             "shl {panel}, 7",
             "shr {quads}, 2",
             "jz 3f",
+            "mov {turn}, {turns}",
+            "cmp {turn}, {quads}",
+            "cmova {turn}, {quads}",
+            "sub {quads}, {turn}",
+            "mov {sums}, qword ptr [{r} + {next_c}]",
             ".p2align 4",
             "2:",
-            steps!($v, $a, $b, $rows, 4, $($spelled)*),
-            advance!($b, 4),
-            ask_next!($b),
-            // A row of where the next register block will store, in each round another one.
-            "mov {at}, {quads}",
-            "neg {at}",
-            "and {at}, {turn} - 1",
-            "cmp {at}, qword ptr [{r} + {next_last_row}]",
-            "cmova {at}, qword ptr [{r} + {next_last_row}]",
-            "imul {at}, qword ptr [{r} + {c_stride}]",
-            "add {at}, qword ptr [{r} + {next_c}]",
-            ask_row!(),
-            "dec {quads}",
+            round!($v, $a, $b, asking, $rows, $($spelled)*),
+            // Of the last row again where there are fewer.
+            "add {sums}, qword ptr [{r} + {c_stride}]",
+            "cmp {sums}, qword ptr [{r} + {next_last}]",
+            "cmova {sums}, qword ptr [{r} + {next_last}]",
+            "dec {turn}",
             "jnz 2b",
+            "test {quads}, {quads}",
+            "jz 3f",
+            ".p2align 4",
+            "8:",
+            round!($v, $a, $b, silent, $rows, $($spelled)*),
+            "dec {quads}",
+            "jnz 8b",
             "3:",
             "mov {quads}, qword ptr [{r} + {gemm_k}]",
             "and {quads}, 3",
             "jz 5f",
             "4:",
-            steps!($v, $a, $b, $rows, 1, $($spelled)*),
-            advance!($b, 1),
+            last_step!($v, $a, $b, $rows, $($spelled)*),
             "dec {quads}",
             "jnz 4b",
             "5:",
@@ -288,10 +338,9 @@ macro_rules! block {
             r = in(reg) $r,
             c = const offset_of!(Reduction<f32>, c),
             c_stride = const offset_of!(Reduction<f32>, c_stride_bytes),
-            turn = const TURN,
-            turn_steps = const 4 * TURN,
+            turns = const turns!($v),
             next_c = const offset_of!(Reduction<f32>, next_c),
-            next_last_row = const offset_of!(Reduction<f32>, next_last_row),
+            next_last = const offset_of!(Reduction<f32>, next_last_c),
             gemm_k = const offset_of!(Reduction<f32>, gemm_k),
             accumulate = const offset_of!(Reduction<f32>, accumulate),
             $($pointer = inout(reg) $r.a.wrapping_add($first * $r.a_stride) => _,)*
@@ -299,6 +348,8 @@ macro_rules! block {
             b = inout(reg) $r.b => _,
             panel = out(reg) _,
             quads = out(reg) _,
+            turn = out(reg) _,
+            sums = out(reg) _,
             at = out(reg) _,
             out("zmm0") _, out("zmm1") _, out("zmm2") _, out("zmm3") _, out("zmm4") _, out("zmm5") _,
             out("zmm6") _, out("zmm7") _, out("zmm8") _, out("zmm9") _, out("zmm10") _,
@@ -421,6 +472,7 @@ mod tests {
                         c_stride_bytes: c_stride * size_of::<f32>(),
                         next_c: c.as_mut_ptr(),
                         next_last_row: rows - 1,
+                        next_last_c: c.as_mut_ptr().wrapping_add((rows - 1) * c_stride),
                         starts: std::ptr::null(),
                         accumulate: call > 1,
                         a: data.as_ptr(),
