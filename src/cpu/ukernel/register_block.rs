@@ -342,18 +342,20 @@ impl<E: Copy> Block<'_, E> {
         }
     }
 
-    /// What a block of rows asks for of a panel, of those that are packed later.
+    /// What the block of rows with this number asks for of a panel, of those that are packed later: a step at each
+    /// of its rounds, until all have been asked for.
     ///
     /// # Safety
     /// As [`Block::run`].
     #[inline(always)]
     unsafe fn next(&self, panel: usize, tile: usize) -> Option<GatheredColumns<E>> {
-        /// Steps at each of which a step of the next panel is asked for.
-        const STEPS_ASKED: usize = 4;
-        let asked = tile * (self.gemm_k / STEPS_ASKED);
-        let gather = self.gather.filter(|_| asked < self.gemm_k)?;
-        // SAFETY: there are more steps than have been asked for.
-        unsafe { gather.of_panel(panel, asked) }
+        /// Steps of the reduction in a round.
+        const ROUND_STEPS: usize = 4;
+        let rounds = self.gemm_k / ROUND_STEPS;
+        let gather = self.gather.filter(|_| tile * rounds < self.gemm_k)?;
+        let first = (tile * rounds).min(self.gemm_k - rounds);
+        // SAFETY: no more steps are asked for than there are.
+        unsafe { gather.of_panel(panel, first) }
     }
 }
 
