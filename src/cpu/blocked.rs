@@ -15,6 +15,7 @@
 
 mod data;
 mod estimate;
+mod joined;
 mod operand;
 mod parts;
 mod planes;

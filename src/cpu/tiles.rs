@@ -110,6 +110,12 @@ pub struct BoxLengths {
 }
 
 impl BoxLengths {
+    /// The same with another width.
+    pub fn with_width(self, width: usize) -> Self {
+        let [d, h, _] = self.spatial;
+        BoxLengths { spatial: [d, h, width], ..self }
+    }
+
     /// A box of at most `max_pixels` (at least one) that cuts the whole evenly.
     pub fn choose(images: usize, [d, h, w]: [usize; 3], max_pixels: usize) -> Self {
         let (plane, image) = (h.saturating_mul(w), d.saturating_mul(h).saturating_mul(w));

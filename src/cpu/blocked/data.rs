@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use std::ops::Range;
 
 use super::estimate::regions_of;
+use super::joined::join_blockings;
 use super::parts::Parts;
 use super::planes::{PixelLayout, Planes};
 use super::shape::{BlockShape, Blocking};
@@ -12,7 +13,7 @@ use crate::cpu::arena;
 use crate::cpu::element::{Element, Output, Scalars};
 use crate::cpu::filter::{FilterMatrix, pack_filters};
 use crate::cpu::filter_columns::{column_stride, columns_elems, pack_columns};
-use crate::cpu::gather::{Gather, PixelBox, Regions, split_phases};
+use crate::cpu::gather::{Gather, PixelBox, Regions, split_outer_phases, split_phases};
 use crate::cpu::isa::Isa;
 use crate::cpu::pool;
 use crate::cpu::store::store_tile;
@@ -35,8 +36,10 @@ pub struct DataPlan {
     /// How the outputs of each phase of the stride are cut: each region is a phase of its own.
     regions: Vec<Regions>,
     packing: Packing,
+    /// Whether a part of the output has both phases of its lines.
+    pub(super) is_joined: bool,
     pub(super) touches_padding: bool,
-    scratch: ScratchElems,
+    pub(super) scratch: ScratchElems,
     /// The packed filter, where its rows are not contiguous, and the threads' scratch.
     pub workspace: WorkspaceLayout,
 }
@@ -72,25 +75,25 @@ pub(super) struct Phase {
 
 /// Floats of each part of a thread's scratch.
 #[derive(Clone, Copy, Default)]
-struct ScratchElems {
+pub(super) struct ScratchElems {
     planes: usize,
     panels: usize,
     few: usize,
 }
 
 impl ScratchElems {
-    fn parts(&self) -> [usize; 3] {
+    pub fn parts(&self) -> [usize; 3] {
         [self.planes, self.panels, self.few].map(arena::whole_lines)
     }
 }
 
 /// Some rows and pixels of one group of one phase, and their part of the output.
-struct Task<'a, O> {
-    phase: usize,
-    group: usize,
-    rows: Range<usize>,
-    pixels: PixelBox,
-    out: TensorMut<'a, O>,
+pub(super) struct Task<'a, O> {
+    pub phase: usize,
+    pub group: usize,
+    pub rows: Range<usize>,
+    pub pixels: PixelBox,
+    pub out: TensorMut<'a, O>,
 }
 
 /// What all tasks of an execution read.
@@ -111,6 +114,7 @@ impl DataPlan {
             gathers.iter().map(|gather| BlockShape::new(problem, gather)).collect();
         let mut blockings: Vec<_> =
             shapes.iter().map(|shape| Blocking::choose(shape, isa, threads)).collect();
+        let is_joined = join_blockings(problem, &regions, &shapes, &mut blockings);
         let mut packing = Packing::choose(filters.iter());
         let are_whole = shapes.iter().zip(&blockings).all(|(shape, of)| of.is_whole(shape));
         if packing == Packing::Columns && are_whole {
@@ -180,6 +184,7 @@ impl DataPlan {
             phases,
             regions,
             packing,
+            is_joined,
             touches_padding,
             scratch,
             workspace,
@@ -244,8 +249,11 @@ impl DataPlan {
         self.problem.direction().output_role()
     }
 
-    /// The output in parts, one for each phase.
+    /// The output in parts, one for each phase, or for both of a line.
     pub(super) fn phase_outs<'a, O: Copy>(&self, out: TensorMut<'a, O>) -> Vec<TensorMut<'a, O>> {
+        if self.is_joined {
+            return split_outer_phases(&self.problem, out);
+        }
         let outs = split_phases(&self.problem, out).into_iter().zip(&self.regions);
         outs.flat_map(|(out, regions)| regions.split(out)).collect()
     }
@@ -254,14 +262,19 @@ impl DataPlan {
     fn tasks<'a, O: Copy>(&self, out: TensorMut<'a, O>) -> Vec<Task<'a, O>> {
         let phase_outs = self.phase_outs(out);
         let mut tasks = Vec::new();
-        for (index, (phase, out)) in self.phases.iter().zip(phase_outs).enumerate() {
+        let phases = self.phases.iter().enumerate().step_by(self.phases_of_part());
+        for ((index, phase), out) in phases.zip(phase_outs) {
             let Blocking { pixel_box, rows: tile_rows, .. } = phase.blocking;
+            let part_box = match self.is_joined {
+                true => pixel_box.with_width(out.lengths()[4]),
+                false => pixel_box,
+            };
             let boxes = pixel_box.cut(&phase.gather.all_pixels(self.problem.n()));
             let groups = out.split_every(1, phase.filter.gemm_m);
             for (group, of_group) in groups.into_iter().enumerate() {
                 let row_pieces = pieces(&(0..phase.filter.gemm_m), tile_rows);
                 for (rows, part) in row_pieces.iter().zip(of_group.split_every(1, tile_rows)) {
-                    let parts = pixel_box.split(part);
+                    let parts = part_box.split(part);
                     tasks.extend(parts.into_iter().zip(&boxes).map(|(out, pixels)| Task {
                         phase: index,
                         group,
@@ -282,6 +295,9 @@ impl DataPlan {
         scratch: &mut [f32],
         mut task: Task<'_, O>,
     ) -> Result<bool> {
+        if self.is_joined {
+            return self.run_joined(inputs, scratch, task);
+        }
         let scratch = arena::split(scratch, self.scratch.parts());
         let tile = Tile { plan: self, phase: &self.phases[task.phase], inputs, task: &task.pixels };
         let direct = task.out.as_matrix(1).and_then(O::as_f32_matrix);
@@ -369,7 +385,7 @@ pub(super) struct Tile<'a, T> {
 
 impl<T: Element> Tile<'_, T> {
     /// `dst = filter * input`, the whole reduction.
-    fn multiply(
+    pub fn multiply(
         &self,
         group: usize,
         rows: &Range<usize>,

@@ -150,9 +150,15 @@ impl DataPlan {
             }
         }
         let mut has_nan = false;
-        for ((phase, sums), out) in self.phases.iter().zip(sums_of_phases).zip(outs) {
-            has_nan |= self.touches_padding && sums.iter().any(|sum| sum.is_nan());
-            self.store(sums, rows.len(), phase.pixels(), out)?;
+        let of_parts = sums_of_phases.chunks_exact(self.phases_of_part());
+        for ((index, sums), out) in of_parts.enumerate().zip(outs) {
+            let is_nan = |sums: &&mut [f32]| sums.iter().any(|sum| sum.is_nan());
+            has_nan |= self.touches_padding && sums.iter().any(is_nan);
+            match sums {
+                [even, odd] => self.store_joined([even, odd], out),
+                [sums] => self.store(sums, rows.len(), self.phases[index].pixels(), out)?,
+                _ => unreachable!("a part has one phase, or both of a line"),
+            }
         }
         Ok(has_nan)
     }

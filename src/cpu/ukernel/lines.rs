@@ -2,6 +2,7 @@
 
 use super::simd::{MAX_LANES, Simd, ask_for, isa_kernel};
 use crate::cpu::isa::Isa;
+use crate::memory::MatrixMut;
 
 /// Floats behind its last line that a plane buffer must have: copies go by vectors.
 pub const LINE_SLACK_ELEMS: usize = 2 * MAX_LANES;
@@ -191,6 +192,83 @@ unsafe fn interleave_body<S: Simd>(even: *const f32, odd: *const f32, out: *mut 
     }
 }
 
+/// Rows whose elements are in turn those of one phase and of the other, each of which has its rows one behind the
+/// other; a phase that is `None` has zeros.
+///
+/// # Panics
+/// Where a phase has too few elements, or columns of `to` are not contiguous.
+pub fn join_phases(isa: Isa, phases: [Option<&[f32]>; 2], to: &mut MatrixMut<'_, f32>) {
+    let (rows, cols) = to.shape();
+    let (row_stride, col_stride) = to.strides();
+    assert!(col_stride == 1 || cols <= 1);
+    for (phase, cols) in phases.into_iter().zip([cols.div_ceil(2), cols / 2]) {
+        assert!(phase.is_none_or(|phase| phase.len() == rows * cols));
+    }
+    let phases = phases.map(|phase| phase.map_or(std::ptr::null(), <[f32]>::as_ptr));
+    // SAFETY: the matrix is exclusive and its columns are contiguous; the phases have as many elements.
+    unsafe { join(isa, phases, to.as_mut_ptr(), [rows, cols], row_stride) }
+}
+
+isa_kernel! {
+    /// # Safety
+    /// As [`join_phases`] asserts; a phase may be null.
+    unsafe fn join(
+        phases: [*const f32; 2],
+        to: *mut f32,
+        shape: [usize; 2],
+        row_stride: usize,
+    ) = join_body
+}
+
+/// # Safety
+/// As `join`; the instruction set of `S` must be present.
+#[inline(always)]
+unsafe fn join_body<S: Simd>(
+    [even, odd]: [*const f32; 2],
+    to: *mut f32,
+    [rows, cols]: [usize; 2],
+    row_stride: usize,
+) {
+    let [evens, odds] = [cols.div_ceil(2), cols / 2];
+    let [has_even, has_odd] = [!even.is_null(), !odd.is_null()];
+    // SAFETY: the caller's promise; where a phase is null, none of it is read.
+    unsafe {
+        let (mut left, mut right) = (S::splat(0.0), S::splat(0.0));
+        for row in 0..rows {
+            let to = to.add(row * row_stride);
+            let (even, odd) = (even.wrapping_add(row * evens), odd.wrapping_add(row * odds));
+            let mut at = 0;
+            while at + S::LANES <= odds {
+                if has_even {
+                    left = S::load(even.add(at));
+                }
+                if has_odd {
+                    right = S::load(odd.add(at));
+                }
+                let [low, high] = S::interleave(left, right);
+                S::store(to.add(2 * at), low);
+                S::store(to.add(2 * at + S::LANES), high);
+                at += S::LANES;
+            }
+            let rest = cols - 2 * at;
+            if rest == 0 {
+                continue;
+            }
+            if has_even {
+                left = S::load_first(even.add(at), evens - at);
+            }
+            if has_odd {
+                right = S::load_first(odd.add(at), odds - at);
+            }
+            let [low, high] = S::interleave(left, right);
+            S::store_first(to.add(2 * at), low, rest.min(S::LANES));
+            if rest > S::LANES {
+                S::store_first(to.add(2 * at + S::LANES), high, rest - S::LANES);
+            }
+        }
+    }
+}
+
 /// Zeros, rounded up to whole vectors.
 ///
 /// # Safety
@@ -249,6 +327,39 @@ mod tests {
                             let at = format!("{isa:?}, stride {stride}, {len} elements, {index}");
                             assert_eq!(plane[to + index], want, "{at}");
                         }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Widths round those of vectors, with both phases and with each alone; what lies behind a row stays.
+    #[test]
+    fn phases_in_turn() {
+        const UNTOUCHED: f32 = 12345.0;
+        let levels = [IsaLevel::Scalar, IsaLevel::Avx2Fma, IsaLevel::Avx512];
+        for isa in levels.into_iter().filter_map(Isa::supported) {
+            for cols in (1..70).chain([127, 128, 129]) {
+                let (rows, row_elems) = (3, cols + 2);
+                let of_phase = |phase: usize| -> Vec<f32> {
+                    let cols = (cols + 1 - phase) / 2;
+                    (0..rows * cols).map(|index| (1 + 2 * index + phase) as f32).collect()
+                };
+                let phases = [of_phase(0), of_phase(1)];
+                for there in [[true, true], [true, false], [false, true], [false, false]] {
+                    let mut out = vec![UNTOUCHED; rows * row_elems];
+                    let mut whole = MatrixMut::row_major(&mut out, rows, row_elems);
+                    let given = [0, 1].map(|phase| there[phase].then_some(&phases[phase][..]));
+                    join_phases(isa, given, &mut whole.some_cols(0..cols));
+                    for (at, &got) in out.iter().enumerate() {
+                        let (row, col) = (at / row_elems, at % row_elems);
+                        let (phase, index) = (col % 2, row * ((cols + 1 - col % 2) / 2) + col / 2);
+                        let want = match (col < cols, there[phase]) {
+                            (true, true) => phases[phase][index],
+                            (true, false) => 0.0,
+                            (false, _) => UNTOUCHED,
+                        };
+                        assert_eq!(got, want, "{isa:?}, {cols} columns, {there:?}, {at}");
                     }
                 }
             }
