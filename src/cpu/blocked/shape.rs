@@ -138,19 +138,26 @@ impl Blocking {
             true => &all_pixel_parts[..1],
             false => &all_pixel_parts[..],
         };
+        let mut boxes = Vec::with_capacity(2 * pixel_parts.len());
+        for &pixel_parts in pixel_parts {
+            let pixels = (all_pixels / pixel_parts).clamp(panel_cols, max_pixels);
+            let even = BoxLengths::choose(shape.images, shape.spatial, pixels);
+            boxes.extend([even, snug(even, shape, isa)]);
+        }
+        // Register blocks are cut evenly, so rows need be no whole number of them.
+        let mut all_rows = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32]
+            .map(|parts| even_piece(shape.rows, shape.rows.div_ceil(parts)))
+            .to_vec();
+        // Few pixels and few rows leave but few different ones.
+        boxes.dedup();
+        all_rows.dedup();
         let mut best: Option<(f64, Blocking)> = None;
-        for row_parts in [1, 2, 3, 4, 6, 8, 12, 16, 24, 32] {
-            for &pixel_parts in pixel_parts {
-                let pixels = (all_pixels / pixel_parts).clamp(panel_cols, max_pixels);
-                // Register blocks are cut evenly, so rows need be no whole number of them.
-                let rows = even_piece(shape.rows, shape.rows.div_ceil(row_parts));
-                let even = BoxLengths::choose(shape.images, shape.spatial, pixels);
-                for pixel_box in [even, snug(even, shape, isa)] {
-                    let blocking = Blocking { pixel_box, rows, channels };
-                    let cost = blocking.cost(shape, isa, threads);
-                    if best.is_none_or(|(least, _)| cost < least) {
-                        best = Some((cost, blocking));
-                    }
+        for rows in all_rows {
+            for &pixel_box in &boxes {
+                let blocking = Blocking { pixel_box, rows, channels };
+                let cost = blocking.cost(shape, isa, threads);
+                if best.is_none_or(|(least, _)| cost < least) {
+                    best = Some((cost, blocking));
                 }
             }
         }

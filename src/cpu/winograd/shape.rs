@@ -313,30 +313,35 @@ impl Blocking {
         let of_one = parts.map(|parts| (1, shape.tiles_h.div_ceil(parts.min(shape.tiles_h))));
         let whole = [1, 2, 4, 8]
             .map(|part| (even_piece(shape.images, max_tiles / part / per_image), shape.tiles_h));
-        for (images, tile_rows) in whole.into_iter().chain(of_one) {
-            if images * tile_rows * shape.tiles_w > max_tiles && tile_rows > 1 {
-                continue;
-            }
-            for chunk_parts in [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128] {
-                let chunk_rows = shape
-                    .rows
-                    .div_ceil(chunk_parts)
-                    .next_multiple_of(block_rows(isa))
-                    .min(shape.rows);
+        let mut boxes = [&whole[..], &of_one].concat();
+        boxes.retain(|&(images, tile_rows)| {
+            images * tile_rows * shape.tiles_w <= max_tiles || tile_rows == 1
+        });
+        let mut chunks_rows = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128]
+            .map(|parts| {
+                let rows = shape.rows.div_ceil(parts).next_multiple_of(block_rows(isa));
+                rows.min(shape.rows)
+            })
+            .to_vec();
+        // A task has all phases of its results.
+        let most_parts = if shape.row_phases > 1 { 1 } else { 2 * threads.get() };
+        let mut rows_parts = vec![1, threads.get(), 2 * threads.get()];
+        rows_parts.retain(|&parts| parts <= most_parts);
+        // Small images and few rows leave but few different ones.
+        boxes.dedup();
+        chunks_rows.dedup();
+        rows_parts.dedup();
+        for (images, tile_rows) in boxes {
+            for &chunk_rows in &chunks_rows {
                 let all_chunks = shape.rows.div_ceil(chunk_rows);
                 let fused_rows = FUSED_ROWS.next_multiple_of(block_rows(isa)).min(chunk_rows);
-                // A task has all phases of its results.
-                let most_parts = if shape.row_phases > 1 { 1 } else { 2 * threads.get() };
-                for row_parts in [1, threads.get(), 2 * threads.get()] {
-                    if row_parts > most_parts {
-                        continue;
-                    }
+                // Filters that are transformed for all tasks keep all threads busy in more pieces.
+                let part_rows = chunk_rows.div_ceil(threads.get());
+                let mut pieces = vec![(true, fused_rows), (false, chunk_rows), (false, part_rows)];
+                pieces.dedup();
+                for &row_parts in &rows_parts {
                     let chunks = all_chunks.div_ceil(row_parts);
-                    // Filters that are transformed for all tasks keep all threads busy in more pieces.
-                    let part_rows = chunk_rows.div_ceil(threads.get());
-                    for (is_fused, piece_rows) in
-                        [(true, fused_rows), (false, chunk_rows), (false, part_rows)]
-                    {
+                    for &(is_fused, piece_rows) in &pieces {
                         let blocking = Blocking {
                             images,
                             tile_rows,
