@@ -4,6 +4,7 @@
 use std::num::NonZeroUsize;
 
 use super::data::Packing;
+use super::planes::PixelLayout;
 use super::shape::{BlockShape, Blocking, beside_products};
 use crate::cpu::cache::CacheSizes;
 use crate::cpu::filter::FilterMatrix;
@@ -24,6 +25,11 @@ const PACK_PART_COST: f64 = 15.0;
 /// unit: panels write a cache line of each row at a time (0.3 ns, Zen 3, 64 channels of 512 x 512).
 const FAR_STORE_COST: f64 = 15.0;
 
+/// What bringing an element of the input to planes costs more where tensors exceed a sixth of the L3 cache, in the same
+/// unit: of 48 MiB, which others use too, 8 MiB are read with 28 GB/s, 16 MiB with 10 to 20 (3 x 3 of 64 channels of 80 x
+/// 80, stride 2, Ice Lake).
+const FAR_STAGE_COST: f64 = 15.0;
+
 /// The same of one that is narrowed to 16 bits (64 channels of 224 x 224, Zen 4).
 const NARROW_COST: f64 = 5.0;
 
@@ -43,8 +49,16 @@ pub fn cost(problem: &ConvProblem, isa: Isa, threads: NonZeroUsize) -> f64 {
     let out_elems = out.iter().map(|&len| len as f64).product::<f64>();
     let far = if is_large { FAR_STORE_COST } else { 0.0 };
     let narrow = if problem.output_dtype() == DataType::F32 { 0.0 } else { NARROW_COST };
-    let store = beside_products(isa) * out_elems * (far + narrow);
-    cost_of(problem, &gathers, isa, threads) + store / threads.get() as f64
+    let is_staged = gathers.iter().any(|of| PixelLayout::of_tensor(of, problem.n()).is_none());
+    let input = problem.tensor5(problem.direction().input_roles()[0]).lengths;
+    let input_elems = input.iter().map(|&len| len as f64).product::<f64>();
+    let is_far = problem.tensor_bytes() > CacheSizes::get().l3_bytes as f64 / 6.0;
+    let stage = match is_staged && is_far && isa.is_wide() {
+        true => FAR_STAGE_COST * input_elems,
+        false => 0.0,
+    };
+    let memory = beside_products(isa) * (out_elems * (far + narrow) + stage);
+    cost_of(problem, &gathers, isa, threads) + memory / threads.get() as f64
 }
 
 /// Of these gathers, but for storing results.
