@@ -61,9 +61,7 @@ pub use lanes::{
     ChannelPlanes, TILE_SLACK_PIXELS, TileLines, add_tile_products, stage_tile, sum_tile,
     tile_lanes, unstage_tile,
 };
-pub use lines::{
-    LINE_SLACK_ELEMS, Line, LineShape, interleave, join_phases, prefetch, stage_lines,
-};
+pub use lines::{LINE_SLACK_ELEMS, Line, LineShape, join_phases, prefetch, stage_lines};
 pub use panel::{ReduceOffsets, Segment, pack_column, pack_panel, pack_panel_transposed};
 pub use planes::{
     PlaneInputs, PlaneShape, add_plane_products, convolve_phases, convolve_planes, serves_filter,

@@ -10,7 +10,7 @@ use crate::cpu::cache::CacheSizes;
 use crate::cpu::filter::FilterMatrix;
 use crate::cpu::gather::{Gather, Order, Regions, gathers_of};
 use crate::cpu::isa::Isa;
-use crate::problem::{ConvProblem, DataType};
+use crate::problem::{ConvProblem, DataType, Role};
 
 /// What packing a filter element costs, in multiply-adds: 0.4 ns where the packed filter stays in
 /// the L2 cache, else 0.8 ns (measured on Zen 3, backward-data of filters of 256 x 1024 and of
@@ -25,13 +25,13 @@ const PACK_PART_COST: f64 = 15.0;
 /// unit: panels write a cache line of each row at a time (0.3 ns, Zen 3, 64 channels of 512 x 512).
 const FAR_STORE_COST: f64 = 15.0;
 
+/// The same of one that is narrowed to 16 bits (64 channels of 224 x 224, Zen 4).
+const NARROW_COST: f64 = 5.0;
+
 /// What bringing an element of the input to planes costs more where tensors exceed a sixth of the L3 cache, in the same
 /// unit: of 48 MiB, which others use too, 8 MiB are read with 28 GB/s, 16 MiB with 10 to 20 (3 x 3 of 64 channels of 80 x
 /// 80, stride 2, Ice Lake).
 const FAR_STAGE_COST: f64 = 15.0;
-
-/// The same of one that is narrowed to 16 bits (64 channels of 224 x 224, Zen 4).
-const NARROW_COST: f64 = 5.0;
 
 /// Products that may remain at most, of all, for regions to be worth comparing: 0.77 of them, of 3 x 3 taps
 /// at a distance of 6 on 33 x 33 pixels, took no less time, 0.40 at a distance of 18 half of it (512 x 256
@@ -45,23 +45,23 @@ const MAX_REGIONS: usize = 25;
 pub fn cost(problem: &ConvProblem, isa: Isa, threads: NonZeroUsize) -> f64 {
     let (_, gathers) = regions_of(problem, isa);
     let is_large = problem.tensor_bytes() > CacheSizes::get().l3_bytes as f64 / 2.0;
-    let out = problem.tensor5(problem.direction().output_role()).lengths;
-    let out_elems = out.iter().map(|&len| len as f64).product::<f64>();
+    let elems_of = |role: Role| -> f64 {
+        problem.tensor5(role).lengths.iter().map(|&len| len as f64).product()
+    };
+    let out_elems = elems_of(problem.direction().output_role());
     let far = if is_large { FAR_STORE_COST } else { 0.0 };
     let narrow = if problem.output_dtype() == DataType::F32 { 0.0 } else { NARROW_COST };
     let is_staged = gathers.iter().any(|of| PixelLayout::of_tensor(of, problem.n()).is_none());
-    let input = problem.tensor5(problem.direction().input_roles()[0]).lengths;
-    let input_elems = input.iter().map(|&len| len as f64).product::<f64>();
     let is_far = problem.tensor_bytes() > CacheSizes::get().l3_bytes as f64 / 6.0;
     let stage = match is_staged && is_far && isa.is_wide() {
-        true => FAR_STAGE_COST * input_elems,
+        true => FAR_STAGE_COST * elems_of(problem.direction().input_roles()[0]),
         false => 0.0,
     };
     let memory = beside_products(isa) * (out_elems * (far + narrow) + stage);
     cost_of(problem, &gathers, isa, threads) + memory / threads.get() as f64
 }
 
-/// Of these gathers, but for storing results.
+/// Of these gathers, but for what far tensors cost more.
 fn cost_of(problem: &ConvProblem, gathers: &[Gather], isa: Isa, threads: NonZeroUsize) -> f64 {
     let (mut blocks, mut are_whole) = (0.0, true);
     for gather in gathers {

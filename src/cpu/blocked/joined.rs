@@ -93,9 +93,8 @@ impl DataPlan {
     pub(super) fn store_joined<O: Output<f32>>(
         &self,
         phases: [&[f32]; PHASES],
-        out: TensorMut<'_, O>,
+        mut out: TensorMut<'_, O>,
     ) {
-        let mut out = out;
         let [images, rows, depths, lines, width] = out.lengths();
         let elems = [width.div_ceil(PHASES), width / PHASES].map(|width| lines * width);
         let mut plane = 0;

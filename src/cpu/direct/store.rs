@@ -3,7 +3,7 @@
 
 use super::Kernel;
 use crate::cpu::element::Output;
-use crate::cpu::ukernel::{interleave, transpose_into};
+use crate::cpu::ukernel::{join_phases, transpose_into};
 use crate::memory::{MatrixMut, TensorMut};
 
 impl Kernel {
@@ -47,10 +47,9 @@ impl Kernel {
         if stride == 2 && phases == 2 {
             let cols = line.len();
             let row = O::as_f32_matrix(MatrixMut::row_major(line, 1, cols));
-            if let Some(mut row) = row
-                && let Some(floats) = row.row(0)
-            {
-                interleave(self.isa, of_phase(0), of_phase(1), floats);
+            if let Some(mut row) = row {
+                let (even, odd) = (&of_phase(0)[..cols.div_ceil(2)], &of_phase(1)[..cols / 2]);
+                join_phases(self.isa, [Some(even), Some(odd)], &mut row);
                 return;
             }
         }

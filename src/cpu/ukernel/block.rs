@@ -90,8 +90,8 @@ impl<'a> Left<'a> {
     fn shares_sets(self, isa: Isa, rows: usize, gemm_k: usize) -> bool {
         let (stride, wanted, sets) = match self.column_stride {
             1 => (self.row_stride, rows.min(most_block_rows(isa)), CacheSets::l1()),
-            // Each line serves several register blocks.
-            // The part of them that parts what gained from a copy from what lost by it.
+            // Each line serves several register blocks. Of so many the share was found between what gained from
+            // a copy and what lost by it.
             stride if isa.is_wide() => (stride, gemm_k / 12, CacheSets::l1()),
             stride if block_rows(isa) < LINE_ELEMS / 2 => {
                 let l1 = CacheSets::l1();

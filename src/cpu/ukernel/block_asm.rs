@@ -365,10 +365,10 @@ macro_rules! expect_next {
             "and {at}, ",
             turn!($v),
             " - 1\n",
-            "cmp {at}, qword ptr [{r} + {next_last_row}]\n",
-            "cmova {at}, qword ptr [{r} + {next_last_row}]\n",
             "imul {at}, qword ptr [{r} + {c_stride}]\n",
             "add {at}, qword ptr [{r} + {next_c}]\n",
+            "cmp {at}, qword ptr [{r} + {next_last_c}]\n",
+            "cmova {at}, qword ptr [{r} + {next_last_c}]\n",
             ask_row!($v, $n),
         )
     };
@@ -423,7 +423,7 @@ macro_rules! block {
             c_stride = const offset_of!(Reduction<u32>, c_stride_bytes),
             turn_steps = const 4 * turn!($v),
             next_c = const offset_of!(Reduction<u32>, next_c),
-            next_last_row = const offset_of!(Reduction<u32>, next_last_row),
+            next_last_c = const offset_of!(Reduction<u32>, next_last_c),
             starts = const offset_of!(Reduction<u32>, starts),
             gemm_k = const offset_of!(Reduction<u32>, gemm_k),
             accumulate = const offset_of!(Reduction<u32>, accumulate),

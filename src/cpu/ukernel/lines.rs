@@ -151,52 +151,11 @@ unsafe fn stage_line<S: Simd>(from: *const f32, shape: LineShape, to: *mut f32) 
     }
 }
 
-/// `out[2 * i] = even[i]`, `out[2 * i + 1] = odd[i]`.
-///
-/// # Panics
-/// Where there are too few of either.
-pub fn interleave(isa: Isa, even: &[f32], odd: &[f32], out: &mut [f32]) {
-    assert!(out.len().div_ceil(2) <= even.len() && out.len() / 2 <= odd.len());
-    // SAFETY: the slices are as long as the kernel asks.
-    unsafe { interleave_floats(isa, even.as_ptr(), odd.as_ptr(), out.as_mut_ptr(), out.len()) }
-}
-
-isa_kernel! {
-    /// # Safety
-    /// `len` floats of `out`, and half as many of `even` and `odd`, of `even` rounded up, are valid.
-    unsafe fn interleave_floats(
-        even: *const f32,
-        odd: *const f32,
-        out: *mut f32,
-        len: usize,
-    ) = interleave_body
-}
-
-/// # Safety
-/// As `interleave_floats`; the instruction set of `S` must be present.
-#[inline(always)]
-unsafe fn interleave_body<S: Simd>(even: *const f32, odd: *const f32, out: *mut f32, len: usize) {
-    let mut at = 0;
-    // SAFETY: the caller's promise.
-    unsafe {
-        while 2 * (at + S::LANES) <= len {
-            let [low, high] = S::interleave(S::load(even.add(at)), S::load(odd.add(at)));
-            S::store(out.add(2 * at), low);
-            S::store(out.add(2 * at + S::LANES), high);
-            at += S::LANES;
-        }
-        for index in 2 * at..len {
-            let from = if index % 2 == 0 { even } else { odd };
-            out.add(index).write(*from.add(index / 2));
-        }
-    }
-}
-
 /// Rows whose elements are in turn those of one phase and of the other, each of which has its rows one behind the
 /// other; a phase that is `None` has zeros.
 ///
 /// # Panics
-/// Where a phase has too few elements, or columns of `to` are not contiguous.
+/// Where a phase has other than as many elements, or columns of `to` are not contiguous.
 pub fn join_phases(isa: Isa, phases: [Option<&[f32]>; 2], to: &mut MatrixMut<'_, f32>) {
     let (rows, cols) = to.shape();
     let (row_stride, col_stride) = to.strides();

@@ -138,11 +138,9 @@ pub(super) struct Reduction<E> {
     pub gemm_k: usize,
     pub c: *mut E,
     pub c_stride_bytes: usize,
-    /// Where the next register block stores, at the same distance of rows, and the number of its last row:
-    /// to be asked for.
+    /// Where the next register block stores, at the same distance of rows, and where its last row: to be
+    /// asked for.
     pub next_c: *mut E,
-    pub next_last_row: usize,
-    /// Where that row is stored.
     pub next_last_c: *mut E,
     pub starts: *const E,
     pub accumulate: bool,
@@ -325,7 +323,6 @@ impl<E: Copy> Block<'_, E> {
                 c: self.c.add(row * self.c_stride + column),
                 c_stride_bytes: self.c_stride * size_of::<E>(),
                 next_c,
-                next_last_row,
                 next_last_c: next_c.wrapping_add(next_last_row * self.c_stride),
                 starts: match self.starts.is_null() {
                     true => self.starts,

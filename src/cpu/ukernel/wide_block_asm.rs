@@ -183,20 +183,21 @@ macro_rules! advance {
     };
 }
 
-/// Asks for one of the four lines of the next two panels at a step, the one whose number is the step's.
+/// Asks for one of the four lines of the next two panels at a step of a round, the one whose number is the step's.
 #[rustfmt::skip]
 macro_rules! ask_next {
-    (then_next, $step:literal) => {
+    (then_next, last, $step:literal) => { "" };
+    (then_next, $asks:tt, $step:literal) => {
         concat!("prefetcht1 byte ptr [{source} + 4*{at} + 64*", $step, "]\n")
     };
-    ($b:tt, $step:literal) => { "" };
+    ($b:tt, $asks:tt, $step:literal) => { "" };
 }
 
 /// Asks for one of the lines of where a row of sums will be stored, likewise.
 #[rustfmt::skip]
 macro_rules! ask_sums {
     (asking, $step:literal) => { concat!("prefetchw byte ptr [{sums} + 64*", $step, "]\n") };
-    (silent, $step:literal) => { "" };
+    ($asks:tt, $step:literal) => { "" };
 }
 
 /// One step of the reduction, whose weights are `$at` bytes from where the rows are. One line of each kind is asked
@@ -206,7 +207,7 @@ macro_rules! step {
     ($v:tt, $a:tt, $b:tt, $asks:tt, $rows:tt, $step:literal, $at:literal) => {
         concat!(
             columns!($v, $b, $step),
-            ask_next!($b, $step),
+            ask_next!($b, $asks, $step),
             ask_sums!($asks, $step),
             rows!($v, $rows, products, [$a $at]),
         )
@@ -244,34 +245,24 @@ macro_rules! round {
     };
 }
 
-/// One step after them, likewise.
+/// One step after them, likewise; nothing is asked for.
 #[rustfmt::skip]
 macro_rules! last_step {
-    ($v:tt, rows, gathered, $rows:tt, $($pointer:literal)*) => {
-        concat!(
-            step!($v, rows, gathered, silent, $rows, 0, 0), $("add ", $pointer, ", 4\n",)* advance!(gathered, 1),
-        )
-    };
-    ($v:tt, columns, gathered, $rows:tt, $($pointer:literal)*) => {
-        concat!(
-            step!($v, columns, gathered, silent, $rows, 0, 0), "add {a0}, {stride}\n", advance!(gathered, 1),
-        )
-    };
     ($v:tt, rows, $b:tt, $rows:tt, $($pointer:literal)*) => {
-        concat!(step!($v, rows, alone, silent, $rows, 0, 0), $("add ", $pointer, ", 4\n",)* advance!(alone, 1))
+        concat!(step!($v, rows, $b, last, $rows, 0, 0), $("add ", $pointer, ", 4\n",)* advance!($b, 1))
     };
     ($v:tt, columns, $b:tt, $rows:tt, $($pointer:literal)*) => {
-        concat!(step!($v, columns, alone, silent, $rows, 0, 0), "add {a0}, {stride}\n", advance!(alone, 1))
+        concat!(step!($v, columns, $b, last, $rows, 0, 0), "add {a0}, {stride}\n", advance!($b, 1))
     };
 }
 
-/// Rounds of four steps in each of which a row of the next block's sums is asked for.
+/// Rounds of four steps in each of which a row of the next block's sums is asked for: as many as it may have.
 macro_rules! turns {
     (three) => {
-        9
+        wide_rows(3)
     };
     (four) => {
-        6
+        wide_rows(4)
     };
 }
 
@@ -471,7 +462,6 @@ mod tests {
                         c: c.as_mut_ptr(),
                         c_stride_bytes: c_stride * size_of::<f32>(),
                         next_c: c.as_mut_ptr(),
-                        next_last_row: rows - 1,
                         next_last_c: c.as_mut_ptr().wrapping_add((rows - 1) * c_stride),
                         starts: std::ptr::null(),
                         accumulate: call > 1,
